@@ -1,0 +1,1 @@
+//! Features, score, signature and explanation of alert graphs.

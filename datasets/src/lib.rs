@@ -1,0 +1,1 @@
+//! Readers of public formats, ground truth and the simulator.

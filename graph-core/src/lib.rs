@@ -1,0 +1,1 @@
+//! The streaming provenance graph, host profile, linker, summaries and queries.

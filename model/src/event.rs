@@ -1,0 +1,150 @@
+use crate::{EventNs, FileRef, HostId, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str};
+
+/// One entry of an event stream, in the order in which the source gave it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// Names a host. Comes before the first record that refers to it.
+    Host(HostRecord),
+    /// What is known of a process, at start-up or when it becomes known; may be repeated with news.
+    Process(ProcessRecord),
+    Event(Event),
+    /// Event time has reached this moment on the host, also when nothing happened.
+    Tick {
+        host: HostId,
+        time: EventNs,
+    },
+    /// Events that the source knows it lost.
+    Loss(LossRecord),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRecord {
+    pub host: HostId,
+    /// The name a person knows it by; `host` is `HostId::from_name` of it in a replay.
+    pub name: Str,
+}
+
+/// Attributes of a process. `None` means "not said", never "none".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessRecord {
+    pub host: HostId,
+    pub time: EventNs,
+    pub process: ProcessRef,
+    pub parent: Option<ProcessRef>,
+    /// Path of the executable, or its bare name where the source has only that.
+    pub exe: Option<Str>,
+    pub cmdline: Option<Str>,
+    pub uid: Option<u32>,
+    /// Container or workload the process belongs to.
+    pub container: Option<Str>,
+}
+
+/// One thing a process did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    pub time: EventNs,
+    pub host: HostId,
+    pub subject: ProcessRef,
+    pub op: Operation,
+    pub object: Object,
+    pub detail: Detail,
+    /// Bytes moved; 0 where the operation moves none or the source does not say.
+    pub amount_bytes: u64,
+    /// Identical operations that the source collapsed into this record; at least 1.
+    pub count: u32,
+    /// 0 for success, else the errno, or 1 where the source says only that it failed.
+    pub errno: u32,
+    pub flags: EventFlags,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// Exit and change of the own credentials.
+    None,
+    /// Child of a fork, target of a signal or trace.
+    Process(ProcessRef),
+    File(FileRef),
+    Socket(SocketRef),
+}
+
+impl Object {
+    pub fn key(&self, host: HostId) -> Option<NodeKey> {
+        match self {
+            Self::None => None,
+            Self::Process(process) => Some(process.key(host)),
+            Self::File(file) => Some(file.key(host)),
+            Self::Socket(socket) => Some(socket.key(host)),
+        }
+    }
+
+    pub fn kind(&self) -> Option<NodeKind> {
+        match self {
+            Self::None => None,
+            Self::Process(_) => Some(NodeKind::Process),
+            Self::File(_) => Some(NodeKind::File),
+            Self::Socket(_) => Some(NodeKind::Socket),
+        }
+    }
+}
+
+/// What an operation carries beyond subject and object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    #[default]
+    None,
+    /// Of exec: the new command line, arguments separated by single spaces.
+    Exec { cmdline: Option<Str> },
+    /// Of rename and link: the new path, and the file that stood there before where known.
+    NewPath { path: Str, replaced: Option<FileRef> },
+    /// Of change-credentials: the effective user after the change.
+    Credentials { uid: u32 },
+    /// Of signal: its number.
+    Signal { number: u32 },
+}
+
+/// What an analyst must know about how an event was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct EventFlags(pub u8);
+
+impl EventFlags {
+    pub const NONE: Self = Self(0);
+    /// A string was cut by the source.
+    pub const TRUNCATED: Self = Self(1);
+    /// The source lost events between this one and the one before it.
+    pub const AFTER_LOSS: Self = Self(1 << 1);
+    /// A part was inferred by the reader or the normaliser, not said by the source.
+    pub const REPAIRED: Self = Self(1 << 2);
+    /// The time lay too far ahead of the watermark and was clamped.
+    pub const CLAMPED: Self = Self(1 << 3);
+
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for EventFlags {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LossRecord {
+    pub host: HostId,
+    pub time: EventNs,
+    pub cause: LossCause,
+    /// Lost events, as far as the source counted them; 0 when it only knows that some were.
+    pub n_events: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LossCause {
+    RingFull,
+    Throttled,
+    Oversize,
+    MapFull,
+    /// The sensor was not running.
+    Gap,
+    Unknown,
+}

@@ -1,0 +1,43 @@
+use crate::{Millibits, NodeKey, Str};
+
+/// Why a node or an edge stands in an alert graph, and what an alert's score is made of.
+///
+/// A closed list of facts about structure and surprise; none names a program, a path or an address.
+/// `alert-scorer` turns each into words and, where it fits, an ATT&CK tactic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The process did what its profile calls unlikely. `what` is the generalised object.
+    RareOperation { surprise: Millibits, what: Str },
+    /// An executable that this parent has not been seen to start.
+    RareChild { surprise: Millibits, what: Str },
+    /// Executed or loaded what a process of its own lineage wrote before.
+    RanOwnWrite { file: NodeKey, writer: NodeKey },
+    /// Descends from a process that takes connections from other machines, and was started after such a connection.
+    ServesNetwork { server: NodeKey },
+    /// Opened a connection to another machine below a network-serving ancestor that does not do so itself.
+    CallsOut { socket: NodeKey },
+    /// Takes its input from a socket that another process opened, and starts programs.
+    CommandsFromSocket { socket: NodeKey },
+    /// Became another user without a set-user-id executable in between.
+    GainedPrivilege { from_uid: u32, to_uid: u32 },
+    /// Removed the file it runs from.
+    DeletedOwnExecutable { file: NodeKey },
+    /// Runs code from memory or from a file that no longer has a name.
+    RanUnlinked { file: NodeKey },
+    /// Traced, or wrote into, a process that is not its child.
+    EnteredProcess { target: NodeKey },
+    /// Loaded code into the kernel.
+    EnteredKernel,
+    /// Changed many files of others in a short time.
+    MassChange { n_files: u32 },
+    /// Read much that it had not read before, and sent much out.
+    CollectedAndSent { bytes: u64 },
+    /// On the way between the processes that stand out.
+    Connects,
+    /// Started by a process that stands out.
+    DescendsFrom { ancestor: NodeKey },
+    /// Started a process that stands out.
+    Started { descendant: NodeKey },
+    /// Touched by a process that stands out, and by few others.
+    TouchedBy { process: NodeKey },
+}

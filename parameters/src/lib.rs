@@ -1,0 +1,89 @@
+//! Every number that decides, in one documented file: `parameters/default.toml`.
+//!
+//! The file's keys are the fields below, its comments give unit, range and source. Text in, checked values out; no I/O.
+//! Each output carries [`Parameters::hash`], so that two results can be told to come from the same numbers.
+
+mod sections;
+
+pub use sections::*;
+
+use serde::{Deserialize, Serialize};
+
+/// The text of the shipped parameters.
+pub const DEFAULT: &str = include_str!("../default.toml");
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameters {
+    pub graph: GraphParameters,
+    pub profile: ProfileParameters,
+    pub structure: StructureParameters,
+    pub link: LinkParameters,
+    pub score: ScoreParameters,
+    pub fold: FoldParameters,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("parameters: {0}")]
+pub struct ParametersError(String);
+
+impl Parameters {
+    /// The shipped parameters with the values of `text` laid over them.
+    ///
+    /// # Errors
+    /// When `text` is not TOML, names an unknown field, or gives a value of the wrong type; says which and where.
+    pub fn parse(text: &str) -> Result<Self, ParametersError> {
+        let wrong = |error: toml::de::Error| ParametersError(error.to_string());
+        let mut table: toml::Table = DEFAULT.parse().expect("a test parses the shipped parameters");
+        overlay(&mut table, text.parse::<toml::Table>().map_err(wrong)?);
+        table.try_into().map_err(wrong)
+    }
+
+    /// BLAKE3 of the values in canonical form, as 64 hex digits; comments and order do not change it.
+    pub fn hash(&self) -> String {
+        let text = toml::to_string(self).expect("parameters are plain tables");
+        blake3::hash(text.as_bytes()).to_hex().to_string()
+    }
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self::parse("").expect("a test parses the shipped parameters")
+    }
+}
+
+fn overlay(base: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(base)), toml::Value::Table(over)) => overlay(base, over),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_parameters_parse_and_hash_stably() {
+        let shipped = Parameters::default();
+        assert_eq!(shipped.hash(), Parameters::parse(DEFAULT).unwrap().hash());
+        assert_eq!(shipped.hash().len(), 64);
+    }
+
+    #[test]
+    fn an_overlay_changes_one_value_and_the_hash() {
+        let changed = Parameters::parse("[graph]\nwindow_bytes = 4_000_000").unwrap();
+        assert_eq!(changed.graph.window_bytes, 4_000_000);
+        assert_ne!(changed.hash(), Parameters::default().hash());
+    }
+
+    #[test]
+    fn an_unknown_field_is_named() {
+        let error = Parameters::parse("[graph]\nwindow_byte = 1").unwrap_err().to_string();
+        assert!(error.contains("window_byte"), "{error}");
+    }
+}

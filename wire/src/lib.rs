@@ -1,0 +1,1 @@
+//! Protobuf messages between agent and aggregator, and their conversion.
