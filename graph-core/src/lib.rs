@@ -1,1 +1,11 @@
-//! The streaming provenance graph, host profile, linker, summaries and queries.
+//! The pure core of the agent: the streaming provenance graph, the host profile, the linker and the summaries.
+//!
+//! Data flows down this page: an event enters the [`graph`], which spills to a [`history`]; [`structure`] reads from it
+//! what a process is and which telling facts hold; the [`profile`] says how unlikely the event was; [`link`] joins the
+//! processes that stand out; [`summary`] turns what it joined into alert graphs. [`query`] answers an investigator.
+//! [`fleet`] joins what the profiles of many hosts have learned.
+//!
+//! There is no clock, no I/O and no thread here: time comes in with the events, storage behind a trait.
+
+pub mod graph;
+pub mod history;

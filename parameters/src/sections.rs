@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct GraphParameters {
     pub window_bytes: usize,
     pub node_edges_hot_max: u32,
+    pub spilled_filter_bytes: usize,
     pub future_slack_ns: u64,
 }
 

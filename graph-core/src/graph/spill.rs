@@ -1,0 +1,107 @@
+//! Keeping the hot window within its bytes: what goes to the history, and what comes back when it is touched.
+
+use super::{EdgeIdx, Graph, NodeIdx, NodeState};
+use crate::history::{Direction, HistoryError};
+use tracewell_model::{EventNs, NodeKey, Operation};
+
+impl Graph {
+    /// Spills least recently used nodes until the window fits.
+    ///
+    /// # Errors
+    /// When the history refuses a row; nothing that it has not taken leaves the window.
+    pub(super) fn make_room(&mut self) -> Result<(), HistoryError> {
+        while self.arena.bytes() > self.parameters.window_bytes {
+            let Some(node) = self.arena.least_recent() else { break };
+            self.spill_node(node)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the hot edges of two nodes under their limit; the oldest go.
+    pub(super) fn trim(&mut self, from: NodeIdx, to: NodeIdx) -> Result<(), HistoryError> {
+        for (node, direction) in [(from, Direction::Out), (to, Direction::In)] {
+            if self.arena.n_edges(node, direction) > self.parameters.node_edges_hot_max {
+                let oldest = self.arena.oldest_edge(node, direction).expect("a list over its limit has an end");
+                self.spill_edge(oldest)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets history older than `time`.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn expire(&mut self, time: EventNs) -> Result<(), HistoryError> {
+        self.history.expire(time)
+    }
+
+    /// Folds away a file that came and went with one process: no trace can pass through it.
+    pub fn collapse(&mut self, node: NodeIdx) {
+        for direction in [Direction::In, Direction::Out] {
+            while let Some(edge) = self.arena.oldest_edge(node, direction) {
+                self.arena.remove_edge(edge);
+            }
+        }
+        self.arena.change(node, |state| {
+            if let super::Role::File(file) = &mut state.role {
+                file.collapsed = true;
+            }
+        });
+        self.counts.collapsed_files += 1;
+    }
+
+    fn spill_node(&mut self, node: NodeIdx) -> Result<(), HistoryError> {
+        for direction in [Direction::In, Direction::Out] {
+            while let Some(edge) = self.arena.oldest_edge(node, direction) {
+                self.spill_edge(edge)?;
+            }
+        }
+        let mut row = Vec::with_capacity(128);
+        let state = &self.arena.node(node).state;
+        state.encode(&mut row);
+        self.history.put_node(self.key(node), state.last, &row)?;
+        let (key, _) = self.arena.remove_node(node);
+        self.spilled.insert(key);
+        self.counts.spilled_nodes += 1;
+        Ok(())
+    }
+
+    fn spill_edge(&mut self, edge: EdgeIdx) -> Result<(), HistoryError> {
+        self.history.put_edge(&self.arena.row(edge))?;
+        let (from, to) = (self.arena.edge(edge).from, self.arena.edge(edge).to);
+        self.arena.remove_edge(edge);
+        self.arena.state_mut(from).spilled_out = true;
+        self.arena.state_mut(to).spilled_in = true;
+        self.counts.spilled_edges += 1;
+        Ok(())
+    }
+
+    /// Makes a spilled node hot again.
+    pub(super) fn read_back(&mut self, key: NodeKey) -> Result<Option<NodeIdx>, HistoryError> {
+        if !self.spilled.may_contain(key) {
+            return Ok(None);
+        }
+        let Some(row) = self.history.node(key)? else { return Ok(None) };
+        let state = NodeState::decode(&row)?;
+        self.counts.reloaded += 1;
+        Ok(Some(self.arena.add_node(key, state)))
+    }
+
+    /// Makes the newest spilled edge of these ends hot again, if it may still be repeated.
+    pub(super) fn read_back_head(
+        &mut self,
+        from: NodeIdx,
+        to: NodeIdx,
+        op: Operation,
+    ) -> Result<Option<EdgeIdx>, HistoryError> {
+        let (source, target) = (self.arena.node(from), self.arena.node(to));
+        if !source.state.spilled_out || !target.state.spilled_in {
+            return Ok(None);
+        }
+        let version = source.state.version;
+        let row = self.history.head(source.key, target.key, op)?.filter(|row| row.from_version == version);
+        self.counts.reloaded += u64::from(row.is_some());
+        Ok(row.map(|row| self.arena.add_edge(from, to, &row)))
+    }
+}

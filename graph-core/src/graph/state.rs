@@ -1,0 +1,167 @@
+//! What the graph knows of a node beyond its edges, and the row it becomes when it is spilled.
+
+mod row;
+
+use tracewell_model::{EventNs, Millibits, NodeAttrs, NodeKey, NodeKind, Reason, Str};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeState {
+    pub attrs: NodeAttrs,
+    pub first: EventNs,
+    pub last: EventNs,
+    /// Rises when the node learns something after it told something.
+    pub version: u32,
+    /// Whether an edge left the current version.
+    pub emitted: bool,
+    /// Whether the history holds edges into, or out of, this node.
+    pub spilled_in: bool,
+    pub spilled_out: bool,
+    /// Seen incompletely: truncated, repaired, clamped, after a loss.
+    pub incomplete: bool,
+    /// Edges ever made, which tell hubs from places where little happens.
+    pub n_in: u32,
+    pub n_out: u32,
+    pub role: Role,
+}
+
+/// State by kind of node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Role {
+    Process(Box<ProcessState>),
+    File(FileState),
+    Socket(SocketState),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProcessState {
+    pub parent: Option<NodeKey>,
+    /// The file it runs.
+    pub exe_file: Option<NodeKey>,
+    /// Executable of the parent when this process was forked.
+    pub parent_exe: Option<Str>,
+    /// The nearest process at or above this one that took a connection from another machine.
+    pub server: Option<NodeKey>,
+    /// Whether this process itself took such a connection.
+    pub serves: bool,
+    pub exited: bool,
+    /// Whether this program image, or the one it was forked from, has run as user 0.
+    pub was_root: bool,
+    /// Events since the last exec or fork, saturating.
+    pub n_since_exec: u32,
+    pub n_children: u32,
+    /// Files of others changed within the current minute, and when that minute began.
+    pub n_changed: u32,
+    pub changed_since: EventNs,
+    /// Bytes read from files and sent to other machines since exec.
+    pub bytes_read: u64,
+    pub bytes_sent: u64,
+    /// Structural facts, each kind once, in the order in which they were found.
+    pub facts: Vec<Reason>,
+    /// The least likely operations by generalised object, most surprising first, at most [`RARE_MAX`].
+    pub rare: Vec<(Millibits, Str)>,
+    /// The hopset this process belongs to, 0 for none.
+    pub hopset: u64,
+    /// The terminal above it whose hopset it joined by being forked.
+    pub under: Option<NodeKey>,
+}
+
+/// Rare operations kept per process.
+pub const RARE_MAX: usize = 8;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FileState {
+    /// The last process that wrote, created or renamed it here.
+    pub writer: Option<NodeKey>,
+    /// When `writer` last did.
+    pub written: EventNs,
+    /// The only process that touched it so far.
+    pub sole_toucher: Option<NodeKey>,
+    pub touched_by_more: bool,
+    pub executed: bool,
+    pub unlinked: bool,
+    /// Came and went with one process: gone from every answer.
+    pub collapsed: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SocketState {
+    /// The first process that used it.
+    pub opener: Option<NodeKey>,
+    /// Came in by accept.
+    pub inbound: bool,
+}
+
+impl Role {
+    pub fn process(&self) -> Option<&ProcessState> {
+        if let Self::Process(process) = self { Some(process) } else { None }
+    }
+
+    pub fn process_mut(&mut self) -> Option<&mut ProcessState> {
+        if let Self::Process(process) = self { Some(process) } else { None }
+    }
+
+    pub fn file(&self) -> Option<&FileState> {
+        if let Self::File(file) = self { Some(file) } else { None }
+    }
+
+    pub fn socket(&self) -> Option<&SocketState> {
+        if let Self::Socket(socket) = self { Some(socket) } else { None }
+    }
+}
+
+impl NodeState {
+    pub fn new(attrs: NodeAttrs, time: EventNs) -> Self {
+        let role = match attrs.kind() {
+            NodeKind::Process => Role::Process(Box::default()),
+            NodeKind::File => Role::File(FileState::default()),
+            NodeKind::Socket => Role::Socket(SocketState::default()),
+        };
+        Self {
+            attrs,
+            first: time,
+            last: time,
+            version: 0,
+            emitted: false,
+            spilled_in: false,
+            spilled_out: false,
+            incomplete: false,
+            n_in: 0,
+            n_out: 0,
+            role,
+        }
+    }
+
+    /// Accounted bytes outside the slot: strings, boxed state.
+    pub(super) fn heap_bytes(&self) -> usize {
+        let text = |text: &Option<Str>| text.as_ref().map_or(0, |text| text.len() + 16);
+        let attrs = match &self.attrs {
+            NodeAttrs::Process { exe, cmdline, container, .. } => text(exe) + text(cmdline) + text(container),
+            NodeAttrs::File { path, .. } | NodeAttrs::Socket { path, .. } => text(path),
+        };
+        let role = match &self.role {
+            Role::Process(process) => {
+                size_of::<ProcessState>()
+                    + process.facts.capacity() * size_of::<Reason>()
+                    + process.rare.capacity() * size_of::<(Millibits, Str)>()
+            }
+            Role::File(_) | Role::Socket(_) => 0,
+        };
+        attrs + role
+    }
+
+    /// The shortest thing to call the node by: executable or path or remote address.
+    pub fn exe(&self) -> Option<&Str> {
+        if let NodeAttrs::Process { exe, .. } = &self.attrs { exe.as_ref() } else { None }
+    }
+
+    pub fn path(&self) -> Option<&Str> {
+        match &self.attrs {
+            NodeAttrs::File { path, .. } | NodeAttrs::Socket { path, .. } => path.as_ref(),
+            NodeAttrs::Process { .. } => None,
+        }
+    }
+
+    pub fn uid(&self) -> Option<u32> {
+        if let NodeAttrs::Process { uid, .. } = self.attrs { uid } else { None }
+    }
+}

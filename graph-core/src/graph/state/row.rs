@@ -1,0 +1,280 @@
+//! The row of a node in the history.
+
+use crate::graph::state::{FileState, NodeState, ProcessState, Role, SocketState};
+use crate::history::{HistoryError, RowReader, RowWriter};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tracewell_model::{EventNs, FileKind, Millibits, NodeAttrs, NodeKey, ProcessRef, Protocol, Reason, Str, Uuid};
+
+type Read<T> = Result<T, HistoryError>;
+
+impl NodeState {
+    /// Appends the state's row to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut row = RowWriter::new(out);
+        let row = &mut row;
+        row.u64(self.first.0);
+        row.u64(self.last.since(self.first));
+        row.u64(self.version.into());
+        let flags = [self.emitted, self.spilled_in, self.spilled_out, self.incomplete];
+        row.u64(pack(&flags));
+        row.u64(self.n_in.into());
+        row.u64(self.n_out.into());
+        match &self.attrs {
+            NodeAttrs::Process { process, exe, cmdline, uid, container } => {
+                row.u64(0);
+                write_process_ref(row, process);
+                [exe, cmdline, container].into_iter().for_each(|text| write_text(row, text));
+                row.option(*uid, |row, uid| row.u64(uid.into()));
+            }
+            NodeAttrs::File { uuid, path, kind } => {
+                row.u64(1);
+                row.option(*uuid, |row, uuid| row.u128(uuid.0));
+                write_text(row, path);
+                row.u64(*kind as u64);
+            }
+            NodeAttrs::Socket { uuid, protocol, local, remote, path } => {
+                row.u64(2);
+                row.option(*uuid, |row, uuid| row.u128(uuid.0));
+                row.u64(*protocol as u64);
+                row.option(*local, write_addr);
+                row.option(*remote, write_addr);
+                write_text(row, path);
+            }
+        }
+        match &self.role {
+            Role::Process(process) => process.encode(row),
+            Role::File(file) => {
+                write_key(row, file.writer);
+                row.u64(file.written.0);
+                write_key(row, file.sole_toucher);
+                row.u64(pack(&[file.touched_by_more, file.executed, file.unlinked, file.collapsed]));
+            }
+            Role::Socket(socket) => {
+                write_key(row, socket.opener);
+                row.u64(socket.inbound.into());
+            }
+        }
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    ///
+    /// # Errors
+    /// When the row is not one of this version.
+    pub fn decode(row: &[u8]) -> Read<Self> {
+        let mut reader = RowReader::new("a node", row);
+        let row = &mut reader;
+        let first = EventNs(row.u64()?);
+        let last = first.after(row.u64()?);
+        let version = row.u32()?;
+        let [emitted, spilled_in, spilled_out, incomplete] = unpack(row)?;
+        let (n_in, n_out) = (row.u32()?, row.u32()?);
+        let attrs = match row.u64()? {
+            0 => {
+                let process = read_process_ref(row)?;
+                let (exe, cmdline, container) = (read_text(row)?, read_text(row)?, read_text(row)?);
+                let uid = row.option(RowReader::u32)?;
+                NodeAttrs::Process { process, exe, cmdline, uid, container }
+            }
+            1 => NodeAttrs::File {
+                uuid: row.option(RowReader::u128)?.map(Uuid),
+                path: read_text(row)?,
+                kind: read_file_kind(row)?,
+            },
+            2 => NodeAttrs::Socket {
+                uuid: row.option(RowReader::u128)?.map(Uuid),
+                protocol: read_protocol(row)?,
+                local: row.option(read_addr)?,
+                remote: row.option(read_addr)?,
+                path: read_text(row)?,
+            },
+            other => return Err(row.corrupt(format!("a node of kind {other}"))),
+        };
+        let role = match attrs {
+            NodeAttrs::Process { .. } => Role::Process(Box::new(ProcessState::decode(row)?)),
+            NodeAttrs::File { .. } => {
+                let (writer, written) = (read_key(row)?, EventNs(row.u64()?));
+                let sole_toucher = read_key(row)?;
+                let [touched_by_more, executed, unlinked, collapsed] = unpack(row)?;
+                Role::File(FileState { writer, written, sole_toucher, touched_by_more, executed, unlinked, collapsed })
+            }
+            NodeAttrs::Socket { .. } => Role::Socket(SocketState { opener: read_key(row)?, inbound: row.u64()? != 0 }),
+        };
+        reader.end()?;
+        Ok(Self { attrs, first, last, version, emitted, spilled_in, spilled_out, incomplete, n_in, n_out, role })
+    }
+}
+
+impl ProcessState {
+    fn encode(&self, row: &mut RowWriter<'_>) {
+        [self.parent, self.exe_file, self.server, self.under].into_iter().for_each(|key| write_key(row, key));
+        write_text(row, &self.parent_exe);
+        row.u64(pack(&[self.serves, self.exited, self.was_root, false]));
+        row.u64(self.n_since_exec.into());
+        row.u64(self.n_children.into());
+        row.u64(self.n_changed.into());
+        row.u64(self.changed_since.0);
+        row.u64(self.bytes_read);
+        row.u64(self.bytes_sent);
+        row.u64(self.hopset);
+        row.u64(self.facts.len() as u64);
+        self.facts.iter().for_each(|fact| write_reason(row, fact));
+        row.u64(self.rare.len() as u64);
+        for (surprise, what) in &self.rare {
+            row.u64(surprise.0.into());
+            row.text(what);
+        }
+    }
+
+    fn decode(row: &mut RowReader<'_>) -> Read<Self> {
+        let (parent, exe_file) = (read_key(row)?, read_key(row)?);
+        let (server, under) = (read_key(row)?, read_key(row)?);
+        let parent_exe = read_text(row)?;
+        let [serves, exited, was_root, _] = unpack(row)?;
+        Ok(Self {
+            parent,
+            exe_file,
+            server,
+            under,
+            parent_exe,
+            serves,
+            exited,
+            was_root,
+            n_since_exec: row.u32()?,
+            n_children: row.u32()?,
+            n_changed: row.u32()?,
+            changed_since: EventNs(row.u64()?),
+            bytes_read: row.u64()?,
+            bytes_sent: row.u64()?,
+            hopset: row.u64()?,
+            facts: (0..row.u64()?).map(|_| read_reason(row)).collect::<Read<_>>()?,
+            rare: (0..row.u64()?).map(|_| Ok((Millibits(row.u32()?), Str::from(row.text()?)))).collect::<Read<_>>()?,
+        })
+    }
+}
+
+fn pack(flags: &[bool; 4]) -> u64 {
+    flags.iter().enumerate().map(|(bit, &flag)| u64::from(flag) << bit).sum()
+}
+
+fn unpack(row: &mut RowReader<'_>) -> Read<[bool; 4]> {
+    let flags = row.u64()?;
+    if flags > 0xf {
+        return Err(row.corrupt(format!("flags are {flags:#x}, expected 4 bits")));
+    }
+    Ok([0, 1, 2, 3].map(|bit| flags & 1 << bit != 0))
+}
+
+fn write_text(row: &mut RowWriter<'_>, text: &Option<Str>) {
+    row.option(text.as_deref(), RowWriter::text);
+}
+
+fn read_text(row: &mut RowReader<'_>) -> Read<Option<Str>> {
+    row.option(|row| row.text().map(Str::from))
+}
+
+fn write_key(row: &mut RowWriter<'_>, key: Option<NodeKey>) {
+    row.option(key, |row, key| row.u128(key.0));
+}
+
+fn read_key(row: &mut RowReader<'_>) -> Read<Option<NodeKey>> {
+    Ok(row.option(RowReader::u128)?.map(NodeKey))
+}
+
+fn write_process_ref(row: &mut RowWriter<'_>, process: &ProcessRef) {
+    row.u64(process.pid.into());
+    row.u64(process.start);
+    row.option(process.uuid, |row, uuid| row.u128(uuid.0));
+}
+
+fn read_process_ref(row: &mut RowReader<'_>) -> Read<ProcessRef> {
+    Ok(ProcessRef { pid: row.u32()?, start: row.u64()?, uuid: row.option(RowReader::u128)?.map(Uuid) })
+}
+
+fn write_addr(row: &mut RowWriter<'_>, addr: SocketAddr) {
+    row.u64(addr.is_ipv6().into());
+    match addr.ip() {
+        IpAddr::V4(ip) => row.u64(ip.to_bits().into()),
+        IpAddr::V6(ip) => row.u128(ip.to_bits()),
+    }
+    row.u64(addr.port().into());
+}
+
+fn read_addr(row: &mut RowReader<'_>) -> Read<SocketAddr> {
+    let ip = match row.u64()? {
+        0 => IpAddr::V4(Ipv4Addr::from_bits(row.u32()?)),
+        _ => IpAddr::V6(Ipv6Addr::from_bits(row.u128()?)),
+    };
+    let port = u16::try_from(row.u64()?).map_err(|_| row.corrupt("a port is over 16 bits"))?;
+    Ok(SocketAddr::new(ip, port))
+}
+
+fn read_file_kind(row: &mut RowReader<'_>) -> Read<FileKind> {
+    use FileKind::{Device, Directory, Memory, Pipe, Regular, Unknown};
+    let kinds = [Unknown, Regular, Directory, Device, Pipe, Memory];
+    let kind = row.u64()?;
+    kinds.into_iter().find(|&known| known as u64 == kind).ok_or_else(|| row.corrupt(format!("a file of kind {kind}")))
+}
+
+fn read_protocol(row: &mut RowReader<'_>) -> Read<Protocol> {
+    use Protocol::{Other, Tcp, Udp, Unix, Unknown};
+    let protocol = row.u64()?;
+    let known = [Unknown, Tcp, Udp, Unix, Other].into_iter().find(|&known| known as u64 == protocol);
+    known.ok_or_else(|| row.corrupt(format!("a socket of protocol {protocol}")))
+}
+
+fn write_reason(row: &mut RowWriter<'_>, reason: &Reason) {
+    let mut tagged = |tag: u64, keys: &[NodeKey], numbers: &[u64]| {
+        row.u64(tag);
+        keys.iter().for_each(|key| row.u128(key.0));
+        numbers.iter().for_each(|&number| row.u64(number));
+    };
+    match reason {
+        Reason::RareOperation { surprise, what } => {
+            tagged(0, &[], &[surprise.0.into()]);
+            row.text(what);
+        }
+        Reason::RareChild { surprise, what } => {
+            tagged(1, &[], &[surprise.0.into()]);
+            row.text(what);
+        }
+        Reason::RanOwnWrite { file, writer } => tagged(2, &[*file, *writer], &[]),
+        Reason::ServesNetwork { server } => tagged(3, &[*server], &[]),
+        Reason::CallsOut { socket } => tagged(4, &[*socket], &[]),
+        Reason::CommandsFromSocket { socket } => tagged(5, &[*socket], &[]),
+        Reason::GainedPrivilege { from_uid, to_uid } => tagged(6, &[], &[(*from_uid).into(), (*to_uid).into()]),
+        Reason::DeletedOwnExecutable { file } => tagged(7, &[*file], &[]),
+        Reason::RanUnlinked { file } => tagged(8, &[*file], &[]),
+        Reason::EnteredProcess { target } => tagged(9, &[*target], &[]),
+        Reason::EnteredKernel => tagged(10, &[], &[]),
+        Reason::MassChange { n_files } => tagged(11, &[], &[(*n_files).into()]),
+        Reason::CollectedAndSent { bytes } => tagged(12, &[], &[*bytes]),
+        Reason::Connects => tagged(13, &[], &[]),
+        Reason::DescendsFrom { ancestor } => tagged(14, &[*ancestor], &[]),
+        Reason::Started { descendant } => tagged(15, &[*descendant], &[]),
+        Reason::TouchedBy { process } => tagged(16, &[*process], &[]),
+    }
+}
+
+fn read_reason(row: &mut RowReader<'_>) -> Read<Reason> {
+    let key = |row: &mut RowReader<'_>| row.u128().map(NodeKey);
+    Ok(match row.u64()? {
+        0 => Reason::RareOperation { surprise: Millibits(row.u32()?), what: row.text()?.into() },
+        1 => Reason::RareChild { surprise: Millibits(row.u32()?), what: row.text()?.into() },
+        2 => Reason::RanOwnWrite { file: key(row)?, writer: key(row)? },
+        3 => Reason::ServesNetwork { server: key(row)? },
+        4 => Reason::CallsOut { socket: key(row)? },
+        5 => Reason::CommandsFromSocket { socket: key(row)? },
+        6 => Reason::GainedPrivilege { from_uid: row.u32()?, to_uid: row.u32()? },
+        7 => Reason::DeletedOwnExecutable { file: key(row)? },
+        8 => Reason::RanUnlinked { file: key(row)? },
+        9 => Reason::EnteredProcess { target: key(row)? },
+        10 => Reason::EnteredKernel,
+        11 => Reason::MassChange { n_files: row.u32()? },
+        12 => Reason::CollectedAndSent { bytes: row.u64()? },
+        13 => Reason::Connects,
+        14 => Reason::DescendsFrom { ancestor: key(row)? },
+        15 => Reason::Started { descendant: key(row)? },
+        16 => Reason::TouchedBy { process: key(row)? },
+        other => return Err(row.corrupt(format!("a reason of kind {other}"))),
+    })
+}
