@@ -1,1 +1,28 @@
 //! Protobuf messages between agent and aggregator, and their conversion.
+//!
+//! A [`Message`] is what one side has to say; [`encode`] makes it a frame and [`decode`] a message again, with every
+//! limit of [`limits`] checked on both ways. A [`Transport`] carries frames: in a replay the in-memory pair of
+//! [`memory_pair`], in a fleet QUIC. What the messages mean and which changes keep old readers working: `docs/wire.md`.
+//!
+//! Nothing here reads a clock, opens a socket or keeps a session.
+
+mod alert_decode;
+mod alert_encode;
+mod error;
+mod host;
+pub mod limits;
+mod message;
+mod reason;
+mod scan;
+mod transport;
+
+pub use error::WireError;
+pub use host::{Heartbeat, Hello};
+pub use message::{Class, Message, Payload, VERSION, decode, decode_with_hash, encode};
+pub use transport::{MemoryEnd, Transport, TransportError, memory_pair};
+
+/// The generated protobuf types.
+#[expect(clippy::all, reason = "generated code")]
+mod proto {
+    include!(concat!(env!("OUT_DIR"), "/tracewell.v1.rs"));
+}

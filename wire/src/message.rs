@@ -1,0 +1,201 @@
+use crate::error::at_most;
+use crate::limits::{EDGES_MAX, FRAME_BYTES_MAX, NODES_MAX, TEXTS_MAX};
+use crate::scan::{FieldLimit, check_counts, find};
+use crate::{Heartbeat, Hello, WireError, proto};
+use prost::Message as _;
+use tracewell_model::{AlertId, AlertUpdate, HostId, LossRecord};
+
+/// The rules by which payloads are read. Raised only by a change that an old reader would misread (docs/wire.md).
+pub const VERSION: u32 = 1;
+
+/// One frame's contents: who says it, and as which in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// The host that sent it or is meant to get it.
+    pub host: HostId,
+    /// Counts the host's enrolments and recoveries.
+    pub epoch: u32,
+    /// Counts the host's messages of one class within the epoch from 1; 0 in messages to the host.
+    pub sequence: u64,
+    pub payload: Payload,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    Hello(Hello),
+    Alert(AlertUpdate),
+    Loss(LossRecord),
+    Heartbeat(Heartbeat),
+    /// The message of this class and sequence is stored and need not be sent again.
+    Acknowledgement {
+        class: Class,
+        sequence: u64,
+    },
+    /// A delta of this alert could not be applied: send the whole graph next. 0 when no revision is known.
+    WantWhole {
+        alert: AlertId,
+        known_revision: u32,
+    },
+    /// Another host sends under the same identity: start anew with this epoch.
+    NewEpoch {
+        epoch: u32,
+    },
+}
+
+/// What is sent first when not everything can be sent, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    Control,
+    Alert,
+    Profile,
+    Telemetry,
+}
+
+impl Payload {
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Hello(_) | Self::Acknowledgement { .. } | Self::WantWhole { .. } | Self::NewEpoch { .. } => {
+                Class::Control
+            }
+            Self::Alert(_) => Class::Alert,
+            Self::Loss(_) | Self::Heartbeat(_) => Class::Telemetry,
+        }
+    }
+}
+
+/// Makes a frame of a message.
+///
+/// # Errors
+/// When a part passes its limit, or an alert or loss is of another host than the message.
+pub fn encode(message: &Message) -> Result<Vec<u8>, WireError> {
+    let payload = proto::Payload { kind: Some(kind(message)?) }.encode_to_vec();
+    let envelope = proto::Envelope {
+        version: VERSION,
+        host: message.host.0,
+        epoch: message.epoch,
+        class: class_to_proto(message.payload.class()).into(),
+        sequence: message.sequence,
+        content_hash: hash(&payload),
+        payload,
+    };
+    let frame = envelope.encode_to_vec();
+    at_most("frame", frame.len(), FRAME_BYTES_MAX)?;
+    Ok(frame)
+}
+
+/// Reads a frame.
+///
+/// # Errors
+/// When the bytes are not a frame of this version, pass a limit, contradict themselves or do not match their hash.
+pub fn decode(frame: &[u8]) -> Result<Message, WireError> {
+    decode_with_hash(frame).map(|(message, _)| message)
+}
+
+/// Reads a frame, and gives the hash of its content, by which a forked host shows.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_with_hash(frame: &[u8]) -> Result<(Message, u64), WireError> {
+    at_most("frame", frame.len(), FRAME_BYTES_MAX)?;
+    let envelope = proto::Envelope::decode(frame)?;
+    if envelope.version != VERSION {
+        return Err(WireError::Version { got: envelope.version, expected: VERSION });
+    }
+    let got = hash(&envelope.payload);
+    if got != envelope.content_hash {
+        return Err(WireError::ContentHash { got, expected: envelope.content_hash });
+    }
+    let payload = payload(&envelope.payload, HostId(envelope.host))?;
+    let class = proto::Class::try_from(envelope.class).ok().and_then(class_from_proto);
+    if class != Some(payload.class()) {
+        let got = u64::from(envelope.class.unsigned_abs());
+        return Err(WireError::Invalid { what: "class", got, expected: "the class of the payload" });
+    }
+    let message = Message { host: HostId(envelope.host), epoch: envelope.epoch, sequence: envelope.sequence, payload };
+    Ok((message, got))
+}
+
+fn kind(message: &Message) -> Result<proto::payload::Kind, WireError> {
+    use proto::payload::Kind;
+    let of_this_host = |what, host: HostId| match host == message.host {
+        true => Ok(()),
+        false => Err(WireError::Invalid { what, got: host.0, expected: "the host of the message" }),
+    };
+    Ok(match &message.payload {
+        Payload::Hello(hello) => Kind::Hello(hello.try_into()?),
+        Payload::Alert(update) => {
+            of_this_host("host of the alert", update.graph.host)?;
+            Kind::Alert(update.try_into()?)
+        }
+        Payload::Loss(loss) => {
+            of_this_host("host of the loss", loss.host)?;
+            Kind::Loss(loss.into())
+        }
+        Payload::Heartbeat(heartbeat) => Kind::Heartbeat(heartbeat.into()),
+        &Payload::Acknowledgement { class, sequence } => {
+            let class = class_to_proto(class) as u32;
+            Kind::Acknowledgement(proto::Acknowledgement { class, sequence })
+        }
+        &Payload::WantWhole { alert, known_revision } => {
+            Kind::WantWhole(proto::WantWhole { alert: alert.0, known_revision })
+        }
+        &Payload::NewEpoch { epoch } => Kind::NewEpoch(proto::NewEpoch { epoch }),
+    })
+}
+
+/// The repeated fields of an alert update that take more memory than bytes: their tags in `alert.proto`.
+const ALERT_LIMITS: [FieldLimit; 3] = [
+    FieldLimit { tag: 10, max: TEXTS_MAX, what: "texts of the alert" },
+    FieldLimit { tag: 12, max: NODES_MAX, what: "nodes of the alert" },
+    FieldLimit { tag: 13, max: EDGES_MAX, what: "edges of the alert" },
+];
+/// Tag of an alert update in `Payload`.
+const ALERT_TAG: u64 = 2;
+
+fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
+    use proto::payload::Kind;
+    if let Some(alert) = find(bytes, ALERT_TAG)? {
+        check_counts(alert, &ALERT_LIMITS)?;
+    }
+    let kind = proto::Payload::decode(bytes)?.kind.ok_or(WireError::Missing { what: "payload of a known kind" })?;
+    Ok(match kind {
+        Kind::Hello(hello) => Payload::Hello(hello.try_into()?),
+        Kind::Alert(update) => Payload::Alert(update.of_host(host)?),
+        Kind::Loss(loss) => Payload::Loss(loss.of_host(host)),
+        Kind::Heartbeat(heartbeat) => Payload::Heartbeat(heartbeat.try_into()?),
+        Kind::Acknowledgement(ack) => {
+            let class = i32::try_from(ack.class).ok().and_then(|n| proto::Class::try_from(n).ok());
+            let class = class.and_then(class_from_proto).ok_or(WireError::Invalid {
+                what: "class of an acknowledgement",
+                got: ack.class.into(),
+                expected: "a class",
+            })?;
+            Payload::Acknowledgement { class, sequence: ack.sequence }
+        }
+        Kind::WantWhole(want) => Payload::WantWhole { alert: AlertId(want.alert), known_revision: want.known_revision },
+        Kind::NewEpoch(new) => Payload::NewEpoch { epoch: new.epoch },
+    })
+}
+
+fn class_to_proto(class: Class) -> proto::Class {
+    match class {
+        Class::Control => proto::Class::Control,
+        Class::Alert => proto::Class::Alert,
+        Class::Profile => proto::Class::Profile,
+        Class::Telemetry => proto::Class::Telemetry,
+    }
+}
+
+fn class_from_proto(class: proto::Class) -> Option<Class> {
+    match class {
+        proto::Class::Unspecified => None,
+        proto::Class::Control => Some(Class::Control),
+        proto::Class::Alert => Some(Class::Alert),
+        proto::Class::Profile => Some(Class::Profile),
+        proto::Class::Telemetry => Some(Class::Telemetry),
+    }
+}
+
+fn hash(payload: &[u8]) -> u64 {
+    u64::from_le_bytes(*blake3::hash(payload).as_bytes().first_chunk().expect("a hash has 32 bytes"))
+}

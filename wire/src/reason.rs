@@ -1,0 +1,72 @@
+//! Reasons in both directions, side by side, so that a new one is hard to add to only one of them.
+
+use crate::WireError;
+use crate::alert_decode::Lookup;
+use crate::alert_encode::Tables;
+use crate::proto::{self, reason::Kind};
+use tracewell_model::{Millibits, Reason};
+
+impl Tables {
+    pub(crate) fn reason(&mut self, reason: &Reason) -> proto::Reason {
+        let kind = match reason {
+            Reason::RareOperation { surprise, what } => {
+                Kind::RareOperation(proto::Rare { surprise_millibits: surprise.0, what: self.text(what) })
+            }
+            Reason::RareChild { surprise, what } => {
+                Kind::RareChild(proto::Rare { surprise_millibits: surprise.0, what: self.text(what) })
+            }
+            Reason::RanOwnWrite { file, writer } => {
+                Kind::RanOwnWrite(proto::RanOwnWrite { file: self.key(*file), writer: self.key(*writer) })
+            }
+            Reason::ServesNetwork { server } => Kind::ServesNetwork(self.key(*server)),
+            Reason::CallsOut { socket } => Kind::CallsOut(self.key(*socket)),
+            Reason::CommandsFromSocket { socket } => Kind::CommandsFromSocket(self.key(*socket)),
+            &Reason::GainedPrivilege { from_uid, to_uid } => {
+                Kind::GainedPrivilege(proto::GainedPrivilege { from_uid, to_uid })
+            }
+            Reason::DeletedOwnExecutable { file } => Kind::DeletedOwnExecutable(self.key(*file)),
+            Reason::RanUnlinked { file } => Kind::RanUnlinked(self.key(*file)),
+            Reason::EnteredProcess { target } => Kind::EnteredProcess(self.key(*target)),
+            Reason::EnteredKernel => Kind::EnteredKernel(proto::Nothing {}),
+            Reason::MassChange { n_files } => Kind::MassChange(*n_files),
+            Reason::CollectedAndSent { bytes } => Kind::CollectedAndSent(*bytes),
+            Reason::Connects => Kind::Connects(proto::Nothing {}),
+            Reason::DescendsFrom { ancestor } => Kind::DescendsFrom(self.key(*ancestor)),
+            Reason::Started { descendant } => Kind::Started(self.key(*descendant)),
+            Reason::TouchedBy { process } => Kind::TouchedBy(self.key(*process)),
+        };
+        proto::Reason { kind: Some(kind) }
+    }
+}
+
+impl Lookup {
+    /// The reason, or `None` for one that only a newer sender knows: the rest of the graph is still worth showing.
+    pub(crate) fn reason(&self, reason: proto::Reason) -> Result<Option<Reason>, WireError> {
+        let Some(kind) = reason.kind else { return Ok(None) };
+        Ok(Some(match kind {
+            Kind::RareOperation(rare) => {
+                Reason::RareOperation { surprise: Millibits(rare.surprise_millibits), what: self.text(rare.what)? }
+            }
+            Kind::RareChild(rare) => {
+                Reason::RareChild { surprise: Millibits(rare.surprise_millibits), what: self.text(rare.what)? }
+            }
+            Kind::RanOwnWrite(ran) => Reason::RanOwnWrite { file: self.key(ran.file)?, writer: self.key(ran.writer)? },
+            Kind::ServesNetwork(server) => Reason::ServesNetwork { server: self.key(server)? },
+            Kind::CallsOut(socket) => Reason::CallsOut { socket: self.key(socket)? },
+            Kind::CommandsFromSocket(socket) => Reason::CommandsFromSocket { socket: self.key(socket)? },
+            Kind::GainedPrivilege(gained) => {
+                Reason::GainedPrivilege { from_uid: gained.from_uid, to_uid: gained.to_uid }
+            }
+            Kind::DeletedOwnExecutable(file) => Reason::DeletedOwnExecutable { file: self.key(file)? },
+            Kind::RanUnlinked(file) => Reason::RanUnlinked { file: self.key(file)? },
+            Kind::EnteredProcess(target) => Reason::EnteredProcess { target: self.key(target)? },
+            Kind::EnteredKernel(_) => Reason::EnteredKernel,
+            Kind::MassChange(n_files) => Reason::MassChange { n_files },
+            Kind::CollectedAndSent(bytes) => Reason::CollectedAndSent { bytes },
+            Kind::Connects(_) => Reason::Connects,
+            Kind::DescendsFrom(ancestor) => Reason::DescendsFrom { ancestor: self.key(ancestor)? },
+            Kind::Started(descendant) => Reason::Started { descendant: self.key(descendant)? },
+            Kind::TouchedBy(process) => Reason::TouchedBy { process: self.key(process)? },
+        }))
+    }
+}
