@@ -1,1 +1,72 @@
-fn main() {}
+//! `cargo xtask`: everything that is done to the project, in Rust.
+//!
+//! Each command is one file. [`workspace`] knows where things are and how cargo is called, [`steps`] shows progress,
+//! [`checks`] holds what is checked beyond compiler and tests. This crate knows no crate of the product and nothing of
+//! RocksDB, so that it builds in seconds (its own cargo profile, `xtask`).
+
+mod bench;
+mod build;
+mod checks;
+mod demo;
+mod full;
+mod setup;
+mod steps;
+mod test;
+mod test_output;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Set-up, tests, demo and benchmarks of Tracewell")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing for all the other commands, or say how to
+    Setup,
+    /// Format, lints, licences, architecture, documentation and all tests
+    Test {
+        /// Add long fuzzing, long property runs and all recordings; writes docs/full-test.md
+        #[arg(long)]
+        full: bool,
+    },
+    /// Replay a small attacked fleet and show what an analyst would see
+    Demo,
+    /// Run the benchmarks and print their table
+    Bench,
+    /// Build all programs in release mode and copy them into a folder
+    Build {
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match command {
+        Command::Setup => setup::run(&workspace)?,
+        Command::Test { full } => return test::run(&workspace, full),
+        Command::Demo => demo::run(&workspace)?,
+        Command::Bench => bench::run(&workspace)?,
+        Command::Build { out } => build::run(&workspace, &out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

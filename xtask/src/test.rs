@@ -1,0 +1,81 @@
+use crate::steps::{Steps, seconds};
+use crate::test_output::{Counts, TestOutput};
+use crate::workspace::{Workspace, display, run as run_command};
+use crate::{checks, full, setup};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+/// Runs all steps, also after one failed, and ends with one line that counts tests.
+pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
+    let start = Instant::now();
+    let mut steps = Steps::new(if full { 7 } else { 6 });
+    let mut counts = Counts::default();
+    if steps.run("setup", || setup::run(workspace)).is_some() {
+        steps.run("format", || run_command(workspace.cargo().args(["fmt", "--all", "--check"])));
+        steps.run("dependencies, licences and architecture", || checks::run(workspace));
+        steps.run("clippy", || clippy(workspace));
+        steps.run("documentation", || documentation(workspace));
+        steps.run("tests", || tests(&mut test_command(workspace), &mut counts));
+        if full {
+            steps.run("long property tests", || full::property_tests(workspace, &mut counts));
+        }
+    }
+
+    let n_failed = steps.failed().count();
+    if n_failed > 0 && counts.failed == 0 {
+        // A step that could not even count its tests still counts as a failure.
+        counts.failed = n_failed as u64;
+    }
+    eprintln!();
+    for step in &steps.done {
+        let outcome = if step.error.is_some() { "FAILED" } else { "ok" };
+        eprintln!("{:>14}  {outcome:<6}  {}", seconds(step.time), step.name);
+    }
+    eprintln!("{:>14}  in all", seconds(start.elapsed()));
+    if full {
+        full::write_result(workspace, &steps, counts, start.elapsed())?;
+    }
+    println!("{counts}");
+    Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub fn test_command(workspace: &Workspace) -> Command {
+    let mut command = workspace.cargo();
+    command.args(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    command
+}
+
+/// Runs a `cargo test` and adds its tests to `counts`, shown without what passing tests print.
+pub fn tests(command: &mut Command, counts: &mut Counts) -> Result<()> {
+    let shown = display(command);
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting `{shown}`"))?;
+    let stdout = child.stdout.take().context("the child's stdout is piped")?;
+    let mut output = TestOutput::default();
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = line.context("reading test output")?;
+        let line = String::from_utf8_lossy(&line);
+        if output.line(&line) {
+            println!("{line}");
+        }
+    }
+    *counts += output.counts;
+    let status = child.wait().context("waiting for the tests")?;
+    if !status.success() {
+        bail!("`{shown}` ended with {status}");
+    }
+    Ok(())
+}
+
+fn clippy(workspace: &Workspace) -> Result<()> {
+    run_command(workspace.cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+}
+
+fn documentation(workspace: &Workspace) -> Result<()> {
+    let mut command = workspace.cargo();
+    command
+        .args(["doc", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "--deny warnings");
+    run_command(&mut command)
+}
