@@ -27,8 +27,52 @@ pub struct LinkParameters {}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ScoreParameters {}
+pub struct ScoreParameters {
+    pub shown_min: u32,
+    pub medium_min: u32,
+    pub high_min: u32,
+    pub critical_min: u32,
+    pub half_score_millibits: u32,
+    pub growth_millibits: u32,
+    pub growth_doublings_max: u32,
+    pub rare_full_millibits: u32,
+    pub joint_divisor: u32,
+    pub joint_millibits_max: u32,
+    pub tactic_step_millibits: u32,
+    pub reach_millibits: u32,
+    pub fleet_rarity_millibits_max: u32,
+    pub spread_millibits: u32,
+    pub detector_millibits: u32,
+    pub forked_host: u32,
+    pub fact_millibits: FactMillibits,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FoldParameters {}
+pub struct FactMillibits {
+    pub rare_operation: u32,
+    pub rare_child: u32,
+    pub ran_own_write: u32,
+    pub serves_network: u32,
+    pub calls_out: u32,
+    pub commands_from_socket: u32,
+    pub gained_privilege: u32,
+    pub deleted_own_executable: u32,
+    pub ran_unlinked: u32,
+    pub entered_process: u32,
+    pub entered_kernel: u32,
+    pub mass_change: u32,
+    pub collected_and_sent: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoldParameters {
+    pub similarity_permille: u32,
+    pub hub_alerts_max: u32,
+    pub shown_per_host_day_unsettled: u32,
+    pub shown_per_host_day_settled: u32,
+    pub shown_per_class_day: u32,
+    pub alerts_per_host_max: u32,
+    pub view_nodes_max: u32,
+}
