@@ -13,7 +13,7 @@ mod spill;
 mod state;
 
 pub use insert::Inserted;
-pub use state::{FileState, NodeState, ProcessState, Role, SocketState};
+pub use state::{FileState, NodeState, ProcessState, RARE_MAX, Role, SocketState};
 
 use crate::history::History;
 use arena::Arena;

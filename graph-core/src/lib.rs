@@ -9,3 +9,5 @@
 
 pub mod graph;
 pub mod history;
+pub mod structure;
+pub mod link;

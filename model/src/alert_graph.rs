@@ -43,7 +43,7 @@ pub struct AlertUpdate {
     pub graph: AlertGraph,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlertNode {
     pub attrs: NodeAttrs,
     /// The label with everything masked that varies between occurrences; what folding compares.
@@ -67,7 +67,7 @@ pub enum NodeRole {
 }
 
 /// What a node is, in the source's own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NodeAttrs {
     Process {
         process: ProcessRef,
@@ -108,7 +108,7 @@ pub struct EdgeKey {
     pub op: Operation,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AlertEdge {
     pub count: u64,
     pub amount_bytes: u64,

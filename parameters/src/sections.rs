@@ -15,15 +15,69 @@ pub struct GraphParameters {
 #[serde(deny_unknown_fields)]
 pub struct ProfileParameters {
     pub half_life_days: u32,
+    pub bytes_max: usize,
+    pub count_quantum_ns: u64,
+    pub surprise_max_millibits: u32,
+    pub label_bytes_max: usize,
+    pub depth_max: usize,
+    pub scopes_max: usize,
+    pub fold_children: u32,
+    pub fold_children_max: u32,
+    pub period_ns: u64,
+    pub period_observations_min: u64,
+    pub settled_new_ppm: u32,
+    pub settled_periods: u32,
+    pub drift_new_ppm: u32,
+    pub contribution_bytes_max: usize,
+    pub vote_days: u32,
+    pub vote_hosts_min: u32,
+    pub sudden_hosts_min: u32,
+    pub sudden_share_permille: u32,
+    pub view_bytes_max: usize,
+    pub tail_days: u32,
+    pub tail_scores_per_day: usize,
+    pub tail_exceedances_min: usize,
+    pub tail_extrapolation_max: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StructureParameters {}
+pub struct StructureParameters {
+    pub ran_own_write_millibits: u32,
+    pub serves_network_millibits: u32,
+    pub calls_out_millibits: u32,
+    pub commands_from_socket_millibits: u32,
+    pub gained_privilege_millibits: u32,
+    pub deleted_own_executable_millibits: u32,
+    pub ran_unlinked_millibits: u32,
+    pub entered_process_millibits: u32,
+    pub entered_kernel_millibits: u32,
+    pub mass_change_millibits: u32,
+    pub mass_change_files: u32,
+    pub mass_change_window_ns: u64,
+    pub collected_and_sent_millibits: u32,
+    pub collected_min_bytes: u64,
+    pub rare_min_millibits: u32,
+    pub rare_discount_millibits: u32,
+    pub rare_max_millibits: u32,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LinkParameters {}
+pub struct LinkParameters {
+    pub window_ns: u64,
+    pub terminal_min_millibits: u32,
+    pub alert_min_millibits: u32,
+    pub step_cost_millibits: u32,
+    pub radius_millibits: u32,
+    pub visited_max: u32,
+    pub degree_max: u32,
+    pub members_max: u32,
+    pub hopsets_max: u32,
+    pub energy_half_life_ns: u64,
+    pub alert_nodes_max: u32,
+    pub loss_near_ns: u64,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -52,6 +52,8 @@ pub struct ProcessState {
     /// Files of others changed within the current minute, and when that minute began.
     pub n_changed: u32,
     pub changed_since: EventNs,
+    /// A socket to another machine that another program opened and this one reads from.
+    pub input_socket: Option<NodeKey>,
     /// Bytes read from files and sent to other machines since exec.
     pub bytes_read: u64,
     pub bytes_sent: u64,

@@ -106,7 +106,8 @@ impl NodeState {
 
 impl ProcessState {
     fn encode(&self, row: &mut RowWriter<'_>) {
-        [self.parent, self.exe_file, self.server, self.under].into_iter().for_each(|key| write_key(row, key));
+        let keys = [self.parent, self.exe_file, self.server, self.under, self.input_socket];
+        keys.into_iter().for_each(|key| write_key(row, key));
         write_text(row, &self.parent_exe);
         row.u64(pack(&[self.serves, self.exited, self.was_root, false]));
         row.u64(self.n_since_exec.into());
@@ -127,7 +128,7 @@ impl ProcessState {
 
     fn decode(row: &mut RowReader<'_>) -> Read<Self> {
         let (parent, exe_file) = (read_key(row)?, read_key(row)?);
-        let (server, under) = (read_key(row)?, read_key(row)?);
+        let (server, under, input_socket) = (read_key(row)?, read_key(row)?, read_key(row)?);
         let parent_exe = read_text(row)?;
         let [serves, exited, was_root, _] = unpack(row)?;
         Ok(Self {
@@ -135,6 +136,7 @@ impl ProcessState {
             exe_file,
             server,
             under,
+            input_socket,
             parent_exe,
             serves,
             exited,

@@ -1,0 +1,196 @@
+//! What a process is by where it came from and what it did: lineage, and the telling facts that hold without any
+//! history of the host.
+//!
+//! The facts are about structure alone (who wrote what another ran, who serves whom, who became whom); none of them
+//! knows a name of a program, a path or an address. Their weights are the shipped prior of DESIGN.md ("Host profile").
+
+mod files;
+mod processes;
+mod sockets;
+
+use crate::graph::{Graph, Inserted, NodeIdx, ProcessState, RARE_MAX};
+use crate::history::HistoryError;
+use tracewell_model::{Event, EventNs, Millibits, NodeKey, Operation, Reason, Str};
+use tracewell_parameters::StructureParameters;
+
+/// Ancestors that a fact may look at: DISTDET's X (section 4.2 of the paper).
+const ANCESTORS_MAX: usize = 12;
+
+pub struct Structure {
+    parameters: StructureParameters,
+}
+
+/// One event with the places of its ends in the graph.
+struct Step<'a> {
+    event: &'a Event,
+    inserted: Inserted,
+    /// Key of the subject and of the object, if there is one.
+    subject: NodeKey,
+    object: Option<(NodeIdx, NodeKey)>,
+}
+
+impl Structure {
+    pub fn new(parameters: &StructureParameters) -> Self {
+        Self { parameters: parameters.clone() }
+    }
+
+    /// Moves the states of an inserted event's ends on. Returns whether a new fact was found about its subject.
+    ///
+    /// Runs after the profile has seen the event, because exec changes what the subject is.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn observe(&self, graph: &mut Graph, event: &Event, inserted: Inserted) -> Result<bool, HistoryError> {
+        if !inserted.succeeded {
+            return Ok(false);
+        }
+        let step = Step {
+            event,
+            inserted,
+            subject: graph.key(inserted.subject),
+            object: inserted.object.map(|object| (object, graph.key(object))),
+        };
+        let fact = match event.op {
+            Operation::Fork => self.forked(graph, &step)?,
+            Operation::Exec => self.executed(graph, &step)?,
+            Operation::Exit => exited(graph, &step),
+            Operation::ChangeCredentials => self.changed_credentials(graph, &step),
+            Operation::Ptrace => self.traced(graph, &step)?,
+            Operation::ModuleLoad | Operation::BpfLoad => Some(Reason::EnteredKernel),
+            Operation::MapExecutable => self.loaded(graph, &step)?,
+            Operation::Read | Operation::Receive => self.read(graph, &step)?,
+            Operation::Write | Operation::Create | Operation::Truncate => self.written(graph, &step)?,
+            Operation::Rename | Operation::Link => self.renamed(graph, &step)?,
+            Operation::Unlink => self.unlinked(graph, &step)?,
+            Operation::Accept => self.accepted(graph, &step),
+            Operation::Connect => self.connected(graph, &step)?,
+            Operation::Send => self.sent(graph, &step),
+            Operation::Open
+            | Operation::Chmod
+            | Operation::Chown
+            | Operation::Bind
+            | Operation::Listen
+            | Operation::Signal
+            | Operation::Mount
+            | Operation::Memfd
+            | Operation::IoUring => None,
+        };
+        if inserted.is_new {
+            self.touched(graph, &step);
+        }
+        if let Some(process) = graph.process_mut(inserted.subject).filter(|_| event.op != Operation::Exec) {
+            process.n_since_exec = process.n_since_exec.saturating_add(1);
+        }
+        Ok(fact.is_some_and(|fact| add_fact(graph, inserted.subject, fact)))
+    }
+
+    /// Takes up an unlikely operation of a process. Returns whether it counts.
+    pub fn observe_rare(
+        &self,
+        graph: &mut Graph,
+        subject: NodeIdx,
+        op: Operation,
+        surprise: Millibits,
+        what: &Str,
+    ) -> bool {
+        if surprise.0 < self.parameters.rare_min_millibits {
+            return false;
+        }
+        let what: Str = if op == Operation::Exec { what.clone() } else { format!("{} {what}", op.name()).into() };
+        graph.change(subject, |state| {
+            let Some(process) = state.role.process_mut() else { return false };
+            if process.rare.iter().any(|(_, known)| *known == what) {
+                return false;
+            }
+            let at = process.rare.partition_point(|(known, _)| *known >= surprise);
+            process.rare.insert(at, (surprise, what));
+            process.rare.truncate(RARE_MAX);
+            at < RARE_MAX
+        })
+    }
+
+    /// The weight of what is known of one process, in millibits.
+    pub fn weight(&self, process: &ProcessState) -> Millibits {
+        self.joint_weight([process])
+    }
+
+    /// The joint weight of several processes: each kind of fact once, the unlikeliest operations of the most surprising.
+    pub fn joint_weight<'a>(&self, processes: impl IntoIterator<Item = &'a ProcessState>) -> Millibits {
+        let (mut facts, mut rare) = (Vec::new(), 0);
+        for process in processes {
+            for fact in &process.facts {
+                if !facts.iter().any(|known| std::mem::discriminant(*known) == std::mem::discriminant(fact)) {
+                    facts.push(fact);
+                }
+            }
+            rare = rare.max(self.rare_weight(process));
+        }
+        Millibits(facts.into_iter().map(|fact| self.fact_weight(fact)).sum::<u32>() + rare)
+    }
+
+    /// What the operations over the minimum add, the second and third counted at half and a quarter because what one
+    /// process does is not independent.
+    fn rare_weight(&self, process: &ProcessState) -> u32 {
+        let over = |surprise: Millibits| surprise.0.saturating_sub(self.parameters.rare_discount_millibits);
+        let sum: u32 = process.rare.iter().take(3).enumerate().map(|(i, (surprise, _))| over(*surprise) >> i).sum();
+        sum.min(self.parameters.rare_max_millibits)
+    }
+
+    fn fact_weight(&self, fact: &Reason) -> u32 {
+        let weights = &self.parameters;
+        match fact {
+            Reason::RanOwnWrite { .. } => weights.ran_own_write_millibits,
+            Reason::ServesNetwork { .. } => weights.serves_network_millibits,
+            Reason::CallsOut { .. } => weights.calls_out_millibits,
+            Reason::CommandsFromSocket { .. } => weights.commands_from_socket_millibits,
+            Reason::GainedPrivilege { .. } => weights.gained_privilege_millibits,
+            Reason::DeletedOwnExecutable { .. } => weights.deleted_own_executable_millibits,
+            Reason::RanUnlinked { .. } => weights.ran_unlinked_millibits,
+            Reason::EnteredProcess { .. } => weights.entered_process_millibits,
+            Reason::EnteredKernel => weights.entered_kernel_millibits,
+            Reason::MassChange { .. } => weights.mass_change_millibits,
+            Reason::CollectedAndSent { .. } => weights.collected_and_sent_millibits,
+            Reason::RareOperation { .. }
+            | Reason::RareChild { .. }
+            | Reason::Connects
+            | Reason::DescendsFrom { .. }
+            | Reason::Started { .. }
+            | Reason::TouchedBy { .. } => 0,
+        }
+    }
+}
+
+/// Adds a fact to a process unless one of its kind stands already.
+fn add_fact(graph: &mut Graph, process: NodeIdx, fact: Reason) -> bool {
+    graph.change(process, |state| {
+        let Some(process) = state.role.process_mut() else { return false };
+        let is_new = process.facts.iter().all(|known| std::mem::discriminant(known) != std::mem::discriminant(&fact));
+        if is_new {
+            process.facts.push(fact);
+        }
+        is_new
+    })
+}
+
+/// The ancestors of a process, nearest first, at most [`ANCESTORS_MAX`].
+pub(crate) fn ancestors(graph: &mut Graph, process: NodeKey) -> Result<Vec<NodeKey>, HistoryError> {
+    let mut found = Vec::new();
+    let mut next = process;
+    while found.len() < ANCESTORS_MAX {
+        let Some(state) = graph.state(next)? else { break };
+        let Some(parent) = state.role.process().and_then(|process| process.parent) else { break };
+        found.push(parent);
+        next = parent;
+    }
+    Ok(found)
+}
+
+fn exited(graph: &mut Graph, step: &Step<'_>) -> Option<Reason> {
+    graph.process_mut(step.inserted.subject)?.exited = true;
+    None
+}
+
+/// Whether `later` lies within `ns` after `earlier`.
+fn within(earlier: EventNs, later: EventNs, ns: u64) -> bool {
+    later.since(earlier) <= ns
+}

@@ -1,0 +1,94 @@
+//! Who serves whom, who calls out, who is led by what comes over a socket.
+
+use super::{Step, Structure};
+use crate::graph::{Graph, Role};
+use crate::history::HistoryError;
+use std::net::IpAddr;
+use tracewell_model::{NodeAttrs, Protocol, Reason};
+
+impl Structure {
+    pub(super) fn accepted(&self, graph: &mut Graph, step: &Step<'_>) -> Option<Reason> {
+        let (socket, _) = step.object?;
+        graph.change(socket, |state| {
+            if let Role::Socket(socket) = &mut state.role {
+                socket.inbound = true;
+                socket.opener = Some(step.subject);
+            }
+        });
+        if is_other_machine(&graph.hot(socket).attrs) {
+            graph.process_mut(step.inserted.subject)?.serves = true;
+        }
+        None
+    }
+
+    /// A call to another machine by a program that a server started, or that its own lineage wrote.
+    pub(super) fn connected(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {
+        let Some((socket, key)) = step.object else { return Ok(None) };
+        graph.change(socket, |state| {
+            if let Role::Socket(socket) = &mut state.role {
+                socket.opener = socket.opener.or(Some(step.subject));
+            }
+        });
+        let attrs = &graph.hot(socket).attrs;
+        if !is_other_machine(attrs) || matches!(attrs, NodeAttrs::Socket { protocol: Protocol::Udp, .. }) {
+            return Ok(None);
+        }
+        let state = graph.hot(step.inserted.subject);
+        let wrote_itself = state.role.process().is_some_and(|process| {
+            process.facts.iter().any(|fact| matches!(fact, Reason::RanOwnWrite { .. } | Reason::RanUnlinked { .. }))
+        });
+        let calls = wrote_itself || self.foreign_server(graph, step)?.is_some();
+        Ok(calls.then_some(Reason::CallsOut { socket: key }))
+    }
+
+    /// Remembers when a process reads from another machine through a socket that another program opened for it.
+    pub(super) fn read(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {
+        let Some((object, key)) = step.object else { return Ok(None) };
+        let amount = step.event.amount_bytes;
+        let Some(socket) = graph.hot(object).role.socket() else {
+            if let Some(process) = graph.process_mut(step.inserted.subject) {
+                process.bytes_read = process.bytes_read.saturating_add(amount);
+            }
+            return Ok(None);
+        };
+        let Some(opener) = socket.opener else {
+            graph.change(object, |state| {
+                if let Role::Socket(socket) = &mut state.role {
+                    socket.opener = Some(step.subject);
+                }
+            });
+            return Ok(None);
+        };
+        if opener == step.subject || !step.inserted.is_new || !is_other_machine(&graph.hot(object).attrs) {
+            return Ok(None);
+        }
+        let opener_runs = graph.state(opener)?.and_then(|state| state.role.process()?.exe_file);
+        let Some(process) = graph.process_mut(step.inserted.subject) else { return Ok(None) };
+        if process.exe_file.is_some() && process.exe_file != opener_runs {
+            process.input_socket = Some(key);
+        }
+        Ok(None)
+    }
+
+    /// Adds up what leaves for other machines; much read and much sent by one that is no server is a fact.
+    pub(super) fn sent(&self, graph: &mut Graph, step: &Step<'_>) -> Option<Reason> {
+        let (object, _) = step.object?;
+        if !is_other_machine(&graph.hot(object).attrs) {
+            return None;
+        }
+        let min = self.parameters.collected_min_bytes;
+        let process = graph.process_mut(step.inserted.subject)?;
+        process.bytes_sent = process.bytes_sent.saturating_add(step.event.amount_bytes);
+        let bytes = process.bytes_sent;
+        (bytes >= min && process.bytes_read >= min && !process.serves).then_some(Reason::CollectedAndSent { bytes })
+    }
+}
+
+/// Whether a socket's other end is known and lies on another machine.
+fn is_other_machine(attrs: &NodeAttrs) -> bool {
+    let NodeAttrs::Socket { remote: Some(remote), .. } = attrs else { return false };
+    match remote.ip().to_canonical() {
+        IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_unspecified()),
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unspecified()),
+    }
+}
