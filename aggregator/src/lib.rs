@@ -1,1 +1,28 @@
-//! The aggregator's pipeline from summary to incident.
+//! The aggregator's pipeline from frame to incident.
+//!
+//! ```text
+//! frame ⇒ ingest ⇒ store ⇒ story ⇒ score ⇒ fold ⇒ budget ⇒ incidents
+//! ```
+//!
+//! [`Aggregator::receive`] takes one frame of a host and gives the frames to send back; it stores alert graphs and
+//! nothing else that decides. [`Aggregator::incidents`] computes the analyst's list from what is stored, in canonical
+//! order, so that it depends on what arrived and not on the order in which hosts took turns.
+//!
+//! There is no clock here (a day is a day of event time), no thread and no socket.
+
+mod budget;
+mod fold;
+mod incident;
+mod ingest;
+mod ledger;
+mod pipeline;
+mod score;
+mod store;
+mod story;
+mod view;
+
+pub use incident::{Counters, Incident, IncidentId, Incidents, Overflow};
+pub use ingest::IngestError;
+pub use pipeline::Aggregator;
+pub use store::{MemoryStore, Store, StoreError};
+pub use view::{View, ViewEdge, ViewGroup, ViewNode};

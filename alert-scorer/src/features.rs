@@ -2,6 +2,7 @@ use crate::{Fact, Tactic};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use tracewell_model::{AlertGraph, AlertNode, EventNs, Millibits, NodeAttrs, NodeKey, NodeRole, OpClass, Reason};
+use tracewell_parameters::ScoreParameters;
 
 /// What speaks for an intrusion in a story, each kind once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +50,11 @@ impl Features {
             n_machines_called: machines_called(story),
             context,
         }
+    }
+
+    /// The fact that weighs most, by which a flood of one kind is told from other news.
+    pub fn class(&self, parameters: &ScoreParameters) -> Option<Fact> {
+        self.facts.keys().copied().max_by_key(|fact| (fact.weight_millibits(&parameters.fact_millibits), *fact))
     }
 
     /// The nodes that show a fact.

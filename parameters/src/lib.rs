@@ -39,10 +39,15 @@ impl Parameters {
         table.try_into().map_err(wrong)
     }
 
-    /// BLAKE3 of the values in canonical form, as 64 hex digits; comments and order do not change it.
-    pub fn hash(&self) -> String {
+    /// BLAKE3 of the values in canonical form; comments and order do not change it.
+    pub fn digest(&self) -> [u8; 32] {
         let text = toml::to_string(self).expect("parameters are plain tables");
-        blake3::hash(text.as_bytes()).to_hex().to_string()
+        *blake3::hash(text.as_bytes()).as_bytes()
+    }
+
+    /// [`Self::digest`] as 64 hex digits.
+    pub fn hash(&self) -> String {
+        blake3::Hash::from_bytes(self.digest()).to_hex().to_string()
     }
 }
 

@@ -124,6 +124,7 @@ pub struct FactMillibits {
 pub struct FoldParameters {
     pub similarity_permille: u32,
     pub hub_alerts_max: u32,
+    pub join_slack_ns: u64,
     pub shown_per_host_day_unsettled: u32,
     pub shown_per_host_day_settled: u32,
     pub shown_per_class_day: u32,

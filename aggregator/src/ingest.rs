@@ -1,0 +1,199 @@
+//! Takes messages of hosts, each once, and joins alert updates into alert graphs.
+
+use crate::ledger::{Entry, Ledger};
+use crate::{Store, StoreError};
+use std::collections::BTreeMap;
+use tracewell_model::{AlertUpdate, EventNs, HostId, Str};
+use tracewell_wire::{Class, Heartbeat, Message, Payload, WireError, limits};
+
+/// Hosts of one aggregator. Another one is refused: it is a fault of enrolment.
+const HOSTS_MAX: usize = 100_000;
+/// Epochs of a host whose sequence numbers are remembered; what is older counts as repeated.
+const EPOCHS_MAX: usize = 4;
+/// Changes between settled and unsettled that are remembered of a host; the oldest goes first.
+const SETTLED_CHANGES_MAX: usize = 1024;
+
+/// Why a frame was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IngestError {
+    /// The host speaks wrongly; close the session.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The same.
+    #[error("a host sent {what}, which only the aggregator sends")]
+    Unexpected { what: &'static str },
+    /// The same.
+    #[error("sequence number 0 of host {host}, expected 1 and up")]
+    NoSequence { host: HostId },
+    /// Refuse the host.
+    #[error("host {host} would be one more than the {max} that fit")]
+    TooManyHosts { host: HostId, max: usize },
+    /// Do not acknowledge; try again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What is known of the hosts beyond their alert graphs.
+#[derive(Debug, Default)]
+pub(crate) struct Ingest {
+    hosts: BTreeMap<HostId, HostState>,
+    pub counters: IngestCounters,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct IngestCounters {
+    /// Alert graphs that the store did not know before.
+    pub n_alerts: u64,
+    /// Of these, how many went again for lack of room.
+    pub n_evicted: u64,
+    pub n_lost_events: u64,
+}
+
+/// Two machines sent as one host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Fork {
+    pub epoch: u32,
+    /// Event time that the host had reached by then.
+    pub time: EventNs,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct HostState {
+    pub name: Option<Str>,
+    epoch: u32,
+    ledgers: BTreeMap<(u32, Class), Ledger>,
+    /// From which moment on the profile was settled, or no longer.
+    settled: BTreeMap<EventNs, bool>,
+    latest: EventNs,
+    n_alerts: usize,
+    pub fork: Option<Fork>,
+}
+
+impl HostState {
+    pub fn is_settled(&self, at: EventNs) -> bool {
+        self.settled.range(..=at).next_back().is_some_and(|(_, &settled)| settled)
+    }
+}
+
+impl Ingest {
+    pub fn hosts(&self) -> &BTreeMap<HostId, HostState> {
+        &self.hosts
+    }
+
+    /// Takes a message and gives what to answer.
+    pub fn take(
+        &mut self,
+        message: Message,
+        content_hash: u64,
+        store: &mut dyn Store,
+        alerts_per_host_max: usize,
+    ) -> Result<Vec<Message>, IngestError> {
+        let Message { host, epoch, sequence, payload } = message;
+        if sequence == 0 {
+            return Err(IngestError::NoSequence { host });
+        }
+        if self.hosts.len() >= HOSTS_MAX && !self.hosts.contains_key(&host) {
+            return Err(IngestError::TooManyHosts { host, max: HOSTS_MAX });
+        }
+        let state = self.hosts.entry(host).or_default();
+        let answer = |payload| Message { host, epoch, sequence: 0, payload };
+        let class = payload.class();
+        match state.enter(epoch, class, sequence, content_hash) {
+            Entry::Repeated => return Ok(vec![answer(Payload::Acknowledgement { class, sequence })]),
+            Entry::Forked => return Ok(vec![answer(Payload::NewEpoch { epoch: state.epoch })]),
+            Entry::New => {}
+        }
+        let mut answers = vec![answer(Payload::Acknowledgement { class, sequence })];
+        match payload {
+            Payload::Hello(hello) => state.name = Some(hello.name),
+            Payload::Heartbeat(heartbeat) => state.beat(heartbeat),
+            Payload::Loss(loss) => {
+                self.counters.n_lost_events = self.counters.n_lost_events.saturating_add(loss.n_events);
+            }
+            Payload::Alert(update) => {
+                state.latest = state.latest.max(update.graph.last);
+                answers.extend(state.alert(update, store, alerts_per_host_max, &mut self.counters)?.map(answer));
+            }
+            Payload::Acknowledgement { .. } => return Err(IngestError::Unexpected { what: "an acknowledgement" }),
+            Payload::WantWhole { .. } => return Err(IngestError::Unexpected { what: "a request for a whole alert" }),
+            Payload::NewEpoch { .. } => return Err(IngestError::Unexpected { what: "a new epoch" }),
+        }
+        Ok(answers)
+    }
+}
+
+impl HostState {
+    fn enter(&mut self, epoch: u32, class: Class, sequence: u64, content_hash: u64) -> Entry {
+        self.epoch = self.epoch.max(epoch);
+        if epoch.saturating_add(EPOCHS_MAX as u32) <= self.epoch {
+            return Entry::Repeated;
+        }
+        let entry = self.ledgers.entry((epoch, class)).or_default().enter(sequence, content_hash);
+        self.ledgers.retain(|&(known, _), _| known.saturating_add(EPOCHS_MAX as u32) > self.epoch);
+        if entry == Entry::Forked {
+            self.epoch = self.epoch.max(epoch.saturating_add(1));
+            self.fork.get_or_insert(Fork { epoch, time: self.latest });
+        }
+        entry
+    }
+
+    fn beat(&mut self, heartbeat: Heartbeat) {
+        self.latest = self.latest.max(heartbeat.time);
+        if self.is_settled(heartbeat.time) != heartbeat.settled {
+            self.settled.insert(heartbeat.time, heartbeat.settled);
+        }
+        if self.settled.len() > SETTLED_CHANGES_MAX {
+            self.settled.pop_first();
+        }
+    }
+
+    /// Joins the update into its graph; gives the request for the whole where that cannot be done.
+    fn alert(
+        &mut self,
+        update: AlertUpdate,
+        store: &mut dyn Store,
+        alerts_per_host_max: usize,
+        counters: &mut IngestCounters,
+    ) -> Result<Option<Payload>, StoreError> {
+        let (host, alert) = (update.graph.host, update.graph.id);
+        let known = store.alert(host, alert)?;
+        let want_whole = |known_revision| Ok(Some(Payload::WantWhole { alert, known_revision }));
+        let Some(known) = known else {
+            if update.extends > 0 {
+                return want_whole(0);
+            }
+            store.put_alert(update.graph)?;
+            self.n_alerts += 1;
+            counters.n_alerts += 1;
+            if self.n_alerts > alerts_per_host_max {
+                self.evict(host, store, counters)?;
+            }
+            return Ok(None);
+        };
+        let mut graph = known.as_ref().clone();
+        let known_revision = graph.revision;
+        if graph.apply(update).is_err() {
+            return want_whole(known_revision);
+        }
+        // Deltas only ever add: one that outgrows a frame could never have been sent as a whole.
+        if graph.nodes.len() > limits::NODES_MAX || graph.edges.len() > limits::EDGES_MAX {
+            return want_whole(known_revision);
+        }
+        if graph.revision > known_revision {
+            store.put_alert(graph)?;
+        }
+        Ok(None)
+    }
+
+    /// Makes room by the graph of least surprise, the later one where two are equal.
+    fn evict(&mut self, host: HostId, store: &mut dyn Store, counters: &mut IngestCounters) -> Result<(), StoreError> {
+        let graphs = store.alerts_of(host)?;
+        let least = graphs.iter().min_by_key(|graph| (graph.surprise, std::cmp::Reverse((graph.first, graph.id))));
+        if let Some(least) = least {
+            store.remove_alert(host, least.id)?;
+            self.n_alerts -= 1;
+            counters.n_evicted += 1;
+        }
+        Ok(())
+    }
+}
