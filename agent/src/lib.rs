@@ -1,1 +1,15 @@
-//! The agent's pipeline from event to summary.
+//! The agent: from what a host's events say to the alert graphs that leave it.
+//!
+//! [`Pipeline`] takes records in the order in which a source gives them and runs each through the steps of the data
+//! flow, one file a step: [`normalise`] vets times and splits what path-only sources leave implicit; `graph-core` keeps
+//! the graph, the profile and the links; [`uplink`] sends the summaries, as encoded messages, through a
+//! [`wire::Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers what was not seen.
+//! The live agent and replay run this same code; neither the clock nor a thread is read here.
+
+pub mod normalise;
+pub mod loss;
+pub mod pipeline;
+pub mod profiling;
+pub mod uplink;
+
+pub use pipeline::{Pipeline, PipelineError, PipelineStats};

@@ -7,7 +7,11 @@
 //!
 //! There is no clock, no I/O and no thread here: time comes in with the events, storage behind a trait.
 
+pub mod fleet;
 pub mod graph;
 pub mod history;
 pub mod structure;
+pub mod profile;
 pub mod link;
+pub mod summary;
+pub mod query;

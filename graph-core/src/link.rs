@@ -139,6 +139,17 @@ impl Linker {
         Ok(self.hopsets.get_mut(&id).expect("it was just stored"))
     }
 
+    /// Has the whole of a hopset emitted next time, as its receiver lost track.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn forget_emitted(&mut self, graph: &mut Graph, id: u64) -> Result<(), HistoryError> {
+        let hopset = self.hopset(graph, id)?;
+        hopset.emitted.clear();
+        self.dirty.insert(id);
+        Ok(())
+    }
+
     fn change<T>(
         &mut self,
         graph: &mut Graph,

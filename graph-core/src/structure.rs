@@ -96,14 +96,13 @@ impl Structure {
         if surprise.0 < self.parameters.rare_min_millibits {
             return false;
         }
-        let what: Str = if op == Operation::Exec { what.clone() } else { format!("{} {what}", op.name()).into() };
         graph.change(subject, |state| {
             let Some(process) = state.role.process_mut() else { return false };
-            if process.rare.iter().any(|(_, known)| *known == what) {
+            if process.rare.iter().any(|(_, known_op, known)| *known_op == op && known == what) {
                 return false;
             }
-            let at = process.rare.partition_point(|(known, _)| *known >= surprise);
-            process.rare.insert(at, (surprise, what));
+            let at = process.rare.partition_point(|(known, ..)| *known >= surprise);
+            process.rare.insert(at, (surprise, op, what.clone()));
             process.rare.truncate(RARE_MAX);
             at < RARE_MAX
         })
@@ -132,7 +131,7 @@ impl Structure {
     /// process does is not independent.
     fn rare_weight(&self, process: &ProcessState) -> u32 {
         let over = |surprise: Millibits| surprise.0.saturating_sub(self.parameters.rare_discount_millibits);
-        let sum: u32 = process.rare.iter().take(3).enumerate().map(|(i, (surprise, _))| over(*surprise) >> i).sum();
+        let sum: u32 = process.rare.iter().take(3).enumerate().map(|(i, (surprise, ..))| over(*surprise) >> i).sum();
         sum.min(self.parameters.rare_max_millibits)
     }
 

@@ -9,6 +9,7 @@ pub struct GraphParameters {
     pub node_edges_hot_max: u32,
     pub spilled_filter_bytes: usize,
     pub future_slack_ns: u64,
+    pub retention_days: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,7 @@ pub struct LinkParameters {
     pub window_ns: u64,
     pub terminal_min_millibits: u32,
     pub alert_min_millibits: u32,
+    pub alarms_per_kiloday: u32,
     pub step_cost_millibits: u32,
     pub radius_millibits: u32,
     pub visited_max: u32,

@@ -2,7 +2,8 @@
 
 mod row;
 
-use tracewell_model::{EventNs, Millibits, NodeAttrs, NodeKey, NodeKind, Reason, Str};
+use crate::profile::SubjectId;
+use tracewell_model::{EventNs, Millibits, NodeAttrs, NodeKey, NodeKind, Operation, Reason, Str};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeState {
@@ -59,12 +60,12 @@ pub struct ProcessState {
     pub bytes_sent: u64,
     /// Structural facts, each kind once, in the order in which they were found.
     pub facts: Vec<Reason>,
-    /// The least likely operations by generalised object, most surprising first, at most [`RARE_MAX`].
-    pub rare: Vec<(Millibits, Str)>,
+    /// The least likely operations with their generalised objects, most surprising first, at most [`RARE_MAX`].
+    pub rare: Vec<(Millibits, Operation, Str)>,
+    /// Its place in the host profile as what it runs now; found again after a reload.
+    pub subject: Option<SubjectId>,
     /// The hopset this process belongs to, 0 for none.
     pub hopset: u64,
-    /// The terminal above it whose hopset it joined by being forked.
-    pub under: Option<NodeKey>,
 }
 
 /// Rare operations kept per process.
@@ -144,7 +145,7 @@ impl NodeState {
             Role::Process(process) => {
                 size_of::<ProcessState>()
                     + process.facts.capacity() * size_of::<Reason>()
-                    + process.rare.capacity() * size_of::<(Millibits, Str)>()
+                    + process.rare.capacity() * size_of::<(Millibits, Operation, Str)>()
             }
             Role::File(_) | Role::Socket(_) => 0,
         };

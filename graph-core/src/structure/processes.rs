@@ -65,6 +65,7 @@ impl Structure {
                 process.n_since_exec = 0;
                 process.was_root = is_root;
                 process.input_socket = None;
+                process.subject = None;
                 (process.bytes_read, process.bytes_sent) = (0, 0);
             }
         });

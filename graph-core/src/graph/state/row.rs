@@ -3,7 +3,9 @@
 use crate::graph::state::{FileState, NodeState, ProcessState, Role, SocketState};
 use crate::history::{HistoryError, RowReader, RowWriter};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use tracewell_model::{EventNs, FileKind, Millibits, NodeAttrs, NodeKey, ProcessRef, Protocol, Reason, Str, Uuid};
+use tracewell_model::{
+    EventNs, FileKind, Millibits, NodeAttrs, NodeKey, Operation, ProcessRef, Protocol, Reason, Str, Uuid,
+};
 
 type Read<T> = Result<T, HistoryError>;
 
@@ -106,7 +108,7 @@ impl NodeState {
 
 impl ProcessState {
     fn encode(&self, row: &mut RowWriter<'_>) {
-        let keys = [self.parent, self.exe_file, self.server, self.under, self.input_socket];
+        let keys = [self.parent, self.exe_file, self.server, self.input_socket];
         keys.into_iter().for_each(|key| write_key(row, key));
         write_text(row, &self.parent_exe);
         row.u64(pack(&[self.serves, self.exited, self.was_root, false]));
@@ -120,23 +122,24 @@ impl ProcessState {
         row.u64(self.facts.len() as u64);
         self.facts.iter().for_each(|fact| write_reason(row, fact));
         row.u64(self.rare.len() as u64);
-        for (surprise, what) in &self.rare {
+        for (surprise, op, what) in &self.rare {
             row.u64(surprise.0.into());
+            row.u64(*op as u64);
             row.text(what);
         }
     }
 
     fn decode(row: &mut RowReader<'_>) -> Read<Self> {
         let (parent, exe_file) = (read_key(row)?, read_key(row)?);
-        let (server, under, input_socket) = (read_key(row)?, read_key(row)?, read_key(row)?);
+        let (server, input_socket) = (read_key(row)?, read_key(row)?);
         let parent_exe = read_text(row)?;
         let [serves, exited, was_root, _] = unpack(row)?;
         Ok(Self {
             parent,
             exe_file,
             server,
-            under,
             input_socket,
+            subject: None,
             parent_exe,
             serves,
             exited,
@@ -149,7 +152,9 @@ impl ProcessState {
             bytes_sent: row.u64()?,
             hopset: row.u64()?,
             facts: (0..row.u64()?).map(|_| read_reason(row)).collect::<Read<_>>()?,
-            rare: (0..row.u64()?).map(|_| Ok((Millibits(row.u32()?), Str::from(row.text()?)))).collect::<Read<_>>()?,
+            rare: (0..row.u64()?)
+                .map(|_| Ok((Millibits(row.u32()?), read_op(row)?, Str::from(row.text()?))))
+                .collect::<Read<_>>()?,
         })
     }
 }
@@ -222,6 +227,11 @@ fn read_protocol(row: &mut RowReader<'_>) -> Read<Protocol> {
     let protocol = row.u64()?;
     let known = [Unknown, Tcp, Udp, Unix, Other].into_iter().find(|&known| known as u64 == protocol);
     known.ok_or_else(|| row.corrupt(format!("a socket of protocol {protocol}")))
+}
+
+fn read_op(row: &mut RowReader<'_>) -> Read<Operation> {
+    let op = row.u64()?;
+    Operation::ALL.into_iter().find(|&known| known as u64 == op).ok_or_else(|| row.corrupt(format!("operation {op}")))
 }
 
 fn write_reason(row: &mut RowWriter<'_>, reason: &Reason) {

@@ -1,0 +1,225 @@
+//! One host's records through all steps of the agent, from the event to the message that leaves.
+
+use crate::loss::LossLog;
+use crate::normalise::{Normaliser, Vetted, split_rename};
+use crate::profiling::Profiling;
+use crate::uplink::{Uplink, UplinkError};
+use tracewell_graph_core::graph::{Graph, GraphCounts};
+use tracewell_graph_core::history::{History, HistoryError};
+use tracewell_graph_core::link::Linker;
+use tracewell_graph_core::structure::Structure;
+use tracewell_graph_core::summary::Summariser;
+use tracewell_model::{Event, EventNs, HostRecord, Millibits, Object, Operation, Record};
+use tracewell_parameters::Parameters;
+use tracewell_wire::{Heartbeat, Hello, Payload, Transport};
+
+/// Event time between two heartbeats of a host. Most of what an idle host sends, so it is long.
+const HEARTBEAT_NS: u64 = 6 * 3600 * EventNs::SECOND;
+
+pub struct Pipeline {
+    normaliser: Normaliser,
+    graph: Graph,
+    structure: Structure,
+    profiling: Profiling,
+    linker: Linker,
+    summariser: Summariser,
+    losses: LossLog,
+    uplink: Uplink,
+    alert_min: Millibits,
+    next_heartbeat: EventNs,
+    /// Until here the profile only learns (`--train-until`).
+    train_until: EventNs,
+    retention_ns: u64,
+    next_expiry: EventNs,
+    hello: Option<Hello>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error(transparent)]
+    Uplink(#[from] UplinkError),
+}
+
+/// What a pipeline has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PipelineStats {
+    pub graph: GraphCounts,
+    /// Events that the source lost, as far as it counted them.
+    pub lost_events: u64,
+    /// Records whose time was clamped.
+    pub clamped: u64,
+    /// Application bytes sent to the aggregator.
+    pub bytes_sent: u64,
+    /// Accounted bytes of the hot window and of the profile.
+    pub graph_bytes: usize,
+    pub profile_bytes: usize,
+    /// First and last believed time; both zero before any record with a time.
+    pub first: EventNs,
+    pub last: EventNs,
+}
+
+impl Pipeline {
+    pub fn new(host: &HostRecord, parameters: &Parameters, history: Box<dyn History>) -> Self {
+        Self {
+            normaliser: Normaliser::new(parameters.graph.future_slack_ns),
+            graph: Graph::new(host.host, &parameters.graph, history),
+            structure: Structure::new(&parameters.structure),
+            profiling: Profiling::new(parameters),
+            linker: Linker::new(&parameters.link),
+            summariser: Summariser::new(&parameters.link, &parameters.structure),
+            losses: LossLog::default(),
+            uplink: Uplink::new(host.host),
+            alert_min: Millibits(parameters.link.alert_min_millibits),
+            next_heartbeat: EventNs::ZERO,
+            train_until: EventNs::ZERO,
+            retention_ns: u64::from(parameters.graph.retention_days) * EventNs::DAY,
+            next_expiry: EventNs::ZERO,
+            hello: Some(Hello {
+                name: host.name.clone(),
+                parameters_hash: parameters.digest(),
+                version: env!("CARGO_PKG_VERSION").into(),
+            }),
+        }
+    }
+
+    /// Learns without alerting from events before `time`.
+    pub fn train_until(&mut self, time: EventNs) {
+        self.train_until = time;
+    }
+
+    /// Takes one record through the pipeline. A record of another host must not be given.
+    ///
+    /// # Errors
+    /// When the history or the transport fails. The pipeline stays usable; the record may be in the graph already.
+    pub fn record(&mut self, record: &Record, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        if let Some(hello) = self.hello.take() {
+            self.uplink.send(Payload::Hello(hello), transport)?;
+        }
+        match self.normaliser.vet(record) {
+            Vetted::Pass => self.step(record, transport),
+            Vetted::Held => Ok(()),
+            Vetted::Release(records) => records.iter().try_for_each(|record| self.step(record, transport)),
+        }
+    }
+
+    /// Ends the stream: what was held is let go, the last window closed, a last heartbeat sent.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn finish(&mut self, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        for record in self.normaliser.finish() {
+            self.step(&record, transport)?;
+        }
+        let now = self.normaliser.watermark();
+        self.close_window(now, transport)?;
+        self.heartbeat(now, transport)
+    }
+
+    pub fn stats(&self) -> PipelineStats {
+        PipelineStats {
+            graph: self.graph.counts(),
+            lost_events: self.losses.total(),
+            clamped: self.normaliser.clamped(),
+            bytes_sent: self.uplink.bytes_sent(),
+            graph_bytes: self.graph.accounted_bytes(),
+            profile_bytes: self.profiling.accounted_bytes(),
+            first: self.normaliser.first(),
+            last: self.normaliser.watermark(),
+        }
+    }
+
+    /// The graph, for investigation.
+    pub fn graph(&mut self) -> &mut Graph {
+        &mut self.graph
+    }
+
+    fn step(&mut self, record: &Record, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        match record {
+            Record::Event(event) => match split_rename(event) {
+                None => self.event(event)?,
+                Some(parts) => parts.iter().try_for_each(|part| self.event(part))?,
+            },
+            Record::Process(process) => {
+                self.graph.describe(process)?;
+            }
+            Record::Loss(loss) => {
+                self.losses.add(loss);
+                self.uplink.send(Payload::Loss(*loss), transport)?;
+            }
+            Record::Host(_) | Record::Tick { .. } => {}
+        }
+        let now = self.normaliser.watermark();
+        if self.linker.window_is_over(now) {
+            self.close_window(now, transport)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), PipelineError> {
+        let inserted = self.graph.insert(event)?;
+        let mut stands_out = false;
+        if let (true, Some(edge), Some(object)) = (inserted.is_new, inserted.edge, inserted.object) {
+            let seen = self.profiling.observe(&mut self.graph, event, inserted.subject, object);
+            if let Some((surprise, label)) = seen {
+                self.graph.set_surprise(edge, surprise.0);
+                let (graph, subject) = (&mut self.graph, inserted.subject);
+                stands_out = self.structure.observe_rare(graph, subject, event.op, surprise, &label);
+            }
+        }
+        stands_out |= self.structure.observe(&mut self.graph, event, inserted)?;
+        if event.time < self.train_until {
+            return Ok(());
+        }
+        if let (Operation::Fork, Object::Process(_), Some(child)) = (event.op, &event.object, inserted.object) {
+            self.linker.inherit(&mut self.graph, inserted.subject, child, event.time)?;
+        }
+        if stands_out {
+            self.linker.raise(&mut self.graph, &self.structure, inserted.subject, event.time)?;
+        }
+        if event.op == Operation::Exit {
+            self.profiling.exited(&self.graph, &self.structure, inserted.subject, event.time);
+        }
+        Ok(())
+    }
+
+    /// Event time has left a window: what grew in it is emitted.
+    fn close_window(&mut self, now: EventNs, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        self.take_up_answers(transport)?;
+        self.profiling.advance(now);
+        self.linker.set_alert_min(self.profiling.threshold().unwrap_or(self.alert_min));
+        for id in self.linker.close_window(now) {
+            let (graph, losses) = (&mut self.graph, &self.losses);
+            let loss = |from, to| losses.between(from, to);
+            if let Some(update) = self.summariser.summarise(graph, &self.structure, &mut self.linker, id, loss)? {
+                self.uplink.send(Payload::Alert(update), transport)?;
+            }
+        }
+        if now >= self.next_heartbeat {
+            self.heartbeat(now, transport)?;
+        }
+        if now >= self.next_expiry {
+            self.next_expiry = now.after(EventNs::DAY);
+            self.graph.expire(EventNs(now.0.saturating_sub(self.retention_ns)))?;
+        }
+        Ok(())
+    }
+
+    fn heartbeat(&mut self, now: EventNs, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        self.next_heartbeat = now.after(HEARTBEAT_NS);
+        let (readiness_permille, settled) = self.profiling.readiness();
+        let n_events = self.graph.counts().events;
+        let heartbeat = Heartbeat { time: now, n_events, readiness_permille, settled };
+        Ok(self.uplink.send(Payload::Heartbeat(heartbeat), transport)?)
+    }
+
+    fn take_up_answers(&mut self, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        for answer in self.uplink.receive(transport) {
+            if let Payload::WantWhole { alert, .. } = answer {
+                self.linker.forget_emitted(&mut self.graph, alert.0)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! What the host profile makes of new edges, and the threshold that its own history gives.
+
+use tracewell_graph_core::graph::{Graph, NodeIdx, NodeState, Role};
+use tracewell_graph_core::profile::{Direction, HostProfile, ObjectLabel, State, SubjectId, Tail};
+use tracewell_graph_core::structure::Structure;
+use tracewell_model::{Event, EventNs, Millibits, NodeAttrs, OpClass, Operation, Protocol, Str};
+use tracewell_parameters::Parameters;
+
+pub struct Profiling {
+    profile: HostProfile,
+    /// Weights of processes that have exited.
+    tail: Tail,
+    alarms_per_kiloday: u32,
+}
+
+impl Profiling {
+    pub fn new(parameters: &Parameters) -> Self {
+        Self {
+            profile: HostProfile::new(&parameters.profile),
+            tail: Tail::new(&parameters.profile),
+            alarms_per_kiloday: parameters.link.alarms_per_kiloday,
+        }
+    }
+
+    pub fn profile(&self) -> &HostProfile {
+        &self.profile
+    }
+
+    pub fn profile_mut(&mut self) -> &mut HostProfile {
+        &mut self.profile
+    }
+
+    pub fn accounted_bytes(&self) -> usize {
+        self.profile.accounted_bytes()
+    }
+
+    /// The surprise of a new edge and its generalised object; `None` for what the profile does not count.
+    pub fn observe(
+        &mut self,
+        graph: &mut Graph,
+        event: &Event,
+        subject: NodeIdx,
+        object: NodeIdx,
+    ) -> Option<(Millibits, Str)> {
+        if event.op.class() == OpClass::Lifecycle {
+            return None;
+        }
+        // An entry may be folded away between look-up and use; once asked anew it stands.
+        for _ in 0..2 {
+            let id = self.subject(graph, subject);
+            let label = object_label(graph.hot(object), event.op);
+            let seen = self.profile.leaf(id, event.op, label).and_then(|leaf| {
+                let observation = self.profile.observe(leaf, event.time)?;
+                Ok((observation.surprise, leaf))
+            });
+            if let Ok((surprise, leaf)) = seen {
+                return Some((surprise, self.profile.label(leaf).unwrap_or_default()));
+            }
+            set_subject(graph, subject, None);
+        }
+        None
+    }
+
+    /// Takes up the weight that a process had reached when it ended.
+    pub fn exited(&mut self, graph: &Graph, structure: &Structure, process: NodeIdx, time: EventNs) {
+        if let Some(process) = graph.hot(process).role.process() {
+            self.tail.add(structure.weight(process), time);
+        }
+    }
+
+    pub fn advance(&mut self, time: EventNs) {
+        self.profile.advance(time);
+        self.tail.advance(time);
+    }
+
+    /// How ready the least ready workload is, in thousandths, and whether all are settled.
+    pub fn readiness(&self) -> (u16, bool) {
+        let all = self.profile.readiness_by_scope();
+        let least = all.values().map(|readiness| readiness.percent).min().unwrap_or(0);
+        let settled = !all.is_empty() && all.values().all(|readiness| readiness.state == State::Settled);
+        (u16::from(least) * 10, settled)
+    }
+
+    /// The threshold of the alarm budget, once the host is settled and its tail holds enough to say.
+    pub fn threshold(&self) -> Option<Millibits> {
+        let (_, settled) = self.readiness();
+        let threshold = self.tail.threshold(self.alarms_per_kiloday).filter(|_| settled)?;
+        Some(threshold.value)
+    }
+
+    fn subject(&mut self, graph: &mut Graph, process: NodeIdx) -> SubjectId {
+        let state = graph.hot(process);
+        if let Some(known) = state.role.process().and_then(|process| process.subject) {
+            return known;
+        }
+        let scope = match &state.attrs {
+            NodeAttrs::Process { container: Some(container), .. } => container,
+            _ => "",
+        };
+        let parent_exe = state.role.process().and_then(|process| process.parent_exe.as_deref());
+        let id = self.profile.subject(scope, state.exe().map_or("", |exe| exe), parent_exe);
+        set_subject(graph, process, Some(id));
+        id
+    }
+}
+
+fn set_subject(graph: &mut Graph, process: NodeIdx, subject: Option<SubjectId>) {
+    if let Some(process) = graph.process_mut(process) {
+        process.subject = subject;
+    }
+}
+
+fn object_label(object: &NodeState, op: Operation) -> ObjectLabel<'_> {
+    match &object.attrs {
+        NodeAttrs::File { path: Some(path), .. } if op == Operation::Exec => ObjectLabel::Executable(path),
+        NodeAttrs::File { path: Some(path), .. } => ObjectLabel::File(path),
+        NodeAttrs::File { path: None, .. } => ObjectLabel::UnknownFile,
+        NodeAttrs::Process { exe: Some(exe), .. } => ObjectLabel::Process(exe),
+        NodeAttrs::Process { exe: None, .. } => ObjectLabel::UnknownProcess,
+        NodeAttrs::Socket { protocol: Protocol::Unix, path, .. } => ObjectLabel::Unix(path.as_deref().unwrap_or("")),
+        NodeAttrs::Socket { path: Some(path), .. } => ObjectLabel::Unix(path),
+        NodeAttrs::Socket { protocol, local, remote, .. } => {
+            let inbound = matches!(&object.role, Role::Socket(socket) if socket.inbound) || op == Operation::Accept;
+            let direction = if inbound { Direction::Inbound } else { Direction::Outbound };
+            ObjectLabel::Socket { protocol: *protocol, direction, local: *local, remote: *remote }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Which nodes an alert graph shows, most telling first, and why each is there.
+
+use super::general_label;
+use crate::graph::{Graph, NodeState, ProcessState};
+use crate::history::{Direction, HistoryError};
+use crate::link::{Hopset, Member};
+use crate::structure::Structure;
+use std::collections::BTreeMap;
+use tracewell_model::{AlertNode, EventNs, Millibits, NodeKey, NodeRole, Operation, Reason};
+
+/// Latest edges of a terminal that are looked through for rare ones.
+const RARE_EDGES_SEEN_MAX: usize = 256;
+
+pub(super) struct Selection {
+    pub(super) nodes: BTreeMap<NodeKey, AlertNode>,
+    pub(super) n_omitted: u32,
+    nodes_max: usize,
+}
+
+impl Selection {
+    pub(super) fn new(nodes_max: usize) -> Self {
+        Self { nodes: BTreeMap::new(), n_omitted: 0, nodes_max }
+    }
+
+    /// Selects in the order: terminals, evidence of their facts, connectors, descendants, what terminals touched that
+    /// is rare, and who started the terminals. Returns the joint weight of the terminals.
+    pub(super) fn fill(
+        &mut self,
+        graph: &mut Graph,
+        structure: &Structure,
+        hopset: &Hopset,
+        rare_min_millibits: u32,
+    ) -> Result<Millibits, HistoryError> {
+        let terminals = self.terminals(graph, structure, hopset)?;
+        for (key, process) in &terminals {
+            for fact in &process.facts {
+                for evidence in evidence(fact) {
+                    self.add(graph, evidence, NodeRole::Context, Reason::TouchedBy { process: *key })?;
+                }
+            }
+        }
+        for (&key, member) in &hopset.members {
+            if *member == Member::Connector {
+                self.add(graph, key, NodeRole::Connector, Reason::Connects)?;
+            }
+        }
+        for (key, ancestor) in self.descendants(graph, hopset)? {
+            self.add(graph, key, NodeRole::Context, Reason::DescendsFrom { ancestor })?;
+        }
+        for (key, process) in &terminals {
+            if let Some(parent) = process.parent {
+                self.add(graph, parent, NodeRole::Context, Reason::Started { descendant: *key })?;
+            }
+        }
+        for (key, _) in &terminals {
+            for peer in rare_peers(graph, *key, rare_min_millibits)? {
+                self.add(graph, peer, NodeRole::Context, Reason::TouchedBy { process: *key })?;
+            }
+        }
+        Ok(structure.joint_weight(terminals.iter().map(|(_, process)| process)))
+    }
+
+    /// Adds the terminals, heaviest first, each with all its reasons.
+    fn terminals(
+        &mut self,
+        graph: &mut Graph,
+        structure: &Structure,
+        hopset: &Hopset,
+    ) -> Result<Vec<(NodeKey, ProcessState)>, HistoryError> {
+        let mut keys: Vec<_> = hopset.members.iter().filter(|(_, member)| member.weight() > Millibits::ZERO).collect();
+        keys.sort_by_key(|(key, member)| (std::cmp::Reverse(member.weight()), **key));
+        let mut terminals = Vec::new();
+        for (&key, _) in keys {
+            let Some(state) = graph.state(key)?.map(|state| state.into_owned()) else { continue };
+            let Some(process) = state.role.process().cloned() else { continue };
+            let surprise = structure.weight(&process);
+            self.insert(key, &state, NodeRole::Terminal, surprise, reasons(&process));
+            terminals.push((key, process));
+        }
+        Ok(terminals)
+    }
+
+    /// Descendants in the order in which they came to be.
+    fn descendants(&self, graph: &mut Graph, hopset: &Hopset) -> Result<Vec<(NodeKey, NodeKey)>, HistoryError> {
+        let mut found = Vec::new();
+        for (&key, member) in &hopset.members {
+            if let Member::Descendant { ancestor } = member {
+                let first = graph.state(key)?.map_or(EventNs::MAX, |state| state.first);
+                found.push((first, key, *ancestor));
+            }
+        }
+        found.sort();
+        Ok(found.into_iter().map(|(_, key, ancestor)| (key, ancestor)).collect())
+    }
+
+    fn add(&mut self, graph: &mut Graph, key: NodeKey, role: NodeRole, reason: Reason) -> Result<(), HistoryError> {
+        if self.nodes.contains_key(&key) {
+            return Ok(());
+        }
+        if let Some(state) = graph.state(key)?.map(|state| state.into_owned()) {
+            let mut all = state.role.process().map(reasons).unwrap_or_default();
+            all.push(reason);
+            self.insert(key, &state, role, Millibits::ZERO, all);
+        }
+        Ok(())
+    }
+
+    fn insert(
+        &mut self,
+        key: NodeKey,
+        state: &NodeState,
+        role: NodeRole,
+        surprise: Millibits,
+        mut reasons: Vec<Reason>,
+    ) {
+        if self.nodes.len() >= self.nodes_max {
+            self.n_omitted = self.n_omitted.saturating_add(1);
+            return;
+        }
+        if reasons.is_empty() {
+            reasons.push(Reason::Connects);
+        }
+        let general = general_label(&state.attrs);
+        let (first, last) = (state.first, state.last);
+        self.nodes.insert(key, AlertNode { attrs: state.attrs.clone(), general, role, surprise, reasons, first, last });
+    }
+}
+
+/// Facts first, then what was rare.
+fn reasons(process: &ProcessState) -> Vec<Reason> {
+    let mut reasons = process.facts.clone();
+    reasons.extend(process.rare.iter().map(|(surprise, op, what)| match op {
+        Operation::Exec => Reason::RareChild { surprise: *surprise, what: what.clone() },
+        _ => Reason::RareOperation { surprise: *surprise, what: what.clone() },
+    }));
+    reasons
+}
+
+/// The nodes that a fact names.
+fn evidence(fact: &Reason) -> Vec<NodeKey> {
+    match *fact {
+        Reason::RanOwnWrite { file, writer } => vec![file, writer],
+        Reason::ServesNetwork { server } => vec![server],
+        Reason::CallsOut { socket } | Reason::CommandsFromSocket { socket } => vec![socket],
+        Reason::DeletedOwnExecutable { file } | Reason::RanUnlinked { file } => vec![file],
+        Reason::EnteredProcess { target } => vec![target],
+        _ => vec![],
+    }
+}
+
+/// What a terminal touched that its profile found unlikely, most surprising first.
+fn rare_peers(graph: &mut Graph, key: NodeKey, min_millibits: u32) -> Result<Vec<NodeKey>, HistoryError> {
+    let mut rare = Vec::new();
+    for direction in [Direction::In, Direction::Out] {
+        for edge in graph.edges(key, direction, EventNs::MAX, RARE_EDGES_SEEN_MAX)? {
+            if edge.surprise >= min_millibits {
+                let peer = if direction == Direction::In { edge.from } else { edge.to };
+                rare.push((std::cmp::Reverse(edge.surprise), edge.seq, peer));
+            }
+        }
+    }
+    rare.sort();
+    Ok(rare.into_iter().map(|(.., peer)| peer).collect())
+}
