@@ -6,11 +6,11 @@
 mod call;
 mod process;
 
+use crate::ReadError;
 use crate::input::Input;
 use crate::lines::{Line, Lines};
 use crate::reader::{Counts, ReadOptions, Source};
 use crate::text::Text;
-use crate::ReadError;
 use call::Translator;
 use serde::Deserialize;
 use std::collections::VecDeque;
@@ -94,7 +94,11 @@ impl Source for Cadets {
         let Some(line) = self.lines.next()? else {
             let unclosed = self.array == Array::Open;
             self.array = Array::Closed;
-            return if unclosed { Err(self.lines.bad("the file ends inside its array, expected ']'")) } else { Ok(false) };
+            return if unclosed {
+                Err(self.lines.bad("the file ends inside its array, expected ']'"))
+            } else {
+                Ok(false)
+            };
         };
         let Some(object) = object_of(&line, &mut self.array)? else { return Ok(true) };
         counts.source_records += 1;

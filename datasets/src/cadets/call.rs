@@ -328,7 +328,16 @@ impl Translator {
         uid: Option<u32>,
     ) -> Record {
         let time = EventNs(call.time);
-        Record::Process(ProcessRecord { host: self.host, time, process, parent, exe, cmdline: None, uid, container: None })
+        Record::Process(ProcessRecord {
+            host: self.host,
+            time,
+            process,
+            parent,
+            exe,
+            cmdline: None,
+            uid,
+            container: None,
+        })
     }
 }
 
