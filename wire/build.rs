@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-const FILES: [&str; 4] = ["alert.proto", "control.proto", "envelope.proto", "host.proto"];
+const FILES: [&str; 5] = ["alert.proto", "control.proto", "envelope.proto", "fleet.proto", "host.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

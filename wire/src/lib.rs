@@ -9,6 +9,7 @@
 mod alert_decode;
 mod alert_encode;
 mod error;
+mod fleet;
 mod host;
 pub mod limits;
 mod message;

@@ -16,3 +16,11 @@ pub const TEXTS_MAX: usize = 32_768;
 pub const KEYS_MAX: usize = 65_536;
 /// Reasons of one node or edge.
 pub const REASONS_MAX: usize = 64;
+/// Labels of one profile delta. A contribution has 200 KB at most, and a label takes 3 bytes and up.
+pub const LABELS_MAX: usize = 65_536;
+/// Leaves, and removed paths, of one profile delta.
+pub const LEAVES_MAX: usize = 65_536;
+/// Steps of one path of a profile: workload, executable, class, operation, parent, and an object's own.
+pub const PATH_STEPS_MAX: usize = 48;
+/// Nodes of the fleet's view.
+pub const VIEW_NODES_MAX: usize = 131_072;

@@ -1,8 +1,9 @@
 use crate::error::at_most;
-use crate::limits::{EDGES_MAX, FRAME_BYTES_MAX, NODES_MAX, TEXTS_MAX};
+use crate::limits::{EDGES_MAX, FRAME_BYTES_MAX, LABELS_MAX, LEAVES_MAX, NODES_MAX, TEXTS_MAX, VIEW_NODES_MAX};
 use crate::scan::{FieldLimit, check_counts, find};
 use crate::{Heartbeat, Hello, WireError, proto};
 use prost::Message as _;
+use tracewell_graph_core::fleet::{ContributionDelta, FleetView};
 use tracewell_model::{AlertId, AlertUpdate, HostId, LossRecord};
 
 /// The rules by which payloads are read. Raised only by a change that an old reader would misread (docs/wire.md).
@@ -40,6 +41,10 @@ pub enum Payload {
     NewEpoch {
         epoch: u32,
     },
+    Profile(ContributionDelta),
+    /// The version that a profile delta extends is not known: send the whole next.
+    WantProfile,
+    FleetView(FleetView),
 }
 
 /// What is sent first when not everything can be sent, in this order.
@@ -54,10 +59,13 @@ pub enum Class {
 impl Payload {
     pub fn class(&self) -> Class {
         match self {
-            Self::Hello(_) | Self::Acknowledgement { .. } | Self::WantWhole { .. } | Self::NewEpoch { .. } => {
-                Class::Control
-            }
+            Self::Hello(_)
+            | Self::Acknowledgement { .. }
+            | Self::WantWhole { .. }
+            | Self::NewEpoch { .. }
+            | Self::WantProfile => Class::Control,
             Self::Alert(_) => Class::Alert,
+            Self::Profile(_) | Self::FleetView(_) => Class::Profile,
             Self::Loss(_) | Self::Heartbeat(_) => Class::Telemetry,
         }
     }
@@ -140,22 +148,40 @@ fn kind(message: &Message) -> Result<proto::payload::Kind, WireError> {
             Kind::WantWhole(proto::WantWhole { alert: alert.0, known_revision })
         }
         &Payload::NewEpoch { epoch } => Kind::NewEpoch(proto::NewEpoch { epoch }),
+        Payload::Profile(delta) => Kind::Profile(delta.try_into()?),
+        Payload::WantProfile => Kind::WantProfile(proto::WantProfile {}),
+        Payload::FleetView(view) => Kind::FleetView(view.try_into()?),
     })
 }
 
-/// The repeated fields of an alert update that take more memory than bytes: their tags in `alert.proto`.
-const ALERT_LIMITS: [FieldLimit; 3] = [
-    FieldLimit { tag: 10, max: TEXTS_MAX, what: "texts of the alert" },
-    FieldLimit { tag: 12, max: NODES_MAX, what: "nodes of the alert" },
-    FieldLimit { tag: 13, max: EDGES_MAX, what: "edges of the alert" },
+/// The repeated fields that take more memory than bytes, by the tag of their message in `Payload`.
+const LIMITS: [(u64, &[FieldLimit]); 3] = [
+    (
+        2,
+        &[
+            FieldLimit { tag: 10, max: TEXTS_MAX, what: "texts of the alert" },
+            FieldLimit { tag: 12, max: NODES_MAX, what: "nodes of the alert" },
+            FieldLimit { tag: 13, max: EDGES_MAX, what: "edges of the alert" },
+        ],
+    ),
+    (
+        8,
+        &[
+            FieldLimit { tag: 4, max: LABELS_MAX, what: "labels of the profile" },
+            FieldLimit { tag: 5, max: LEAVES_MAX, what: "leaves of the profile" },
+            FieldLimit { tag: 6, max: LABELS_MAX, what: "removed labels of the profile" },
+            FieldLimit { tag: 7, max: LEAVES_MAX, what: "removed paths of the profile" },
+        ],
+    ),
+    (10, &[FieldLimit { tag: 2, max: VIEW_NODES_MAX, what: "nodes of the fleet's view" }]),
 ];
-/// Tag of an alert update in `Payload`.
-const ALERT_TAG: u64 = 2;
 
 fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
     use proto::payload::Kind;
-    if let Some(alert) = find(bytes, ALERT_TAG)? {
-        check_counts(alert, &ALERT_LIMITS)?;
+    for (tag, limits) in LIMITS {
+        if let Some(content) = find(bytes, tag)? {
+            check_counts(content, limits)?;
+        }
     }
     let kind = proto::Payload::decode(bytes)?.kind.ok_or(WireError::Missing { what: "payload of a known kind" })?;
     Ok(match kind {
@@ -174,6 +200,9 @@ fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
         }
         Kind::WantWhole(want) => Payload::WantWhole { alert: AlertId(want.alert), known_revision: want.known_revision },
         Kind::NewEpoch(new) => Payload::NewEpoch { epoch: new.epoch },
+        Kind::Profile(delta) => Payload::Profile(delta.try_into()?),
+        Kind::WantProfile(_) => Payload::WantProfile,
+        Kind::FleetView(view) => Payload::FleetView(view.try_into()?),
     })
 }
 

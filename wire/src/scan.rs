@@ -16,8 +16,8 @@ pub(crate) struct FieldLimit {
 ///
 /// # Errors
 /// When a limit is passed or the bytes are not protobuf.
-pub(crate) fn check_counts<const N: usize>(bytes: &[u8], limits: &[FieldLimit; N]) -> Result<(), WireError> {
-    let mut counts = [0usize; N];
+pub(crate) fn check_counts(bytes: &[u8], limits: &[FieldLimit]) -> Result<(), WireError> {
+    let mut counts = vec![0usize; limits.len()];
     walk(bytes, |tag, _| {
         for (limit, count) in limits.iter().zip(&mut counts) {
             if limit.tag == tag {
@@ -29,14 +29,15 @@ pub(crate) fn check_counts<const N: usize>(bytes: &[u8], limits: &[FieldLimit; N
     })
 }
 
-/// The contents of the last length-delimited field of this tag, which is the one that a decoder keeps.
+/// The contents of the only length-delimited field of this tag.
+///
+/// # Errors
+/// When there are several: protobuf would merge them, and each would be within the limits.
 pub(crate) fn find(bytes: &[u8], wanted: u64) -> Result<Option<&[u8]>, WireError> {
     let mut found = None;
-    walk(bytes, |tag, content| {
-        if tag == wanted {
-            found = Some(content);
-        }
-        Ok(())
+    walk(bytes, |tag, content| match tag == wanted && found.replace(content).is_some() {
+        true => Err(WireError::Malformed(format!("field {wanted} of the payload came twice"))),
+        false => Ok(()),
     })?;
     Ok(found)
 }

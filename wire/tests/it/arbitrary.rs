@@ -4,6 +4,8 @@ use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use std::net::SocketAddr;
+use tracewell_graph_core::fleet::{ContributionDelta, FleetNode, FleetView, Version};
+use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
 use tracewell_model::{
     AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, EventNs, FileKind, HostId, Loss, LossCause,
     LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, ProcessRef, Protocol, Reason, Str, Uuid,
@@ -39,6 +41,9 @@ fn payload(host: HostId) -> impl Strategy<Value = Payload> {
         (any::<u64>(), any::<u32>())
             .prop_map(|(id, known_revision)| Payload::WantWhole { alert: AlertId(id), known_revision }),
         any::<u32>().prop_map(|epoch| Payload::NewEpoch { epoch }),
+        profile().prop_map(Payload::Profile),
+        Just(Payload::WantProfile),
+        view().prop_map(Payload::FleetView),
     ]
 }
 
@@ -54,6 +59,28 @@ pub fn alert(host: HostId) -> impl Strategy<Value = AlertUpdate> {
         AlertGraph { id: AlertId(id), host, revision, first, last, surprise, nodes, edges, n_omitted, loss }
     });
     (any::<u32>(), graph).prop_map(|(extends, graph)| AlertUpdate { extends, graph })
+}
+
+fn profile() -> impl Strategy<Value = ContributionDelta> {
+    let version = || (any::<u32>(), any::<u64>()).prop_map(|(epoch, number)| Version { epoch, number });
+    let leaf = (vec(0..4u32, 0..6), any::<u32>(), any::<u32>(), any::<u32>())
+        .prop_map(|(path, count, days, first_day)| ContributionLeaf { path, count, days, first_day });
+    let changed = (any::<u32>(), vec(text(), 4..8), vec(leaf, 0..8))
+        .prop_map(|(since_day, dictionary, leaves)| Contribution { since_day, dictionary, leaves });
+    (option::of(version()), version(), changed, vec(vec(text(), 0..5), 0..5))
+        .prop_map(|(extends, version, changed, removed)| ContributionDelta { extends, version, changed, removed })
+}
+
+/// A parent is any node before, so that the view is canonical; labels are made different by their place.
+fn view() -> impl Strategy<Value = FleetView> {
+    let node = (any::<prop::sample::Index>(), text(), any::<u32>(), any::<u32>());
+    (any::<u32>(), vec(node, 0..8)).prop_map(|(n_hosts, nodes)| {
+        let nodes = nodes.into_iter().enumerate().map(|(at, (parent, label, votes, peers))| {
+            let parent = parent.index(at + 1).checked_sub(1).map_or(u32::MAX, |parent| parent as u32);
+            FleetNode { parent, label: format!("{label}{at}").into(), votes, peers }
+        });
+        FleetView::from_nodes(n_hosts, nodes.collect()).expect("parents come first and labels differ")
+    })
 }
 
 fn node() -> impl Strategy<Value = AlertNode> {

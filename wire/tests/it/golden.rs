@@ -1,6 +1,8 @@
 //! The bytes themselves. A test here fails when an old reader would no longer understand: see docs/wire.md first.
 
 use std::collections::BTreeMap;
+use tracewell_graph_core::fleet::{ContributionDelta, FleetNode, FleetView, Version};
+use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
 use tracewell_model::{
     AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, EventNs, FileKind, HostId, Loss, LossCause,
     LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, ProcessRef, Protocol, Reason,
@@ -86,6 +88,42 @@ fn a_loss_is_as_it_was() {
 fn answers_are_as_they_were() {
     check(Payload::Acknowledgement { class: Class::Alert, sequence: 300 }, "2a05080210ac02");
     check(Payload::WantWhole { alert: AlertId(9), known_revision: 2 }, "320b0909000000000000001002");
+}
+
+#[test]
+fn a_profile_delta_is_as_it_was() {
+    let leaf = |path: &[u32]| ContributionLeaf { path: path.to_vec(), count: 64, days: 3, first_day: 17_005 };
+    let delta = ContributionDelta {
+        extends: Some(Version { epoch: 1, number: 6 }),
+        version: Version { epoch: 1, number: 7 },
+        changed: Contribution {
+            since_day: 17_000,
+            dictionary: vec!["a".into(), "b".into()],
+            leaves: vec![leaf(&[0, 1]), leaf(&[0, 1, 1])],
+        },
+        removed: vec![vec!["a".into(), "x".into()], vec!["a".into(), "y".into()]],
+    };
+    check(
+        Payload::Profile(delta),
+        "4245 \
+         0a0408011006 \
+         120408011007 \
+         18e88401 \
+         220161 220162 \
+         2a0a 12020001 1840 2003 2805 \
+         2a0b 0802 120101 1840 2003 2805 \
+         320161 320178 320179 \
+         3a04 12020001 \
+         3a05 0801 120102",
+    );
+    check(Payload::WantProfile, "4a00");
+}
+
+#[test]
+fn a_fleet_view_is_as_it_was() {
+    let node = |parent, label: &str| FleetNode { parent, label: label.into(), votes: 4, peers: 5 };
+    let view = FleetView::from_nodes(6, vec![node(u32::MAX, "a"), node(0, "b")]).unwrap();
+    check(Payload::FleetView(view), "5216 0806 1207 120161 1804 2005 1209 0801 120162 1804 2005");
 }
 
 #[test]

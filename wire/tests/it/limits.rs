@@ -141,6 +141,20 @@ fn an_alert_of_another_host_is_not_sent() {
     assert_eq!(error.to_string(), "host of the alert is 0, expected the host of the message");
 }
 
+/// Protobuf would merge a message that comes twice, past limits that hold for each.
+#[test]
+fn a_payload_that_comes_twice_is_refused() {
+    let error = decode(&envelope(&[0x12, 0, 0x12, 0])).unwrap_err();
+    assert_eq!(error.to_string(), "frame is not protobuf: field 2 of the payload came twice");
+}
+
+#[test]
+fn a_path_that_shares_more_than_there_was_is_refused() {
+    // A profile (0x42) with a version and a leaf (0x2a) that shares (0x08) 3 steps with none.
+    let error = decode(&envelope(&[0x42, 6, 0x12, 0, 0x2a, 2, 0x08, 3])).unwrap_err();
+    assert_eq!(error.to_string(), "shared steps of a path has 3 entries or bytes, at most 0 are allowed");
+}
+
 /// A newer sender's fields are skipped and its reasons of unknown kind are left out; the rest of the graph is read.
 #[test]
 fn unknown_fields_and_reasons_are_skipped() {
