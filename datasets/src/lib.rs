@@ -18,6 +18,8 @@ pub mod reader;
 mod cadets;
 pub mod tracewell;
 
+pub mod simulate;
+
 pub use error::{Position, ReadError};
 pub use format::Format;
 pub use input::Progress;

@@ -1,0 +1,103 @@
+use super::stories::Story;
+use tracewell_model::EventNs;
+
+/// Everything that decides what a simulation gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimulationConfig {
+    pub seed: u64,
+    /// Hosts of the fleet, which take the roles in turn. 1 to 10,000.
+    pub hosts: u32,
+    /// Time of the first record. At least 5 days after 1970, for hosts have been up that long.
+    pub start: EventNs,
+    /// Length of the recording in event time. At least 1 s.
+    pub duration_ns: u64,
+    /// The stream ends after so many records, should that come before `duration_ns` is over.
+    pub records_max: Option<u64>,
+    /// Mean rate of a host over a day. 1 to 100,000.
+    pub events_per_second: u32,
+    /// Mean number of read, write, send or receive calls per transfer; raises the share of repeats. 1 to 1,000.
+    pub calls_per_transfer: u32,
+    pub attacks: Vec<AttackPlan>,
+}
+
+/// When a story is told. Its steps keep their proportions within the span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttackPlan {
+    pub story: Story,
+    pub start: EventNs,
+    /// From the first step to about the last. At least 1 s.
+    pub span_ns: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    #[error("simulation option {option} is {value}, expected {low} to {high}")]
+    Range { option: &'static str, value: u64, low: u64, high: u64 },
+    #[error("attack {index} ({story}) starts at {start} ns, expected a time within the recording")]
+    Outside { index: usize, story: &'static str, start: u64 },
+    #[error("attack {index} ({story}) needs at least {needed} hosts, the fleet has {hosts}")]
+    TooFewHosts { index: usize, story: &'static str, needed: u32, hosts: u32 },
+}
+
+/// More would need more attacker addresses than 203.0.113.0/24 has.
+const ATTACKS_MAX: u64 = 200;
+
+impl SimulationConfig {
+    /// A fleet over a day, without attacks: 40 events per second and host.
+    pub fn new(seed: u64, hosts: u32) -> Self {
+        Self {
+            seed,
+            hosts,
+            start: EventNs(1_767_571_200 * EventNs::SECOND),
+            duration_ns: EventNs::DAY,
+            records_max: None,
+            events_per_second: 40,
+            calls_per_transfer: 3,
+            attacks: Vec::new(),
+        }
+    }
+
+    /// Adds every story that the fleet has room for, evenly over the middle of the recording.
+    ///
+    /// Each gets a tenth of the recording; the slow one gets from its start to nearly the end.
+    #[must_use]
+    pub fn with_every_story(mut self) -> Self {
+        let stories: Vec<_> = Story::ALL.into_iter().filter(|story| story.hosts_needed() <= self.hosts).collect();
+        let n_slots = stories.len() as u64 + 2;
+        for (slot, story) in (1..).zip(stories) {
+            let offset = self.duration_ns / n_slots * slot;
+            let slow_span = (self.duration_ns - offset) / 10 * 9;
+            let span_ns = if story.is_slow() { slow_span } else { self.duration_ns / 10 };
+            self.attacks.push(AttackPlan {
+                story,
+                start: self.start.after(offset),
+                span_ns: span_ns.max(EventNs::SECOND),
+            });
+        }
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let range = |option, value, low, high| {
+            if (low..=high).contains(&value) { Ok(()) } else { Err(ConfigError::Range { option, value, low, high }) }
+        };
+        range("hosts", self.hosts.into(), 1, 10_000)?;
+        range("events_per_second", self.events_per_second.into(), 1, 100_000)?;
+        range("calls_per_transfer", self.calls_per_transfer.into(), 1, 1000)?;
+        range("duration_ns", self.duration_ns, EventNs::SECOND, 10_000 * EventNs::DAY)?;
+        range("start", self.start.0, 5 * EventNs::DAY, 100_000 * EventNs::DAY)?;
+        range("attacks", self.attacks.len() as u64, 0, ATTACKS_MAX)?;
+        for (index, plan) in self.attacks.iter().enumerate() {
+            let story = plan.story.name();
+            range("span_ns", plan.span_ns, EventNs::SECOND, 10_000 * EventNs::DAY)?;
+            if plan.start < self.start || plan.start.since(self.start) >= self.duration_ns {
+                return Err(ConfigError::Outside { index, story, start: plan.start.0 });
+            }
+            let needed = plan.story.hosts_needed();
+            if needed > self.hosts {
+                return Err(ConfigError::TooFewHosts { index, story, needed, hosts: self.hosts });
+            }
+        }
+        Ok(())
+    }
+}
