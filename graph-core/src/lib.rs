@@ -10,8 +10,8 @@
 pub mod fleet;
 pub mod graph;
 pub mod history;
-pub mod structure;
-pub mod profile;
 pub mod link;
-pub mod summary;
+pub mod profile;
 pub mod query;
+pub mod structure;
+pub mod summary;
