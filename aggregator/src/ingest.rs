@@ -1,15 +1,18 @@
 //! Takes messages of hosts, each once, and joins alert updates into alert graphs.
 
 use crate::ledger::{Entry, Ledger};
+use crate::merge::Merge;
 use crate::{Store, StoreError};
 use std::collections::BTreeMap;
+use tracewell_graph_core::fleet::OfferError;
 use tracewell_model::{AlertUpdate, EventNs, HostId, Str};
+use tracewell_parameters::Parameters;
 use tracewell_wire::{Class, Heartbeat, Message, Payload, WireError, limits};
 
 /// Hosts of one aggregator. Another one is refused: it is a fault of enrolment.
 const HOSTS_MAX: usize = 100_000;
 /// Epochs of a host whose sequence numbers are remembered; what is older counts as repeated.
-const EPOCHS_MAX: usize = 4;
+const EPOCHS_MAX: u32 = 4;
 /// Changes between settled and unsettled that are remembered of a host; the oldest goes first.
 const SETTLED_CHANGES_MAX: usize = 1024;
 
@@ -28,6 +31,9 @@ pub enum IngestError {
     /// Refuse the host.
     #[error("host {host} would be one more than the {max} that fit")]
     TooManyHosts { host: HostId, max: usize },
+    /// The host sends what it never should; close the session.
+    #[error(transparent)]
+    Profile(#[from] OfferError),
     /// Do not acknowledge; try again.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -37,6 +43,7 @@ pub enum IngestError {
 #[derive(Debug, Default)]
 pub(crate) struct Ingest {
     hosts: BTreeMap<HostId, HostState>,
+    pub merge: Merge,
     pub counters: IngestCounters,
 }
 
@@ -86,55 +93,83 @@ impl Ingest {
         message: Message,
         content_hash: u64,
         store: &mut dyn Store,
-        alerts_per_host_max: usize,
+        parameters: &Parameters,
     ) -> Result<Vec<Message>, IngestError> {
         let Message { host, epoch, sequence, payload } = message;
         if sequence == 0 {
             return Err(IngestError::NoSequence { host });
         }
+        expected(&payload)?;
         if self.hosts.len() >= HOSTS_MAX && !self.hosts.contains_key(&host) {
             return Err(IngestError::TooManyHosts { host, max: HOSTS_MAX });
         }
         let state = self.hosts.entry(host).or_default();
         let answer = |payload| Message { host, epoch, sequence: 0, payload };
         let class = payload.class();
-        match state.enter(epoch, class, sequence, content_hash) {
+        match state.look_up(epoch, class, sequence, content_hash) {
             Entry::Repeated => return Ok(vec![answer(Payload::Acknowledgement { class, sequence })]),
-            Entry::Forked => return Ok(vec![answer(Payload::NewEpoch { epoch: state.epoch })]),
+            Entry::Forked => return Ok(vec![answer(Payload::NewEpoch { epoch: state.fork(epoch) })]),
             Entry::New => {}
         }
-        let mut answers = vec![answer(Payload::Acknowledgement { class, sequence })];
-        match payload {
-            Payload::Hello(hello) => state.name = Some(hello.name),
-            Payload::Heartbeat(heartbeat) => state.beat(heartbeat),
+        let request = match payload {
+            Payload::Hello(hello) => {
+                state.name = Some(hello.name);
+                None
+            }
+            Payload::Heartbeat(heartbeat) => {
+                state.beat(heartbeat);
+                self.merge.view_for(host, heartbeat.time, &parameters.profile)
+            }
+            Payload::Profile(delta) => self.merge.take(host, &delta, &parameters.profile)?,
             Payload::Loss(loss) => {
                 self.counters.n_lost_events = self.counters.n_lost_events.saturating_add(loss.n_events);
+                None
             }
             Payload::Alert(update) => {
                 state.latest = state.latest.max(update.graph.last);
-                answers.extend(state.alert(update, store, alerts_per_host_max, &mut self.counters)?.map(answer));
+                let alerts_max = parameters.fold.alerts_per_host_max as usize;
+                state.alert(update, store, alerts_max, &mut self.counters)?
             }
-            Payload::Acknowledgement { .. } => return Err(IngestError::Unexpected { what: "an acknowledgement" }),
-            Payload::WantWhole { .. } => return Err(IngestError::Unexpected { what: "a request for a whole alert" }),
-            Payload::NewEpoch { .. } => return Err(IngestError::Unexpected { what: "a new epoch" }),
-        }
-        Ok(answers)
+            _ => None,
+        };
+        state.ledgers.entry((epoch, class)).or_default().record(sequence, content_hash);
+        let acknowledgement = Payload::Acknowledgement { class, sequence };
+        Ok([Some(acknowledgement), request].into_iter().flatten().map(answer).collect())
     }
 }
 
+/// Refuses what only the aggregator sends.
+fn expected(payload: &Payload) -> Result<(), IngestError> {
+    let what = match payload {
+        Payload::Hello(_) | Payload::Alert(_) | Payload::Loss(_) | Payload::Heartbeat(_) | Payload::Profile(_) => {
+            return Ok(());
+        }
+        Payload::Acknowledgement { .. } => "an acknowledgement",
+        Payload::WantWhole { .. } => "a request for a whole alert",
+        Payload::WantProfile => "a request for a whole profile",
+        Payload::FleetView(_) => "a view of the fleet",
+        Payload::NewEpoch { .. } => "a new epoch",
+    };
+    Err(IngestError::Unexpected { what })
+}
+
 impl HostState {
-    fn enter(&mut self, epoch: u32, class: Class, sequence: u64, content_hash: u64) -> Entry {
+    fn look_up(&mut self, epoch: u32, class: Class, sequence: u64, content_hash: u64) -> Entry {
         self.epoch = self.epoch.max(epoch);
-        if epoch.saturating_add(EPOCHS_MAX as u32) <= self.epoch {
-            return Entry::Repeated;
+        let is_remembered = |epoch: u32| epoch.saturating_add(EPOCHS_MAX) > self.epoch;
+        self.ledgers.retain(|&(known, _), _| is_remembered(known));
+        match self.ledgers.get(&(epoch, class)) {
+            Some(ledger) => ledger.look_up(sequence, content_hash),
+            None if is_remembered(epoch) => Entry::New,
+            None => Entry::Repeated,
         }
-        let entry = self.ledgers.entry((epoch, class)).or_default().enter(sequence, content_hash);
-        self.ledgers.retain(|&(known, _), _| known.saturating_add(EPOCHS_MAX as u32) > self.epoch);
-        if entry == Entry::Forked {
-            self.epoch = self.epoch.max(epoch.saturating_add(1));
-            self.fork.get_or_insert(Fork { epoch, time: self.latest });
-        }
-        entry
+    }
+
+    /// Notes that two machines send as this host, and gives the epoch in which one of them starts anew.
+    fn fork(&mut self, epoch: u32) -> u32 {
+        self.epoch = self.epoch.max(epoch.saturating_add(1));
+        self.fork.get_or_insert(Fork { epoch, time: self.latest });
+        self.epoch
     }
 
     fn beat(&mut self, heartbeat: Heartbeat) {

@@ -21,20 +21,22 @@ pub(crate) enum Entry {
 }
 
 impl Ledger {
-    pub fn enter(&mut self, sequence: u64, content_hash: u64) -> Entry {
-        if sequence <= self.forgotten {
-            return Entry::Repeated;
-        }
+    pub fn look_up(&self, sequence: u64, content_hash: u64) -> Entry {
         match self.hashes.get(&sequence) {
-            Some(&known) if known == content_hash => return Entry::Repeated,
-            Some(_) => return Entry::Forked,
-            None => self.hashes.insert(sequence, content_hash),
-        };
+            _ if sequence <= self.forgotten => Entry::Repeated,
+            None => Entry::New,
+            Some(&known) if known == content_hash => Entry::Repeated,
+            Some(_) => Entry::Forked,
+        }
+    }
+
+    /// Notes a message as taken, once all that it asks for is done.
+    pub fn record(&mut self, sequence: u64, content_hash: u64) {
+        self.hashes.insert(sequence, content_hash);
         if self.hashes.len() > REMEMBERED_MAX
             && let Some((oldest, _)) = self.hashes.pop_first()
         {
             self.forgotten = oldest;
         }
-        Entry::New
     }
 }

@@ -15,6 +15,8 @@ mod fold;
 mod incident;
 mod ingest;
 mod ledger;
+mod merge;
+mod notice;
 mod pipeline;
 mod score;
 mod store;

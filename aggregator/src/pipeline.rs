@@ -1,13 +1,11 @@
 use crate::budget::{Sorted, share_out};
 use crate::fold::fold;
-use crate::incident::{Counters, Incident, IncidentId, Incidents};
-use crate::ingest::{Fork, HostState, Ingest, IngestError};
+use crate::incident::{Counters, Incident, Incidents};
+use crate::ingest::{Ingest, IngestError};
+use crate::notice;
 use crate::score::Scored;
 use crate::story::join;
 use crate::{MemoryStore, Store, StoreError};
-use std::collections::BTreeSet;
-use tracewell_alert_scorer::{Contribution, Severity, Signature};
-use tracewell_model::{HostId, Loss, Millibits};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{decode_with_hash, encode};
 
@@ -34,8 +32,7 @@ impl Aggregator {
     /// When the frame is not one that a host may send, or could not be stored; it then had no effect.
     pub fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, IngestError> {
         let (message, content_hash) = decode_with_hash(frame)?;
-        let alerts_max = self.parameters.fold.alerts_per_host_max as usize;
-        let answers = self.ingest.take(message, content_hash, self.store.as_mut(), alerts_max)?;
+        let answers = self.ingest.take(message, content_hash, self.store.as_mut(), &self.parameters)?;
         Ok(answers.iter().map(encode).collect::<Result<_, _>>()?)
     }
 
@@ -52,13 +49,14 @@ impl Aggregator {
         let incidents: Vec<_> =
             fold(scored, fold_parameters).into_iter().map(|fold| Incident::of(fold, n_hosts, score)).collect();
         let alarms_after_fold = incidents.len() as u64;
-        let forks = hosts.iter().filter_map(|(&host, state)| Some(self.forked(host, state, state.fork?)));
+        let forks = hosts.iter().filter_map(|(&host, state)| Some(notice::forked(host, state, state.fork?, score)));
+        let sudden = notice::sudden(self.ingest.merge.sudden(&self.parameters.profile), score);
         let settled = |incident: &Incident| {
             let host = incident.members.first().and_then(|graph| hosts.get(&graph.host));
             host.is_some_and(|state| state.is_settled(incident.first))
         };
         let Sorted { mut shown, held, n_overflowed } = share_out(incidents, settled, score, fold_parameters);
-        shown.extend(forks);
+        shown.extend(forks.chain(sudden));
         shown.sort_by_cached_key(Incident::rank);
         let counters = Counters {
             alarms_raw: self.ingest.counters.n_alerts,
@@ -69,34 +67,5 @@ impl Aggregator {
             lost_events: self.ingest.counters.n_lost_events,
         };
         Ok(Incidents { shown, held, counters })
-    }
-
-    /// The incident that two machines send as one host, as one restored from a snapshot would. No budget holds it back.
-    fn forked(&self, host: HostId, state: &HostState, fork: Fork) -> Incident {
-        let name = state.name.as_deref().map_or_else(|| host.to_string(), tracewell_alert_scorer::words::printable);
-        let points = self.parameters.score.forked_host;
-        Incident {
-            id: IncidentId::from_parts(b"fork", &[host.0, fork.epoch.into()]),
-            score: points,
-            evidence: Millibits::ZERO,
-            severity: Severity::of(points, &self.parameters.score),
-            title: format!("two machines report as {name}: a restored snapshot, a copied disk or a stolen identity"),
-            hosts: BTreeSet::from([host]),
-            first: fork.time,
-            last: fork.time,
-            repeats: 1,
-            members: vec![],
-            best: vec![],
-            explanation: vec![Contribution {
-                words: format!("other content under the same number in epoch {}", fork.epoch),
-                points,
-            }],
-            signature: Signature(0),
-            class: None,
-            loss: Loss::default(),
-            incomplete: false,
-            shown: true,
-            overflow: None,
-        }
     }
 }
