@@ -8,10 +8,15 @@
 //! What is deliberately absent: sums of counts over hosts. One host that repeats itself a million times is one vote.
 
 mod delta;
+mod standing;
+mod sudden;
+mod trie;
 mod view;
 
 pub use delta::{ContributionDelta, Version};
-pub use view::{FleetNode, FleetView, Standing, Sudden, ViewError};
+pub use standing::Standing;
+pub use sudden::Sudden;
+pub use view::{FleetNode, FleetView, ViewError};
 
 use crate::profile::Contribution;
 use std::collections::BTreeMap;
@@ -94,6 +99,9 @@ impl FleetMap {
             }
         };
         check(host, &delta.changed, parameters)?;
+        if let Some(at) = delta.removed.windows(2).position(|pair| pair[0] >= pair[1]) {
+            return Err(OfferError::Form { host, part: "removed path", at: at + 1 });
+        }
         let entry = HostEntry { version: delta.version, contribution: delta.applied_to(base) };
         self.offer(host, entry, parameters)
     }
@@ -138,6 +146,10 @@ impl FleetMap {
     }
 }
 
+fn is_majority(votes: u32, hosts: u32) -> bool {
+    votes > 0 && 2 * u64::from(votes) > u64::from(hosts)
+}
+
 /// Refuses what a well-behaved host would not send.
 fn check(host: HostId, contribution: &Contribution, parameters: &ProfileParameters) -> Result<(), OfferError> {
     let (bytes, bytes_max) = (contribution.encoded_bytes(), parameters.contribution_bytes_max);
@@ -163,3 +175,6 @@ fn check(host: HostId, contribution: &Contribution, parameters: &ProfileParamete
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

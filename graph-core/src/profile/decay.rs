@@ -43,7 +43,7 @@ impl Decay {
 pub fn shifted(count: u64, shift: u32) -> u64 {
     match shift {
         0 => count,
-        1..64 => (count >> shift) + (count >> (shift - 1) & 1),
+        1..64 => (count >> shift) + ((count >> (shift - 1)) & 1),
         _ => 0,
     }
 }

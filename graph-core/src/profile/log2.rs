@@ -31,13 +31,13 @@ const fn table() -> [u32; 257] {
 
 /// `log2(value)` in thousandths, rounded down; 0 for 0 and 1.
 pub fn log2_milli(value: u64) -> u32 {
-    (log2_fraction(value) * 1000 >> FRACTION_BITS) as u32
+    ((log2_fraction(value) * 1000) >> FRACTION_BITS) as u32
 }
 
 /// `log2(denominator / numerator)` in thousandths of a bit, rounded down; 0 where the ratio is at most 1 or undefined.
 pub fn surprise_milli(numerator: u64, denominator: u64) -> u32 {
     let bits = log2_fraction(denominator).saturating_sub(log2_fraction(numerator));
-    (bits * 1000 >> FRACTION_BITS) as u32
+    ((bits * 1000) >> FRACTION_BITS) as u32
 }
 
 fn log2_fraction(value: u64) -> u64 {
@@ -47,9 +47,9 @@ fn log2_fraction(value: u64) -> u64 {
     let whole = value.ilog2();
     // The mantissa's 63 places: 8 choose the entry, the next 24 lie between it and the one after.
     let places = (value << (63 - whole)) << 1;
-    let (entry, between) = ((places >> 56) as usize, places >> 32 & 0xff_ffff);
+    let (entry, between) = ((places >> 56) as usize, (places >> 32) & 0xff_ffff);
     let (low, high) = (u64::from(TABLE[entry]), u64::from(TABLE[entry + 1]));
-    (u64::from(whole) << FRACTION_BITS) + low + ((high - low) * between >> 24)
+    (u64::from(whole) << FRACTION_BITS) + low + (((high - low) * between) >> 24)
 }
 
 #[cfg(test)]
