@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 /// Cases of each property test; proptest's default of 256 is what the short run does.
-const PROPERTY_CASES: u32 = 20_000;
+const PROPERTY_CASES: u32 = 4_096;
 
 /// All tests again, with many more cases for each property.
 pub fn property_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {

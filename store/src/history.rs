@@ -1,0 +1,218 @@
+use crate::key::{self, Bucket, corrupt};
+use crate::latest::{STAMP_LEN, Stamp};
+use crate::open::{Family, Store};
+use rocksdb::{ReadOptions, WriteBatch, WriteOptions};
+use std::collections::BTreeSet;
+use tracewell_graph_core::history::{Direction, EdgeRow, History, HistoryError};
+use tracewell_model::{EventNs, HostId, NodeKey, Operation};
+
+/// Rows that are collected before they are written; a read writes them first.
+const PENDING_BYTES_MAX: usize = 64 << 10;
+
+/// One host's history in a store.
+///
+/// Expiry works on whole [buckets](crate::BUCKET_NS): what lies in the bucket of the moment told stays, and what is written
+/// into an expired bucket stays until the next one expires.
+pub struct RocksHistory {
+    store: Store,
+    host: HostId,
+    /// The first bucket that has not expired.
+    horizon: Bucket,
+    /// Buckets that may hold edges; retention bounds how many.
+    buckets: BTreeSet<Bucket>,
+    pending: WriteBatch,
+    row: Vec<u8>,
+}
+
+impl RocksHistory {
+    /// The history of a host as it was left.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(store: &Store, host: HostId) -> Result<Self, HistoryError> {
+        let horizon = match store.db().get_pinned(key::horizon(host)).map_err(|error| medium(store, &error))? {
+            None => Bucket::default(),
+            Some(value) => match <[u8; 4]>::try_from(&*value) {
+                Ok(bytes) => Bucket(u32::from_be_bytes(bytes)),
+                Err(_) => return Err(corrupt("a horizon", format!("it has {} bytes, expected 4", value.len()))),
+            },
+        };
+        store.horizons().set(host, horizon);
+        let (store, pending, row) = (store.clone(), WriteBatch::default(), Vec::with_capacity(256));
+        let mut history = Self { store, host, horizon, buckets: BTreeSet::new(), pending, row };
+        history.buckets = history.find_buckets()?;
+        Ok(history)
+    }
+
+    /// Writes everything to files, so that it outlasts a crash.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn flush(&mut self) -> Result<(), HistoryError> {
+        self.write_pending()?;
+        self.store.flush().map_err(|error| HistoryError::Medium(error.to_string()))
+    }
+
+    /// One seek for each bucket that holds edges.
+    fn find_buckets(&self) -> Result<BTreeSet<Bucket>, HistoryError> {
+        let mut options = ReadOptions::default();
+        options.set_total_order_seek(true);
+        let mut iterator = self.store.db().raw_iterator_cf_opt(self.store.family(Family::Edges), options);
+        let mut buckets = BTreeSet::new();
+        let mut next = Some(Bucket::default());
+        while let Some(bucket) = next {
+            iterator.seek(key::bucket_start(self.host, bucket));
+            let found = iterator.key().and_then(|key| key::bucket_of(self.host, key));
+            buckets.extend(found);
+            next = found.and_then(|Bucket(day)| day.checked_add(1)).map(Bucket);
+        }
+        iterator.status().map_err(|error| medium(&self.store, &error))?;
+        Ok(buckets)
+    }
+
+    fn write_pending(&mut self) -> Result<(), HistoryError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        // What the medium refused once is not offered again: the caller is told, and the batch must not grow without bound.
+        let batch = std::mem::take(&mut self.pending);
+        self.write(batch)
+    }
+
+    fn write(&self, batch: WriteBatch) -> Result<(), HistoryError> {
+        let mut without_log = WriteOptions::default();
+        without_log.disable_wal(true);
+        self.store.db().write_opt(batch, &without_log).map_err(|error| medium(&self.store, &error))
+    }
+
+    fn write_if_much(&mut self) -> Result<(), HistoryError> {
+        if self.pending.size_in_bytes() < PENDING_BYTES_MAX { Ok(()) } else { self.write_pending() }
+    }
+
+    fn stamp(&self, time: EventNs) -> Stamp {
+        Stamp { bucket: Bucket::of(time), horizon: self.horizon }
+    }
+
+    fn put_latest(&mut self, family: Family, key: &[u8], time: EventNs, row: &[u8]) -> Result<(), HistoryError> {
+        self.stamp(time).write(&mut self.row);
+        self.row.extend_from_slice(row);
+        self.pending.put_cf(self.store.family(family), key, &self.row);
+        self.write_if_much()
+    }
+
+    /// The row under a key, without its stamp, unless it has expired.
+    fn latest<T>(
+        &mut self,
+        family: Family,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, HistoryError>,
+    ) -> Result<Option<T>, HistoryError> {
+        self.write_pending()?;
+        let value = self.store.db().get_pinned_cf(self.store.family(family), key);
+        let Some(value) = value.map_err(|error| medium(&self.store, &error))? else { return Ok(None) };
+        let Some((stamp, row)) = Stamp::read(&value) else {
+            return Err(corrupt(
+                family.name(),
+                format!("a value has {} bytes, expected {STAMP_LEN} or more", value.len()),
+            ));
+        };
+        if stamp.is_expired(self.horizon) { Ok(None) } else { read(row).map(Some) }
+    }
+}
+
+impl History for RocksHistory {
+    fn put_node(&mut self, key: NodeKey, time: EventNs, row: &[u8]) -> Result<(), HistoryError> {
+        self.put_latest(Family::Nodes, &key::node(self.host, key), time, row)
+    }
+
+    fn node(&mut self, key: NodeKey) -> Result<Option<Vec<u8>>, HistoryError> {
+        self.latest(Family::Nodes, &key::node(self.host, key), |row| Ok(row.to_vec()))
+    }
+
+    fn put_edge(&mut self, edge: &EdgeRow) -> Result<(), HistoryError> {
+        self.buckets.insert(Bucket::of(edge.first));
+        for (node, direction, other) in [(edge.from, Direction::Out, edge.to), (edge.to, Direction::In, edge.from)] {
+            key::edge_value(edge, other, &mut self.row);
+            let key = key::edge(self.host, node, direction, edge.order());
+            self.pending.put_cf(self.store.family(Family::Edges), key, &self.row);
+        }
+        self.stamp(edge.first).write(&mut self.row);
+        key::head_value(edge, &mut self.row);
+        let key = key::head(self.host, edge.from, edge.to, edge.op);
+        self.pending.merge_cf(self.store.family(Family::Heads), key, &self.row);
+        self.write_if_much()
+    }
+
+    fn head(&mut self, from: NodeKey, to: NodeKey, op: Operation) -> Result<Option<EdgeRow>, HistoryError> {
+        let key = key::head(self.host, from, to, op);
+        self.latest(Family::Heads, &key, |row| key::head_row((from, to, op), row))
+    }
+
+    fn edges(
+        &mut self,
+        node: NodeKey,
+        direction: Direction,
+        until: EventNs,
+        limit: usize,
+    ) -> Result<Vec<EdgeRow>, HistoryError> {
+        self.write_pending()?;
+        let mut options = ReadOptions::default();
+        options.set_prefix_same_as_start(true);
+        let mut iterator = self.store.db().raw_iterator_cf_opt(self.store.family(Family::Edges), options);
+        let mut found = Vec::new();
+        for &bucket in self.buckets.range(..=Bucket::of(until)).rev() {
+            iterator.seek(key::edges_from(bucket, self.host, node, direction, until));
+            while found.len() < limit
+                && let Some((key, value)) = iterator.item()
+            {
+                found.push(key::edge_row(node, direction, key, value)?);
+                iterator.next();
+            }
+            iterator.status().map_err(|error| medium(&self.store, &error))?;
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn put_blob(&mut self, id: u64, time: EventNs, row: &[u8]) -> Result<(), HistoryError> {
+        self.put_latest(Family::Blobs, &key::blob(self.host, id), time, row)
+    }
+
+    fn blob(&mut self, id: u64) -> Result<Option<Vec<u8>>, HistoryError> {
+        self.latest(Family::Blobs, &key::blob(self.host, id), |row| Ok(row.to_vec()))
+    }
+
+    fn expire(&mut self, time: EventNs) -> Result<(), HistoryError> {
+        let horizon = Bucket::of(time);
+        if horizon <= self.horizon {
+            return Ok(());
+        }
+        self.write_pending()?;
+        let edges = self.store.family(Family::Edges);
+        let [start, end] = [Bucket::default(), horizon].map(|bucket| key::bucket_start(self.host, bucket));
+        let mut batch = WriteBatch::default();
+        batch.delete_range_cf(edges, start, end);
+        batch.put(key::horizon(self.host), horizon.0.to_be_bytes());
+        self.write(batch)?;
+        // Files that hold nothing else go at once, not with the next compaction.
+        self.store.db().delete_file_in_range_cf(edges, start, end).map_err(|error| medium(&self.store, &error))?;
+        self.buckets = self.buckets.split_off(&horizon);
+        self.store.horizons().set(self.host, horizon);
+        self.horizon = horizon;
+        Ok(())
+    }
+}
+
+impl Drop for RocksHistory {
+    /// RocksDB writes its buffers when it closes; so this must only hand over what is pending. Nobody is left to be told of
+    /// a failure, and `flush` is there for who must know.
+    fn drop(&mut self) {
+        let _ = self.write_pending();
+    }
+}
+
+fn medium(store: &Store, error: &rocksdb::Error) -> HistoryError {
+    HistoryError::Medium(format!("store {}: {error}", store.path().display()))
+}

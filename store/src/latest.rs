@@ -1,0 +1,98 @@
+//! Rows of which only the latest counts: nodes, heads of edges, blobs.
+//!
+//! Their key has no bucket, because a reader knows the node and not the time. Each value begins with a [`Stamp`], which
+//! says whether an expiry since then has reached it; expired rows are invisible at once and leave the disk with the next
+//! compaction, without tombstones.
+
+use crate::key::{Bucket, host_of};
+use rocksdb::compaction_filter::Decision;
+use rocksdb::{MergeOperands, Options};
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use tracewell_model::HostId;
+
+/// For each host, the first bucket that was not told to expire.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Horizons {
+    by_host: Arc<RwLock<BTreeMap<HostId, Bucket>>>,
+}
+
+impl Horizons {
+    pub fn of(&self, host: HostId) -> Bucket {
+        let by_host = self.by_host.read().unwrap_or_else(|poisoned| poisoned.into_inner());
+        by_host.get(&host).copied().unwrap_or_default()
+    }
+
+    pub fn set(&self, host: HostId, horizon: Bucket) {
+        let mut by_host = self.by_host.write().unwrap_or_else(|poisoned| poisoned.into_inner());
+        by_host.insert(host, horizon);
+    }
+}
+
+/// When a row is of, and what had expired when it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub bucket: Bucket,
+    /// A row may be of a time that has expired already (a slow node leaves the window late): it stays until the next expiry.
+    pub horizon: Bucket,
+}
+
+pub(crate) const STAMP_LEN: usize = 8;
+
+impl Stamp {
+    pub fn write(self, out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(&self.bucket.0.to_be_bytes());
+        out.extend_from_slice(&self.horizon.0.to_be_bytes());
+    }
+
+    /// The stamp and the rest of the row; `None` if the row is shorter than a stamp.
+    pub fn read(row: &[u8]) -> Option<(Self, &[u8])> {
+        let (bucket, rest) = row.split_first_chunk()?;
+        let (horizon, rest) = rest.split_first_chunk()?;
+        let [bucket, horizon] = [bucket, horizon].map(|bytes| Bucket(u32::from_be_bytes(*bytes)));
+        Some((Self { bucket, horizon }, rest))
+    }
+
+    /// Whether an expiry up to `horizon`, told after the row was written, reached it.
+    pub fn is_expired(self, horizon: Bucket) -> bool {
+        self.bucket < horizon && self.horizon < horizon
+    }
+}
+
+/// Makes compaction drop expired rows. A row that cannot be read stays, so that a read can report it.
+pub(crate) fn forget_expired(rows: &mut Options, horizons: &Horizons) {
+    let horizons = horizons.clone();
+    rows.set_compaction_filter("tracewell.expired", move |_level, key, value| {
+        let expired =
+            host_of(key).zip(Stamp::read(value)).is_some_and(|(host, (stamp, _))| stamp.is_expired(horizons.of(host)));
+        if expired { Decision::Remove } else { Decision::Keep }
+    });
+}
+
+/// Makes a merge keep the row of the highest sequence, the later one of two equals, without reading before writing.
+pub(crate) fn keep_highest(rows: &mut Options) {
+    // Only whole histories of a key are merged: what expired in between depends on the order.
+    let no_partial_merge = |_: &[u8], _: Option<&[u8]>, _: &MergeOperands| None;
+    rows.set_merge_operator("tracewell.highest", highest, no_partial_merge);
+    rows.set_max_successive_merges(8);
+}
+
+fn highest(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOperands) -> Option<Vec<u8>> {
+    let mut kept = existing;
+    for row in operands {
+        if !kept.is_some_and(|kept| stands_against(kept, row)) {
+            kept = Some(row);
+        }
+    }
+    kept.map(<[u8]>::to_vec)
+}
+
+/// Whether an older row stays when a newer one comes. One that cannot be read does not.
+fn stands_against(older: &[u8], newer: &[u8]) -> bool {
+    let (Some((older, older_row)), Some((newer, newer_row))) = (Stamp::read(older), Stamp::read(newer)) else {
+        return false;
+    };
+    // Sequences are big-endian and come first, so that rows compare as they do.
+    !older.is_expired(newer.horizon) && older_row.first_chunk::<8>() > newer_row.first_chunk::<8>()
+}

@@ -1,0 +1,51 @@
+//! Which layout a store has. A newer program reads every older layout; an older program refuses a newer one.
+
+use crate::StoreError;
+use rocksdb::{DB, IteratorMode, Options};
+use std::path::Path;
+
+/// The layout this program writes.
+///
+/// | Schema | What is new |
+/// |---|---|
+/// | 1 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs` |
+pub const SCHEMA: u32 = 1;
+
+const KEY: &[u8] = b"schema";
+
+/// What stands in a folder before it is opened for writing.
+pub(crate) enum Found {
+    /// Nothing, or a store that was never finished being made.
+    Nothing,
+    /// A store of a layout that this program reads.
+    Known,
+}
+
+/// Looks without opening families that this program may not know, and without changing anything.
+pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
+    if !path.join("CURRENT").exists() {
+        return Ok(Found::Nothing);
+    }
+    let failed = |source| StoreError::RocksDb { path: path.into(), doing: "reading the schema", source };
+    let db = DB::open_cf_for_read_only(&Options::default(), path, ["default"], false).map_err(failed)?;
+    let Some(value) = db.get(KEY).map_err(failed)? else {
+        let is_empty = db.iterator(IteratorMode::Start).next().is_none();
+        return if is_empty { Ok(Found::Nothing) } else { Err(StoreError::Foreign { path: path.into() }) };
+    };
+    let Ok(bytes) = <[u8; 4]>::try_from(value.as_slice()) else {
+        return Err(StoreError::Foreign { path: path.into() });
+    };
+    match u32::from_be_bytes(bytes) {
+        found @ 1..=SCHEMA => {
+            // Schema 1 is the first: there is nothing to carry over yet.
+            debug_assert_eq!(found, SCHEMA);
+            Ok(Found::Known)
+        }
+        found => Err(StoreError::Newer { path: path.into(), found }),
+    }
+}
+
+/// Marks a store as made by this program.
+pub(crate) fn write(db: &DB) -> Result<(), rocksdb::Error> {
+    db.put(KEY, SCHEMA.to_be_bytes())
+}
