@@ -1,0 +1,6 @@
+//! Invented stories, weighed, compared and told.
+
+mod same;
+mod score;
+mod sketch;
+mod tell;
