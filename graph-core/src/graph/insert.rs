@@ -45,6 +45,9 @@ impl Graph {
         let (edge, is_new) = match object.filter(|&object| succeeded && object != subject) {
             None => (None, false),
             Some(object) => {
+                if let Role::File(file) = &mut self.arena.state_mut(object).role {
+                    file.collapsed = false;
+                }
                 let (from, to) = if event.op.flows_inward() { (object, subject) } else { (subject, object) };
                 let (edge, is_new) = self.connect(from, to, event, count)?;
                 (Some(edge), is_new)
@@ -132,7 +135,11 @@ impl Graph {
     ) -> Result<(EdgeIdx, bool), HistoryError> {
         let head = match self.arena.head(from, to, event.op) {
             Some(head) => Some(head),
-            None => self.read_back_head(from, to, event.op)?,
+            None => {
+                let head = self.read_back_head(from, to, event.op)?;
+                self.trim(from, to)?;
+                head
+            }
         };
         let from_version = self.arena.node(from).state.version;
         if let Some(head) = head {

@@ -20,7 +20,7 @@ impl Graph {
             },
             None => None,
         };
-        Ok(state.filter(|state| !state.role.file().is_some_and(|file| file.collapsed)))
+        Ok(state.filter(|state| !state.is_collapsed()))
     }
 
     /// Changes the process state of a node wherever it is; nothing happens to one that is not a known process.
@@ -46,9 +46,10 @@ impl Graph {
         Ok(())
     }
 
-    /// Edges of a node that began at or before `until`, latest first, at most `limit`.
+    /// Edges of a node that began at or before `until`, latest first, at most `limit`; none from or to what
+    /// [`Self::state`] does not know.
     ///
-    /// Costs O(hot edges of the node + `limit`), and one range read if some were spilled.
+    /// Costs O(hot edges of the node + `limit`), and if some were spilled a range read and a look at each other end.
     ///
     /// # Errors
     /// When the history fails.
@@ -59,22 +60,37 @@ impl Graph {
         until: EventNs,
         limit: usize,
     ) -> Result<Vec<EdgeRow>, HistoryError> {
+        let Some(state) = self.state(key)? else { return Ok(Vec::new()) };
+        let is_spilled = match direction {
+            Direction::In => state.spilled_in,
+            Direction::Out => state.spilled_out,
+        };
         let mut found = BTreeMap::new();
-        let mut is_spilled = self.spilled.may_contain(key);
         if let Some(node) = self.arena.find(key) {
-            let hot = self.arena.edges(node, direction).map(|edge| self.arena.row(edge));
-            found.extend(hot.filter(|row| row.first <= until).map(|row| (row.order(), row)));
-            let state = &self.arena.node(node).state;
-            is_spilled = match direction {
-                Direction::In => state.spilled_in,
-                Direction::Out => state.spilled_out,
-            };
-        }
-        if is_spilled {
-            // A hot edge may have an older row of itself in the history: the hot one is the truth.
-            for row in self.history.edges(key, direction, until, limit + found.len())? {
-                found.entry(row.order()).or_insert(row);
+            for edge in self.arena.edges(node, direction) {
+                let row = self.arena.row(edge);
+                if row.first <= until && !self.arena.node(self.arena.other_end(edge, direction)).state.is_collapsed() {
+                    found.insert(row.order(), row);
+                }
             }
+        }
+        let mut n_asked = limit;
+        while is_spilled {
+            let rows = self.history.edges(key, direction, until, n_asked)?;
+            let is_all = rows.len() < n_asked;
+            let mut n_visible = 0;
+            for row in rows {
+                // A hot edge may have an older row of itself in the history: the hot one is the truth.
+                let is_visible = found.contains_key(&row.order()) || self.state(row.other_end(direction))?.is_some();
+                if is_visible {
+                    n_visible += 1;
+                    found.entry(row.order()).or_insert(row);
+                }
+            }
+            if is_all || n_visible >= limit {
+                break;
+            }
+            n_asked = n_asked.saturating_mul(2);
         }
         Ok(found.into_values().rev().take(limit).collect())
     }

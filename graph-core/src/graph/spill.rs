@@ -36,19 +36,14 @@ impl Graph {
         self.history.expire(time)
     }
 
-    /// Folds away a file that came and went with one process: no trace can pass through it.
+    /// Folds away a file that came and went with one process: no trace passes through it, no answer names it.
+    ///
+    /// Its edges stay where they are, because a removed file may still be open: a later use brings all of it back.
     pub fn collapse(&mut self, node: NodeIdx) {
-        for direction in [Direction::In, Direction::Out] {
-            while let Some(edge) = self.arena.oldest_edge(node, direction) {
-                self.arena.remove_edge(edge);
-            }
+        if let super::Role::File(file) = &mut self.arena.state_mut(node).role {
+            self.counts.collapsed_files += u64::from(!file.collapsed);
+            file.collapsed = true;
         }
-        self.arena.change(node, |state| {
-            if let super::Role::File(file) = &mut state.role {
-                file.collapsed = true;
-            }
-        });
-        self.counts.collapsed_files += 1;
     }
 
     fn spill_node(&mut self, node: NodeIdx) -> Result<(), HistoryError> {

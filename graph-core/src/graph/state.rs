@@ -82,7 +82,7 @@ pub struct FileState {
     pub touched_by_more: bool,
     pub executed: bool,
     pub unlinked: bool,
-    /// Came and went with one process: gone from every answer.
+    /// Came and went with one process: gone from every answer, unless it is used again.
     pub collapsed: bool,
 }
 
@@ -150,6 +150,10 @@ impl NodeState {
             Role::File(_) | Role::Socket(_) => 0,
         };
         attrs + role
+    }
+
+    pub(super) fn is_collapsed(&self) -> bool {
+        self.role.file().is_some_and(|file| file.collapsed)
     }
 
     /// The shortest thing to call the node by: executable or path or remote address.

@@ -1,7 +1,7 @@
 //! The bytes of a row: little-endian varints and length-prefixed text, written and read by hand because rows are made
 //! for every spilled edge.
 
-use super::HistoryError;
+use super::{Direction, HistoryError};
 use tracewell_model::{EventFlags, EventNs, NodeKey, Operation};
 
 /// An edge as the history keeps it.
@@ -28,6 +28,14 @@ impl EdgeRow {
     /// The order in which edges are listed: by first time, then by creation.
     pub fn order(&self) -> (EventNs, u64) {
         (self.first, self.seq)
+    }
+
+    /// Where the edge leads from the node whose edges in `direction` it is one of.
+    pub fn other_end(&self, direction: Direction) -> NodeKey {
+        match direction {
+            Direction::In => self.from,
+            Direction::Out => self.to,
+        }
     }
 
     /// The fields that are not in a history's key (`from`, `to`, `op`, `first`, `seq` are).

@@ -2,7 +2,7 @@
 
 use crate::graph::state::{FileState, NodeState, ProcessState, Role, SocketState};
 use crate::history::{HistoryError, RowReader, RowWriter};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use tracewell_model::{
     EventNs, FileKind, Millibits, NodeAttrs, NodeKey, Operation, ProcessRef, Protocol, Reason, Str, Uuid,
 };
@@ -199,20 +199,25 @@ fn read_process_ref(row: &mut RowReader<'_>) -> Read<ProcessRef> {
 
 fn write_addr(row: &mut RowWriter<'_>, addr: SocketAddr) {
     row.u64(addr.is_ipv6().into());
-    match addr.ip() {
-        IpAddr::V4(ip) => row.u64(ip.to_bits().into()),
-        IpAddr::V6(ip) => row.u128(ip.to_bits()),
-    }
     row.u64(addr.port().into());
+    match addr {
+        SocketAddr::V4(v4) => row.u64(v4.ip().to_bits().into()),
+        SocketAddr::V6(v6) => {
+            row.u128(v6.ip().to_bits());
+            row.u64(v6.flowinfo().into());
+            row.u64(v6.scope_id().into());
+        }
+    }
 }
 
 fn read_addr(row: &mut RowReader<'_>) -> Read<SocketAddr> {
-    let ip = match row.u64()? {
-        0 => IpAddr::V4(Ipv4Addr::from_bits(row.u32()?)),
-        _ => IpAddr::V6(Ipv6Addr::from_bits(row.u128()?)),
-    };
+    let is_ipv6 = row.u64()? != 0;
     let port = u16::try_from(row.u64()?).map_err(|_| row.corrupt("a port is over 16 bits"))?;
-    Ok(SocketAddr::new(ip, port))
+    if !is_ipv6 {
+        return Ok(SocketAddrV4::new(Ipv4Addr::from_bits(row.u32()?), port).into());
+    }
+    let (ip, flowinfo, scope_id) = (Ipv6Addr::from_bits(row.u128()?), row.u32()?, row.u32()?);
+    Ok(SocketAddrV6::new(ip, port, flowinfo, scope_id).into())
 }
 
 fn read_file_kind(row: &mut RowReader<'_>) -> Read<FileKind> {
