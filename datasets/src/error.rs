@@ -19,8 +19,8 @@ pub enum ReadError {
     #[error("{name}, {position}: {problem}")]
     BadRecord { name: String, position: Position, problem: String },
     /// The stream itself broke off; nothing after it can be read.
-    #[error("{name}: cannot read on after byte {offset} of the decompressed stream: {source}")]
-    Stream { name: String, offset: u64, source: io::Error },
+    #[error("{name}: cannot read on after {position}: {source}")]
+    Stream { name: String, position: Position, source: io::Error },
 }
 
 impl ReadError {
@@ -37,6 +37,8 @@ pub enum Position {
     Line(u64),
     /// Records of a binary container, counted from 1.
     Record(u64),
+    /// Bytes from the beginning.
+    Byte(u64),
 }
 
 impl fmt::Display for Position {
@@ -44,6 +46,7 @@ impl fmt::Display for Position {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
             Self::Record(record) => write!(f, "record {record}"),
+            Self::Byte(byte) => write!(f, "byte {byte}"),
         }
     }
 }

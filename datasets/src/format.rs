@@ -2,7 +2,7 @@
 
 use crate::input::Input;
 use crate::reader::{ReadOptions, Source};
-use crate::{ReadError, cadets, tracewell};
+use crate::{ReadError, cadets, captain, edges, sysflow, tracewell};
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,6 +40,12 @@ formats! {
     Tracewell = tracewell,
     /// Native JSON of CADETS, as in DARPA Transparent Computing engagement 1.
     Cadets = cadets,
+    /// Line JSON of the CAPTAIN detector, made from DARPA's common data model.
+    Captain = captain,
+    /// SysFlow, an Avro object container.
+    Sysflow = sysflow,
+    /// Attack slices as CSV edges between uuids.
+    Edges = edges,
 }
 
 impl Format {

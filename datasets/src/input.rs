@@ -1,6 +1,6 @@
 //! From a path to a stream of decompressed bytes with its beginning at hand.
 
-use crate::ReadError;
+use crate::{Position, ReadError};
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
@@ -65,7 +65,7 @@ impl Input {
     pub fn new(stream: impl Read + Send + 'static, name: String, total: Option<u64>) -> Result<Self, ReadError> {
         let progress = Progress { read: Arc::default(), total };
         let counted = Counted { inner: stream, read: Arc::clone(&progress.read) };
-        let stream_error = |source| ReadError::Stream { name: name.clone(), offset: 0, source };
+        let stream_error = |source| ReadError::Stream { name: name.clone(), position: Position::Byte(0), source };
         let mut rest = decompress(counted).map_err(stream_error)?;
         let mut head = Vec::new();
         rest.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(stream_error)?;

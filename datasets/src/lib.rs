@@ -16,7 +16,13 @@ pub mod format;
 pub mod reader;
 
 mod cadets;
+mod captain;
+mod edges;
+mod sysflow;
 pub mod tracewell;
+
+mod nodes;
+pub mod truth;
 
 pub mod simulate;
 

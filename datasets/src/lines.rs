@@ -99,11 +99,11 @@ impl Lines {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(source) => {
-                    return Err(ReadError::Stream { name: self.name.clone(), offset: self.offset, source });
+                    let position = Position::Byte(self.offset);
+                    return Err(ReadError::Stream { name: self.name.clone(), position, source });
                 }
             }
             return Ok(());
         }
     }
 }
-

@@ -4,7 +4,7 @@ use crate::input::{Input, Progress};
 use crate::{Format, ReadError};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tracewell_model::Record;
 
 /// How to read a recording.
@@ -14,6 +14,8 @@ pub struct ReadOptions {
     pub skip_bad: u64,
     /// Name of the host where the recording does not say it; the file's stem by default.
     pub host: Option<String>,
+    /// Node list of an edge recording; by default the one beside it, `node_X.csv` for `event_X.csv`.
+    pub nodes: Option<PathBuf>,
 }
 
 /// What was met so far, beside the records given out.

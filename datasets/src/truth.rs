@@ -4,8 +4,8 @@ mod convert;
 mod json;
 mod pattern;
 
-use crate::ReadError;
 use crate::input::Input;
+use crate::{Position, ReadError};
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -136,7 +136,7 @@ fn read_whole(input: Input) -> Result<Vec<u8>, ReadError> {
     let too_large = || io::Error::new(io::ErrorKind::InvalidData, format!("longer than {} bytes", Truth::BYTES_MAX));
     match read {
         Ok(n) if n as u64 <= Truth::BYTES_MAX => Ok(bytes),
-        Ok(n) => Err(ReadError::Stream { name, offset: n as u64, source: too_large() }),
-        Err(source) => Err(ReadError::Stream { name, offset: bytes.len() as u64, source }),
+        Ok(n) => Err(ReadError::Stream { name, position: Position::Byte(n as u64), source: too_large() }),
+        Err(source) => Err(ReadError::Stream { name, position: Position::Byte(bytes.len() as u64), source }),
     }
 }
