@@ -159,7 +159,7 @@ fn what_is_too_large_or_not_canonical_is_refused() {
     refuse(&|bad| bad.dictionary.reverse(), "label 1");
     refuse(&|bad| bad.dictionary.push(Str::from("~".repeat(2000))), "label 9");
     refuse(&|bad| bad.leaves.reverse(), "leaf 1");
-    refuse(&|bad| bad.leaves[0].path[0] = 99, "leaf 0");
+    refuse(&|bad| bad.leaves[1].path[0] = 99, "leaf 1");
     refuse(&|bad| bad.leaves[0].path.clear(), "leaf 0");
     refuse(&|bad| bad.dictionary.push(Str::from("~".repeat(300_000))), "bytes");
 }

@@ -103,16 +103,12 @@ impl Tail {
 
     /// The score that `budget_per_kiloday` processes in 1000 days exceed; `None` while too little was seen to say.
     pub fn threshold(&self, budget_per_kiloday: u32) -> Option<Threshold> {
-        // Above the lowest score that every full day kept, the record is complete.
-        let floor = self.days.iter().filter(|day| day.n_omitted > 0).filter_map(|day| day.scores.last()).max();
-        let level = floor.copied().unwrap_or(Millibits::ZERO);
-        let mut excesses: Vec<u32> = self
-            .days
-            .iter()
-            .flat_map(|day| &day.scores)
-            .filter(|&&score| score > level)
-            .map(|s| s.0 - level.0)
-            .collect();
+        let level = self.level();
+        // Above its floor a day's record is complete; the few days whose floor is higher say nothing at this level.
+        let complete = |day: &&TailDay| floor(day) <= level;
+        let n_left_out = self.days.len() - self.days.iter().filter(complete).count();
+        let scores = self.days.iter().filter(complete).flat_map(|day| &day.scores);
+        let mut excesses: Vec<u32> = scores.filter(|&&score| score > level).map(|score| score.0 - level.0).collect();
         let n = excesses.len() as u64;
         if excesses.len() < self.exceedances_min {
             return None;
@@ -121,7 +117,8 @@ impl Tail {
         let middle = excesses.len() / 2;
         let median = if n % 2 == 1 { excesses[middle] } else { excesses[middle - 1].midpoint(excesses[middle]) };
         // Expected exceedances of the wanted threshold in the time observed, in millionths of one.
-        let seconds = (self.observed_ns() / EventNs::SECOND).max(1);
+        let observed_ns = self.observed_ns().saturating_sub(n_left_out as u64 * EventNs::DAY);
+        let seconds = (observed_ns / EventNs::SECOND).max(1);
         let wanted =
             u128::from(budget_per_kiloday) * u128::from(seconds) * 1000 / (EventNs::DAY / EventNs::SECOND) as u128;
         let allowed = u128::from(1_000_000 / self.extrapolation_max);
@@ -158,9 +155,113 @@ impl Tail {
         tail
     }
 
+    /// Three quarters of the days kept all their scores above this, so that one flooded day does not lift it.
+    fn level(&self) -> Millibits {
+        let mut floors: Vec<Millibits> = self.days.iter().map(floor).collect();
+        floors.sort_unstable();
+        floors.get((3 * floors.len()).saturating_sub(1) / 4).copied().unwrap_or(Millibits::ZERO)
+    }
+
     /// Time that the kept days cover.
     fn observed_ns(&self) -> u64 {
         let window = u64::from(self.days_max - 1) * EventNs::DAY + self.now.0 % EventNs::DAY;
         self.first.map_or(0, |first| self.now.since(first)).min(window)
+    }
+}
+
+/// The lowest score a day kept, if it had to leave any out.
+fn floor(day: &TailDay) -> Millibits {
+    day.scores.last().copied().filter(|_| day.n_omitted > 0).unwrap_or(Millibits::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracewell_parameters::Parameters;
+
+    fn parameters() -> ProfileParameters {
+        Parameters::default().profile
+    }
+
+    /// Scores whose number above a level halves with every `scale` millibits: the i-th of n in descending order.
+    fn exponential(n: u64, scale: u32) -> impl Iterator<Item = Millibits> {
+        (1..=n).map(move |i| Millibits((u64::from(surprise_milli(2 * i - 1, 2 * n)) * u64::from(scale) / 1000) as u32))
+    }
+
+    fn at(day: u64, second: u64) -> EventNs {
+        EventNs((20_000 + day) * EventNs::DAY + second * EventNs::SECOND)
+    }
+
+    /// A tail of `days` full days with 1000 scores each.
+    fn filled(days: u64, scale: u32) -> Tail {
+        let mut tail = Tail::new(&parameters());
+        for day in 0..days {
+            exponential(1000, scale).enumerate().for_each(|(i, score)| tail.add(score, at(day, i as u64 * 86)));
+        }
+        tail.advance(at(days, 0));
+        tail
+    }
+
+    #[test]
+    fn the_fitted_level_is_the_true_one() {
+        // 1000 scores a day that halve per 2 bits: one a day lies above 2 * log2(1000) = 19.9 bits, and so on.
+        let tail = filled(10, 2000);
+        for (budget_per_kiloday, expected, extrapolated) in
+            [(1000, 19_931, 1000), (100, 26_575, 1000), (20, 31_219, 5000)]
+        {
+            let threshold = tail.threshold(budget_per_kiloday).unwrap();
+            let error = threshold.value.0.abs_diff(expected);
+            assert!(error < 500, "{budget_per_kiloday}: {threshold:?}, expected {expected}");
+            assert_eq!((threshold.extrapolated_permille, threshold.is_limited), (extrapolated, false));
+        }
+    }
+
+    #[test]
+    fn it_never_speaks_of_what_is_rarer_than_the_factor() {
+        let tail = filled(10, 2000);
+        let limit = tail.threshold(10).unwrap();
+        assert_eq!((limit.extrapolated_permille, limit.is_limited), (10_000, false));
+        for budget in [9, 1, 0] {
+            let threshold = tail.threshold(budget).unwrap();
+            assert_eq!((threshold.value, threshold.extrapolated_permille), (limit.value, 10_000));
+            assert!(threshold.is_limited);
+        }
+    }
+
+    #[test]
+    fn too_few_scores_give_no_threshold() {
+        let mut tail = Tail::new(&parameters());
+        (0..19).for_each(|i| tail.add(Millibits(1000 + i), at(0, u64::from(i))));
+        assert_eq!(tail.threshold(1000), None);
+        tail.add(Millibits(9), at(0, 20));
+        assert_eq!(tail.threshold(1000).unwrap().exceedances, 20);
+    }
+
+    #[test]
+    fn an_attack_does_not_lift_the_threshold_out_of_reach() {
+        let calm = filled(10, 2000).threshold(100).unwrap().value.0;
+        let mut attacked = filled(10, 2000);
+        (0..400).for_each(|i| attacked.add(Millibits(200_000), at(9, i)));
+        let lifted = attacked.threshold(100).unwrap().value.0;
+        assert!(lifted < calm + calm / 10, "{lifted} after the attack, {calm} before");
+    }
+
+    #[test]
+    fn the_order_within_days_does_not_matter_and_old_days_are_forgotten() {
+        let scores: Vec<(Millibits, EventNs)> = (0..3)
+            .flat_map(|day| exponential(200, 1500).enumerate().map(move |(i, s)| (s, at(day, i as u64))))
+            .collect();
+        let mut forwards = Tail::new(&parameters());
+        let mut backwards = Tail::new(&parameters());
+        scores.iter().for_each(|&(score, time)| forwards.add(score, time));
+        scores.iter().rev().for_each(|&(score, time)| backwards.add(score, time));
+        assert_eq!(forwards.to_parts(), backwards.to_parts());
+        assert_eq!(Tail::from_parts(&parameters(), &forwards.to_parts()).to_parts(), forwards.to_parts());
+        forwards.advance(at(29, 0));
+        assert_eq!(forwards.to_parts().days.len(), 1);
+        forwards.add(Millibits(5), at(0, 0));
+        assert_eq!(forwards.to_parts().days.len(), 1, "too old to be kept");
+        forwards.advance(at(100, 0));
+        assert_eq!(forwards.threshold(1000), None);
     }
 }

@@ -186,3 +186,164 @@ fn an_attackers_star_is_not_the_wildcard() {
     lab.see("/bin/x", Operation::Create, ObjectLabel::File("/tmp/*"));
     assert!(lab.see("/bin/x", Operation::Create, ObjectLabel::File("/tmp/other")).is_new);
 }
+
+/// A day-spanning mix of known and new things, told apart by `seed`.
+fn step(i: u64, seed: u64) -> (String, Operation, String) {
+    let mixed = (i + seed * 1_000_003).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+    let op = [Operation::Read, Operation::Write, Operation::Exec, Operation::Rename][(mixed % 4) as usize];
+    let letter = |n: u64| char::from(b'g' + (n % 16) as u8);
+    let (word, name) = (letter(mixed / 4), [letter(mixed >> 8), letter(mixed >> 12), letter(mixed >> 16)]);
+    let name: String = name.iter().collect();
+    (format!("/bin/tool-{}", char::from(b'a' + seed as u8)), op, format!("/srv/{word}/{name}"))
+}
+
+fn run(profile: &mut HostProfile, i: u64, seed: u64) -> Result<Observation, Stale> {
+    let (exe, op, path) = step(i, seed);
+    let subject = profile.subject("work", &exe, None);
+    let leaf = profile.leaf(subject, op, ObjectLabel::File(&path))?;
+    profile.observe(leaf, EventNs(START + i * 97 * EventNs::SECOND))
+}
+
+/// For observations whose outcome is not what a test looks at; none may be stale.
+fn once(seen: Result<Observation, Stale>) {
+    seen.unwrap();
+}
+
+#[test]
+fn independent_subjects_may_interleave_as_they_like() {
+    let interleaved = |order: &dyn Fn(u64) -> [u64; 3]| {
+        let mut profile = HostProfile::new(&parameters());
+        (0..4000).for_each(|i| order(i).into_iter().for_each(|seed| once(run(&mut profile, i, seed))));
+        (profile.contribution(), profile.readiness_by_scope(), profile.counters(), profile.accounted_bytes())
+    };
+    let one = interleaved(&|_| [0, 1, 2]);
+    assert!(one.0.leaves.len() > 50);
+    assert_eq!(one, interleaved(&|_| [2, 0, 1]));
+    assert_eq!(one, interleaved(&|i| if i % 3 == 0 { [1, 2, 0] } else { [0, 2, 1] }));
+}
+
+#[test]
+fn a_restored_profile_decides_as_the_saved_one() {
+    let mut parameters = parameters();
+    parameters.bytes_max = 120_000;
+    let mut saved = HostProfile::new(&parameters);
+    (0..3000).for_each(|i| once(run(&mut saved, i, i % 3)));
+    let parts = saved.to_parts();
+    let mut restored = HostProfile::from_parts(&parameters, &parts).unwrap();
+    assert!(restored.to_parts() == parts);
+    assert_eq!(restored.accounted_bytes(), saved.accounted_bytes());
+    for i in 3000..9000 {
+        assert_eq!(run(&mut saved, i, i % 3), run(&mut restored, i, i % 3), "observation {i}");
+    }
+    assert!(saved.counters().n_forgotten > 0);
+    assert!(saved.to_parts() == restored.to_parts());
+}
+
+#[test]
+fn a_broken_checkpoint_is_refused() {
+    let mut profile = HostProfile::new(&parameters());
+    (0..100).for_each(|i| once(run(&mut profile, i, 0)));
+    let good = profile.to_parts();
+    let refuse = |change: &dyn Fn(&mut ProfileParts), expected: &str| {
+        let mut bad = good.clone();
+        change(&mut bad);
+        let error = HostProfile::from_parts(&parameters(), &bad).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    refuse(&|bad| bad.nodes.clear(), "got 0 nodes");
+    refuse(&|bad| bad.nodes[5].parent = 5, "node 5 cannot lie under node 5");
+    refuse(&|bad| bad.nodes[5].rank = NodeRank::Root, "node 5 cannot lie");
+    refuse(&|bad| bad.nodes[6].born = bad.nodes[5].born, "node 6 was born");
+    refuse(&|bad| bad.nodes.push(bad.nodes.last().cloned().unwrap()), "was born");
+    refuse(&|bad| bad.scopes[0].0 = 9999, "scope 9999");
+}
+
+#[test]
+fn a_contribution_keeps_to_its_budget_and_prefers_what_is_established() {
+    let mut lab = Lab::new();
+    for _ in 0..3 {
+        lab.server(5);
+        lab.now += EventNs::DAY;
+    }
+    (2_680..3_480).for_each(|i| once(run(&mut lab.profile, i, 1)));
+    lab.profile.parameters.contribution_bytes_max = 2_000;
+    let contribution = lab.profile.contribution();
+    assert!((1_500..=2_000).contains(&contribution.encoded_bytes()), "{}", contribution.encoded_bytes());
+    let established = contribution.leaves.iter().filter(|leaf| leaf.days == 3).count();
+    assert_eq!(established, 3);
+    assert_eq!(contribution.since_day, 20_000);
+}
+
+#[test]
+fn a_subjects_unseen_mass_falls_as_it_repeats_itself() {
+    let mut lab = Lab::new();
+    let subject = lab.profile.subject("", "/usr/sbin/httpd", Some("/sbin/init"));
+    assert_eq!(lab.profile.unseen_permille(subject), Ok(1000));
+    lab.server(1);
+    assert_eq!(lab.profile.unseen_permille(subject), Ok(1000));
+    lab.server(99);
+    assert_eq!(lab.profile.unseen_permille(subject), Ok(0));
+    lab.see("/usr/sbin/httpd", Operation::Read, ObjectLabel::File("/etc/hosts"));
+    assert_eq!(lab.profile.unseen_permille(subject), Ok(3));
+}
+
+#[test]
+fn a_workload_settles_and_drifts() {
+    let mut lab = Lab::new();
+    assert_eq!(lab.profile.readiness(""), Readiness { state: State::Learning, percent: 0, new_ppm: 1_000_000 });
+    for day in 1..=3 {
+        lab.server(2_000);
+        lab.now = START + day * EventNs::DAY;
+        lab.profile.advance(EventNs(lab.now));
+    }
+    // The first day had three new leaves among 6000, fewer than one in a thousand: calm already.
+    assert_eq!(lab.profile.readiness(""), Readiness { state: State::Settled, percent: 100, new_ppm: 0 });
+    for i in 0..2_000u32 {
+        let name: String = format!("{i:05x}").bytes().map(|b| char::from(b.max(b'W') - b'W' + b'g')).collect();
+        lab.see("/bin/odd", Operation::Read, ObjectLabel::File(&format!("/srv/{name}/{}", i % 7)));
+        lab.see(
+            "/bin/odd",
+            Operation::Write,
+            ObjectLabel::File(&format!("/opt/{}", char::from(b'a' + (i % 26) as u8))),
+        );
+    }
+    lab.profile.advance(EventNs(START + 4 * EventNs::DAY));
+    assert_eq!(lab.profile.readiness("").state, State::Drifting);
+    assert_eq!(lab.profile.readiness("never seen").state, State::Learning);
+}
+
+#[test]
+fn stale_ids_are_told() {
+    let mut lab = Lab::new();
+    let subject = lab.profile.subject("", "/bin/x", None);
+    let leaf = lab.profile.leaf(subject, Operation::Read, ObjectLabel::File("/a")).unwrap();
+    lab.profile.parameters.bytes_max = 0;
+    lab.profile.subject("", "/bin/y", None);
+    assert_eq!(lab.profile.observe(leaf, EventNs(START)), Err(Stale));
+    assert_eq!(lab.profile.label(leaf), Err(Stale));
+    assert_eq!(lab.profile.leaf(subject, Operation::Read, ObjectLabel::None), Err(Stale));
+    assert_eq!(lab.profile.unseen_permille(subject), Err(Stale));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_strings_and_times_in_any_order_are_survived(
+        steps in proptest::collection::vec((".{0,40}", "(/|[a-z0-9*#.\u{e4}]{0,9}){0,8}", 0..28usize, proptest::prelude::any::<u64>()), 1..60),
+    ) {
+        let mut profile = HostProfile::new(&parameters());
+        for (name, path, op, time) in &steps {
+            let subject = profile.subject(name, path, Some(name));
+            let op = Operation::ALL[*op];
+            for object in [ObjectLabel::File(path), ObjectLabel::Unix(name), ObjectLabel::Process(name)] {
+                let leaf = profile.leaf(subject, op, object).unwrap();
+                match profile.observe(leaf, EventNs(*time)) {
+                    Ok(seen) => proptest::prop_assert!(seen.surprise.0 <= parameters().surprise_max_millibits),
+                    // Years may have passed since the subject was made.
+                    Err(Stale) => break,
+                }
+            }
+        }
+        let parts = profile.to_parts();
+        proptest::prop_assert_eq!(HostProfile::from_parts(&parameters(), &parts).unwrap().to_parts(), parts);
+    }
+}

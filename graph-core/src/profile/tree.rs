@@ -358,7 +358,10 @@ impl Tree {
         let weight = self.weight;
         let node = self.node_mut(parent);
         node.n_children -= 1;
-        if let Some(level) = &mut node.level {
+        if node.n_children < 2 {
+            let had_level = node.level.take().is_some();
+            self.n_levels -= usize::from(had_level);
+        } else if let Some(level) = &mut node.level {
             level.remove(child, weight);
         }
         self.index.remove(&(parent, label));
