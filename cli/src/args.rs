@@ -1,0 +1,218 @@
+//! What can be asked for, as `docs/cli.md` describes it.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::str::FromStr;
+use tracewell_datasets::Format;
+use tracewell_model::EventNs;
+
+/// Finds intrusions by what led to what.
+#[derive(Debug, Parser)]
+#[command(name = "tracewell", version, max_term_width = 110)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Replay recordings through agent and aggregator and list the incidents
+    Replay(ReplayArgs),
+    /// Look at what a replay found
+    Alert {
+        #[command(subcommand)]
+        command: AlertCommand,
+    },
+    /// Convert recordings into Tracewell's own format
+    Convert(ConvertArgs),
+    /// Work with ground truth
+    Truth {
+        #[command(subcommand)]
+        command: TruthCommand,
+    },
+    /// Generate the events of a fleet under attack, with exact truth; for load and regression, no evidence of quality
+    Simulate(SimulateArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum AlertCommand {
+    /// Show one incident as a tree, with the reasons
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TruthCommand {
+    /// Convert a label file into Tracewell's ground truth
+    Convert(TruthArgs),
+}
+
+/// How recordings are read.
+#[derive(Debug, clap::Args)]
+pub struct ReadArgs {
+    /// Format of all inputs; found out for each by default
+    #[arg(long, value_name = "FORMAT", value_parser = Format::from_str)]
+    pub format: Option<Format>,
+    /// Pass over up to N records that cannot be understood, in all inputs together
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip_bad: u64,
+    /// Name of the host where a recording does not say it; the file's name by default
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Node list of an edge recording; `node_X.csv` beside `event_X.csv` by default
+    #[arg(long, value_name = "FILE")]
+    pub nodes: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// Recordings, plain or compressed with gzip, xz or zstd; several are merged in order of time
+    #[arg(value_name = "INPUT", required_unless_present = "simulate")]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// Replay a simulated fleet instead, as in `seed=1,hosts=10,duration=2h,rate=50,attacks=all`
+    #[arg(long, value_name = "KEY=VALUE,…", conflicts_with_all = ["inputs", "truth", "format"])]
+    pub simulate: Option<String>,
+    /// Ground truth to score against (docs/truth-format.md)
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// Only learn from events before this time (RFC 3339, or nanoseconds since 1970)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub train_until: Option<EventNs>,
+    /// Write alerts.json, summary.json and run.json into this directory
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print summary.json to stdout instead of the tables
+    #[arg(long)]
+    pub json: bool,
+    /// Parameters to lay over the shipped ones (TOML)
+    #[arg(long, value_name = "FILE")]
+    pub parameters: Option<PathBuf>,
+    /// Where what leaves the hot window goes: a directory, or `memory`; a temporary directory by default
+    #[arg(long, value_name = "DIR|memory")]
+    pub history: Option<String>,
+    /// What the recording is for; stands in every table
+    #[arg(long, value_enum, default_value_t = Role::Unstated)]
+    pub role: Role,
+}
+
+/// What a recording may prove (DESIGN.md, "Evaluation").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Parameters were tuned on it.
+    Development,
+    /// Nothing was tuned on it.
+    Test,
+    /// Generated: load and regression only.
+    Simulated,
+    /// Nobody said.
+    Unstated,
+}
+
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Test => "test",
+            Self::Simulated => "simulated",
+            Self::Unstated => "unstated",
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// The incident's id, the beginning of it, or its rank as `#1`
+    pub id: String,
+    /// Directory that a replay wrote
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// Print the graph for Graphviz
+    #[arg(long, conflicts_with = "json")]
+    pub dot: bool,
+    /// Print the incident as it stands in alerts.json
+    #[arg(long)]
+    pub json: bool,
+    /// Draw every node by itself, repeats included
+    #[arg(long)]
+    pub expand: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ConvertArgs {
+    /// Recordings; several are merged in order of time
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+    /// File to write, compressed as its extension says: .gz, .xz, .zst
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TruthArgs {
+    /// What kind of label file it is
+    pub kind: String,
+    /// The label file
+    pub file: PathBuf,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// The same seed gives the same fleet
+    #[arg(long, value_name = "N")]
+    pub seed: Option<String>,
+    /// How many hosts
+    #[arg(long, value_name = "N")]
+    pub hosts: Option<String>,
+    /// How long, as in 90m, 12h or 3d
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// Events per second and host by day
+    #[arg(long, value_name = "N")]
+    pub rate: Option<String>,
+    /// Attack stories, separated by commas; `all` or `none`
+    #[arg(long, value_name = "LIST")]
+    pub attacks: Option<String>,
+    /// File to write the events to, compressed as its extension says
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+    /// File to write the ground truth to
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+}
+
+fn time(text: &str) -> Result<EventNs, String> {
+    if let Ok(ns) = text.parse::<u64>() {
+        return Ok(EventNs(ns));
+    }
+    let expected = |error: jiff::Error| format!("expected RFC 3339 or nanoseconds since 1970: {error}");
+    let time: jiff::Timestamp = text.parse().map_err(expected)?;
+    let ns = u64::try_from(time.as_nanosecond()).map_err(|_| "expected a time from 1970 to 2554".to_owned())?;
+    Ok(EventNs(ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_given_in_two_ways() {
+        assert_eq!(time("1474979897011368624"), Ok(EventNs(1_474_979_897_011_368_624)));
+        assert_eq!(time("2016-09-27T12:38:17.5Z"), Ok(EventNs(1_474_979_897_500_000_000)));
+        assert_eq!(time("2016-09-27T14:38:17+02:00"), Ok(EventNs(1_474_979_897_000_000_000)));
+        for wrong in ["", "noon", "2016-09-27", "1969-12-31T23:59:59Z", "-5", "2600-01-01T00:00:00Z"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

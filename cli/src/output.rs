@@ -1,0 +1,24 @@
+//! What a replay leaves behind and what it prints.
+//!
+//! ```text
+//! incidents ⇒ members (one graph of many) ⇒ document ⇒ alerts (alerts.json) ⇒ drawn (at first sight) ⇒ tree, dot
+//! counters, scores ⇒ summary ⇒ table
+//! all of it ⇒ directory (alerts.json, summary.json, run.json; nothing half-written)
+//! ```
+
+pub mod alerts;
+pub mod directory;
+pub mod document;
+pub mod dot;
+pub mod drawn;
+pub mod members;
+pub mod report;
+pub mod run;
+pub mod summary;
+pub mod table;
+pub mod text;
+pub mod time;
+pub mod tree;
+
+#[cfg(test)]
+mod testing;

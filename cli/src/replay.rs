@@ -1,0 +1,120 @@
+//! `tracewell replay`: from recordings to a short, ranked, explained list of incidents, scored where there is truth.
+
+use crate::args::{ReplayArgs, Role};
+use crate::engine::{Engine, Outcome};
+use crate::eval::{self, AlarmRate, Labels};
+use crate::failure::{Failure, print};
+use crate::history::Histories;
+use crate::input::{Input, InputCounts};
+use crate::labels::Watcher;
+use crate::output::alerts::Alerts;
+use crate::output::directory::Directory;
+use crate::output::run::Run;
+use crate::output::summary::{self, Summary, kind_name, median};
+use crate::output::text::{bytes, thousands};
+use crate::output::{document, report};
+use crate::progress::Progress;
+use crate::simulate::with_truth;
+use std::time::Duration;
+use tracewell_datasets::truth::Truth;
+use tracewell_model::Record;
+use tracewell_parameters::Parameters;
+
+pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    // Everything that can be wrong with what was asked for is found before the first record.
+    let parameters = parameters(args)?;
+    let parameters_hash = parameters.hash();
+    let (mut input, truth) = match &args.simulate {
+        Some(options) => {
+            let (simulation, truth) = with_truth(options)?;
+            (Input::made(simulation), Some(truth))
+        }
+        None => (Input::open(&args.inputs, &args.read)?, truth(args)?),
+    };
+    let mut watcher = truth.map(Watcher::new);
+    let directory = args.out.as_deref().map(Directory::create).transpose()?;
+    let mut engine = Engine::new(parameters, Histories::open(args.history.as_deref())?, args.train_until);
+
+    let mut progress = Progress::new(input.bytes_total());
+    while let Some(record) = input.next() {
+        let record = record?;
+        progress.record(matches!(record, Record::Event(_)), || input.bytes_read());
+        if let Some(watcher) = &mut watcher {
+            watcher.see(&record).map_err(Failure::Input)?;
+        }
+        engine.record(&record)?;
+    }
+    let outcome = engine.finish()?;
+    let (wall, n_events) = progress.finish();
+
+    let labels = watcher.map(Watcher::into_labels);
+    let alerts = document::alerts(&outcome.incidents, &parameters_hash, &outcome.names);
+    let alerts_bytes = alerts.to_bytes();
+    let role = if args.simulate.is_some() { Role::Simulated } else { args.role };
+    let summary = Summary {
+        role: role.name().to_owned(),
+        parameters_hash,
+        digest: blake3::hash(&alerts_bytes).to_hex().to_string(),
+        ..figures(&outcome, &alerts, &input.counts(), labels.as_ref())
+    };
+    let run = Run::new(wall, n_events);
+    let summary_bytes = summary.to_bytes();
+    if let Some(directory) = directory {
+        let run_bytes = run.to_bytes();
+        directory.write([
+            ("alerts.json", alerts_bytes.as_slice()),
+            ("run.json", run_bytes.as_slice()),
+            ("summary.json", summary_bytes.as_slice()),
+        ])?;
+    }
+    match args.json {
+        true => print(&String::from_utf8_lossy(&summary_bytes)),
+        false => print(&report::report(&alerts, &summary, &volatile(wall, &run))),
+    }
+}
+
+fn parameters(args: &ReplayArgs) -> Result<Parameters, Failure> {
+    let Some(path) = &args.parameters else { return Ok(Parameters::default()) };
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
+    Parameters::parse(&text).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+}
+
+fn truth(args: &ReplayArgs) -> Result<Option<Truth>, Failure> {
+    args.truth.as_deref().map(Truth::open).transpose().map_err(Failure::input)
+}
+
+fn figures(outcome: &Outcome, alerts: &Alerts, counts: &InputCounts, labels: Option<&Labels>) -> Summary {
+    let (totals, counters) = (&outcome.totals, outcome.incidents.counters);
+    let drawn: Vec<_> = alerts.incidents.iter().map(|incident| incident.drawn as u64).collect();
+    let rate = AlarmRate::new(alerts.incidents.len(), totals.host_days);
+    let ratio = totals.graph_events as f64 / totals.graph_edges as f64;
+    let figures = Summary {
+        schema: summary::SCHEMA,
+        events: totals.n_events,
+        hosts: totals.n_hosts,
+        bad_records: counts.bad_records,
+        unknown_records: counts.unknown.clone(),
+        lost_events: totals.lost_events,
+        host_days: rate.host_days,
+        reduction_ratio: (totals.graph_edges > 0).then(|| (ratio * 1000.0).round() / 1000.0),
+        nodes_total: totals.n_nodes.iter().map(|(kind, n)| (kind_name(*kind), *n)).collect(),
+        alarms_raw: counters.alarms_raw,
+        alarms_after_fold: counters.alarms_after_fold,
+        incidents_shown: counters.incidents_shown,
+        nodes_per_alert_max: drawn.iter().copied().max(),
+        nodes_per_alert_median: median(drawn),
+        bytes_to_aggregator: totals.bytes_sent,
+        alarm_rate: rate.into(),
+        ..Summary::default()
+    };
+    let Some(labels) = labels else { return figures };
+    let scores = eval::score(labels, &document::shown(&outcome.incidents), &totals.n_nodes);
+    figures.with_scores(labels, &scores)
+}
+
+/// What a person likes to know and no two runs agree on.
+fn volatile(wall: Duration, run: &Run) -> String {
+    let memory = run.peak_rss_bytes.map(|n| format!(", at most {} of memory", bytes(n))).unwrap_or_default();
+    format!(", {:.1} s, {} events/s{memory}", wall.as_secs_f64(), thousands(run.events_per_s))
+}
