@@ -75,7 +75,6 @@ pub(crate) fn keep_highest(rows: &mut Options) {
     // Only whole histories of a key are merged: what expired in between depends on the order.
     let no_partial_merge = |_: &[u8], _: Option<&[u8]>, _: &MergeOperands| None;
     rows.set_merge_operator("tracewell.highest", highest, no_partial_merge);
-    rows.set_max_successive_merges(8);
 }
 
 fn highest(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOperands) -> Option<Vec<u8>> {

@@ -10,12 +10,12 @@
 //!
 //! Not here: what the rows of nodes and blobs mean (they are bytes of `graph-core`), and when anything expires.
 
-mod backup;
-mod history;
+mod schema;
+mod open;
 mod key;
 mod latest;
-mod open;
-mod schema;
+mod history;
+mod backup;
 
 pub use history::RocksHistory;
 pub use key::{BUCKET_NS, Bucket};

@@ -2,8 +2,8 @@ use crate::key::EDGE_PREFIX_LEN;
 use crate::latest::{self, Horizons};
 use crate::schema::{self, Found};
 use rocksdb::{
-    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    LogLevel, Options, SliceTransform, WriteBufferManager,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompactionStyle,
+    DBCompressionType, LogLevel, Options, SliceTransform, WriteBufferManager,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -200,9 +200,12 @@ fn family_options(family: Family, options: StoreOptions, cache: &Cache, horizons
     rows.set_arena_block_size((write_buffer / 8).clamp(16 << 10, 256 << 10));
     rows.set_max_write_buffer_number(2);
     rows.set_target_file_size_base(8 << 20);
-    rows.set_max_bytes_for_level_base(32 << 20);
     rows.set_compression_type(DBCompressionType::Lz4);
-    rows.set_bottommost_compression_type(DBCompressionType::Zstd);
+    // Rows are written once and seldom read: fewer rewrites are worth a few more files to look into.
+    rows.set_compaction_style(DBCompactionStyle::Universal);
+    rows.set_level_zero_file_num_compaction_trigger(8);
+    rows.set_level_zero_slowdown_writes_trigger(32);
+    rows.set_level_zero_stop_writes_trigger(48);
     match family {
         Family::Edges => {
             rows.set_prefix_extractor(SliceTransform::create_fixed_prefix(EDGE_PREFIX_LEN));

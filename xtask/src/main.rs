@@ -4,16 +4,16 @@
 //! [`checks`] holds what is checked beyond compiler and tests. This crate knows no crate of the product and nothing of
 //! RocksDB, so that it builds in seconds (its own cargo profile, `xtask`).
 
-mod bench;
-mod build;
-mod checks;
-mod demo;
-mod full;
-mod setup;
+mod workspace;
 mod steps;
+mod setup;
 mod test;
 mod test_output;
-mod workspace;
+mod checks;
+mod full;
+mod demo;
+mod bench;
+mod build;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
