@@ -1,0 +1,139 @@
+//! Messages count once, deltas join, and two machines under one name are found out.
+
+use crate::host::{Host, aggregator, alarm, answers, graph, intrusion, key, with_process};
+use tracewell_aggregator::IngestError;
+use tracewell_model::{AlertId, EventNs, HostId, LossCause, LossRecord, NodeRole, Reason};
+use tracewell_parameters::Parameters;
+use tracewell_wire::{Class, Hello, Message, Payload, WireError, encode};
+
+#[test]
+fn a_repeated_frame_is_acknowledged_and_counts_once() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    let mut alert = intrusion(1, 1000, "/bin/a");
+    alert.host = host.id;
+    let frame = host.frame(Payload::Alert(tracewell_model::AlertUpdate { extends: 0, graph: alert }));
+    let first = answers(&mut aggregator, &frame);
+    assert_eq!(first, [Payload::Acknowledgement { class: Class::Alert, sequence: 1 }]);
+    let once = aggregator.incidents().unwrap();
+    assert_eq!(answers(&mut aggregator, &frame), first);
+    assert_eq!(aggregator.incidents().unwrap(), once);
+    assert_eq!((once.counters.alarms_raw, once.shown.len(), once.shown[0].repeats), (1, 1, 1));
+}
+
+#[test]
+fn a_delta_joins_and_keeps_the_incident() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    host.alert(&mut aggregator, intrusion(1, 1000, "/bin/a"));
+    let before = aggregator.incidents().unwrap();
+
+    let mut delta = with_process(graph(1, 1000), key(1, 9), "/bin/b", NodeRole::Terminal, &[Reason::EnteredKernel]);
+    delta.revision = 2;
+    assert_eq!(host.update(&mut aggregator, 1, delta), []);
+
+    let after = aggregator.incidents().unwrap();
+    assert_eq!((after.shown.len(), after.shown[0].id), (1, before.shown[0].id));
+    assert_eq!(after.shown[0].members[0].nodes.len(), before.shown[0].members[0].nodes.len() + 1);
+    assert!(after.shown[0].score > before.shown[0].score);
+    assert_eq!(after.counters.alarms_raw, 1);
+}
+
+#[test]
+fn a_gap_asks_for_the_whole_and_the_whole_heals_it() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    let mut third = intrusion(1, 1000, "/bin/a");
+    third.revision = 3;
+    let alert = AlertId(1);
+    assert_eq!(
+        host.update(&mut aggregator, 2, third.clone()),
+        [Payload::WantWhole { alert, known_revision: 0 }],
+        "nothing of it is known"
+    );
+    host.alert(&mut aggregator, intrusion(1, 1000, "/bin/a"));
+    assert_eq!(
+        host.update(&mut aggregator, 2, third.clone()),
+        [Payload::WantWhole { alert, known_revision: 1 }],
+        "revision 2 is missing"
+    );
+    assert_eq!(aggregator.incidents().unwrap().shown[0].members[0].revision, 1);
+    assert_eq!(host.update(&mut aggregator, 0, third), []);
+    assert_eq!(aggregator.incidents().unwrap().shown[0].members[0].revision, 3);
+}
+
+#[test]
+fn an_older_revision_changes_nothing() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    let mut second = intrusion(1, 1000, "/bin/a");
+    second.revision = 2;
+    host.alert(&mut aggregator, second);
+    let before = aggregator.incidents().unwrap();
+    assert_eq!(host.alert(&mut aggregator, graph(1, 500)), []);
+    assert_eq!(aggregator.incidents().unwrap(), before);
+}
+
+#[test]
+fn a_forked_host_gets_a_new_epoch_and_raises_an_alert() {
+    let (mut aggregator, mut host, mut twin) = (aggregator(), Host::new("web-1"), Host::new("web-1"));
+    let hello = Hello { name: "web-1".into(), parameters_hash: [0; 32], version: "1".into() };
+    host.send(&mut aggregator, Payload::Hello(hello));
+    host.alert(&mut aggregator, intrusion(1, 1000, "/bin/a"));
+    let mut other = alarm(2, 9000, "/bin/b", Reason::EnteredKernel);
+    other.host = twin.id;
+    let update = Payload::Alert(tracewell_model::AlertUpdate { extends: 0, graph: other.clone() });
+    let frame = twin.frame(update);
+    assert_eq!(answers(&mut aggregator, &frame), [Payload::NewEpoch { epoch: 2 }]);
+
+    let incidents = aggregator.incidents().unwrap();
+    let forked = incidents.shown.iter().find(|incident| incident.members.is_empty()).unwrap();
+    assert_eq!(forked.title, "two machines report as web-1: a restored snapshot, a copied disk or a stolen identity");
+    assert_eq!(forked.score, Parameters::default().score.forked_host);
+    assert_eq!(forked.first, EventNs(1000 + EventNs::SECOND));
+    assert_eq!(incidents.counters.alarms_raw, 1, "the twin's alert waits for its new epoch");
+
+    let mut reborn = Host::new("web-1");
+    reborn.epoch = 2;
+    reborn.alert(&mut aggregator, other);
+    assert_eq!(aggregator.incidents().unwrap().counters.alarms_raw, 2);
+}
+
+#[test]
+fn what_a_host_never_says_is_refused_without_effect() {
+    let mut aggregator = aggregator();
+    let mut receive = |sequence, payload| {
+        aggregator.receive(&encode(&Message { host: HostId(1), epoch: 0, sequence, payload }).unwrap())
+    };
+    let unexpected = receive(1, Payload::NewEpoch { epoch: 9 }).unwrap_err();
+    assert_eq!(unexpected.to_string(), "a host sent a new epoch, which only the aggregator sends");
+    let loss = LossRecord { host: HostId(1), time: EventNs(1), cause: LossCause::RingFull, n_events: 40 };
+    let no_sequence = receive(0, Payload::Loss(loss)).unwrap_err();
+    assert_eq!(no_sequence.to_string(), "sequence number 0 of host 0000000000000001, expected 1 and up");
+    receive(1, Payload::Loss(loss)).unwrap();
+    assert!(matches!(aggregator.receive(&[1, 2, 3]), Err(IngestError::Wire(WireError::Malformed(_)))));
+    assert_eq!(aggregator.incidents().unwrap().counters.lost_events, 40);
+}
+
+/// Beyond its room a host loses its least surprising graphs, and that is counted.
+#[test]
+fn a_host_that_floods_loses_what_surprises_least() {
+    let mut parameters = Parameters::default();
+    parameters.fold.alerts_per_host_max = 3;
+    let mut aggregator = tracewell_aggregator::Aggregator::new(&parameters);
+    let (mut noisy, mut quiet) = (Host::new("noisy"), Host::new("quiet"));
+    quiet.alert(&mut aggregator, intrusion(99, 1000, "/bin/a"));
+    for id in 1..=10 {
+        let mut graph = intrusion(id, 1000 * id, &format!("/bin/{id}"));
+        graph.surprise = tracewell_model::Millibits((id * 7 % 11) as u32);
+        noisy.alert(&mut aggregator, graph);
+    }
+    let incidents = aggregator.incidents().unwrap();
+    assert_eq!((incidents.counters.alarms_raw, incidents.counters.alarms_evicted), (11, 7));
+    let kept = |host: &Host| {
+        let graphs = incidents.shown.iter().chain(&incidents.held).flat_map(|incident| &incident.members);
+        let mut ids: Vec<_> = graphs.filter(|graph| graph.host == host.id).map(|graph| graph.id.0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    };
+    assert_eq!(kept(&quiet), [99]);
+    // Surprise of 3, 6 and 9 is 21, 42 and 63 modulo 11, the highest of all.
+    assert_eq!(kept(&noisy), [3, 6, 9]);
+}

@@ -1,0 +1,9 @@
+//! Frames in, incidents out, as a host and an analyst meet the aggregator.
+
+mod budget;
+mod fold;
+mod host;
+mod ingest;
+mod order;
+mod story;
+mod view;
