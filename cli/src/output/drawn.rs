@@ -78,3 +78,53 @@ fn edges<'a>(edges: &'a [Edge], place: &BTreeMap<&str, usize>) -> Vec<DrawnEdge<
     drawn.sort_by(|a, b| (&a.edge.first, a.from, a.to).cmp(&(&b.edge.first, b.from, b.to)));
     drawn
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::alerts::{Group, Kind};
+    use super::super::testing::{edge, incident, node};
+    use super::*;
+
+    /// p1 writes f2, f3 and f4, of which the first two are a group and the last is not seen at first sight.
+    fn grouped() -> Incident {
+        let mut nodes: Vec<_> = ["f2", "f3", "f4"].iter().map(|id| node(id, Kind::File, id)).collect();
+        (nodes[0].group, nodes[1].group) = (Some(0), Some(0));
+        (nodes[1].surprise_millibits, nodes[2].first_sight) = (7, false);
+        nodes.push(node("p1", Kind::Process, "p1"));
+        let edges = ["f2", "f3", "f4"].iter().map(|to| Edge { count: 2, bytes: 5, ..edge("p1", to, "write") });
+        let group = Group { label: "f2 and 1 like it".to_owned(), nodes: 2 };
+        Incident { groups: vec![group], drawn: 2, ..incident(nodes, edges.collect()) }
+    }
+
+    fn labels<'a>(drawn: &Drawn<'a>) -> Vec<&'a str> {
+        drawn.nodes.iter().map(|node| node.label).collect()
+    }
+
+    #[test]
+    fn a_group_is_one_node_with_the_edges_of_all() {
+        let incident = grouped();
+        let drawn = Drawn::new(&incident, false);
+        assert_eq!(labels(&drawn), ["p1", "f2 and 1 like it"]);
+        assert_eq!(drawn.nodes[1].node.id, "f3", "the most surprising stands for the group");
+        assert_eq!(drawn.edges.len(), 1);
+        assert_eq!((drawn.edges[0].count, drawn.edges[0].bytes), (4, 10));
+        assert_eq!(drawn.edges[0].subject_and_object(), (0, 1));
+    }
+
+    #[test]
+    fn expanded_every_node_is_by_itself() {
+        let incident = grouped();
+        let drawn = Drawn::new(&incident, true);
+        assert_eq!(labels(&drawn), ["p1", "f2", "f3", "f4"]);
+        assert_eq!(drawn.edges.len(), 3);
+    }
+
+    #[test]
+    fn a_read_is_done_by_where_it_leads() {
+        let nodes = vec![node("f1", Kind::File, "f1"), node("p2", Kind::Process, "p2")];
+        let incident = incident(nodes, vec![edge("f1", "p2", "read"), edge("f1", "gone", "read")]);
+        let drawn = Drawn::new(&incident, false);
+        assert_eq!(drawn.edges.len(), 1, "an edge to nowhere is not drawn");
+        assert_eq!(drawn.edges[0].subject_and_object(), (1, 0));
+    }
+}

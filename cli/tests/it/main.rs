@@ -1,0 +1,11 @@
+//! Runs the built program as a person would.
+
+mod recording;
+mod run;
+mod schema;
+
+mod convert;
+mod errors;
+mod replay;
+mod show;
+mod simulate;
