@@ -74,7 +74,7 @@ pub struct Overflow {
 pub struct Incidents {
     /// Best first.
     pub shown: Vec<Incident>,
-    /// Below the least score, or held by an overflow incident; best first.
+    /// Below the least score, held by an overflow incident, or excepted by an analyst; best first.
     pub held: Vec<Incident>,
     pub counters: Counters,
 }
@@ -88,6 +88,8 @@ pub struct Counters {
     pub incidents_shown: u64,
     /// Incidents that stand in an overflow incident instead of the list.
     pub overflowed: u64,
+    /// Incidents that an analyst's exception holds back.
+    pub excepted: u64,
     /// Alert graphs that went for lack of room.
     pub alarms_evicted: u64,
     /// Events that hosts reported as lost.

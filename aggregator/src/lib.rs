@@ -1,7 +1,7 @@
 //! The aggregator's pipeline from frame to incident.
 //!
 //! ```text
-//! frame ⇒ ingest ⇒ store ⇒ story ⇒ score ⇒ fold ⇒ budget ⇒ incidents
+//! frame ⇒ ingest ⇒ store ⇒ story ⇒ score ⇒ fold ⇒ exceptions ⇒ budget ⇒ incidents
 //! ```
 //!
 //! [`Aggregator::receive`] takes one frame of a host and gives the frames to send back; it stores alert graphs and
@@ -10,19 +10,21 @@
 //!
 //! There is no clock here (a day is a day of event time), no thread and no socket.
 
-mod budget;
-mod fold;
-mod incident;
+mod pipeline;
 mod ingest;
 mod ledger;
 mod merge;
-mod notice;
-mod pipeline;
-mod score;
 mod store;
 mod story;
+mod score;
+mod fold;
+mod incident;
+mod exceptions;
+mod budget;
+mod notice;
 mod view;
 
+pub use exceptions::{Exception, ExceptionError, Matcher, Preview};
 pub use incident::{Counters, Incident, IncidentId, Incidents, Overflow};
 pub use ingest::IngestError;
 pub use pipeline::Aggregator;

@@ -1,4 +1,5 @@
 use crate::budget::{Sorted, share_out};
+use crate::exceptions::{Exception, ExceptionError, Exceptions, Preview};
 use crate::fold::fold;
 use crate::incident::{Counters, Incident, Incidents};
 use crate::ingest::{Ingest, IngestError};
@@ -14,6 +15,7 @@ pub struct Aggregator {
     parameters: Parameters,
     ingest: Ingest,
     store: Box<dyn Store>,
+    exceptions: Exceptions,
 }
 
 impl Aggregator {
@@ -23,7 +25,8 @@ impl Aggregator {
     }
 
     pub fn with_store(parameters: &Parameters, store: Box<dyn Store>) -> Self {
-        Self { parameters: parameters.clone(), ingest: Ingest::default(), store }
+        let (parameters, ingest, exceptions) = (parameters.clone(), Ingest::default(), Exceptions::default());
+        Self { parameters, ingest, store, exceptions }
     }
 
     /// Takes one frame and gives the frames to send back to its host.
@@ -34,6 +37,23 @@ impl Aggregator {
         let (message, content_hash) = decode_with_hash(frame)?;
         let answers = self.ingest.take(message, content_hash, self.store.as_mut(), &self.parameters)?;
         Ok(answers.iter().map(encode).collect::<Result<_, _>>()?)
+    }
+
+    /// Takes an analyst's decision. What it hides is held, not dropped.
+    ///
+    /// # Errors
+    /// When nobody answers for it, it gives no reason, or there are too many.
+    pub fn except(&mut self, exception: Exception) -> Result<(), ExceptionError> {
+        self.exceptions.add(exception)
+    }
+
+    /// What a decision would hide of the list as it is now, before it is taken.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn preview(&self, exception: &Exception) -> Result<Preview, StoreError> {
+        let incidents = self.incidents()?;
+        Ok(exception.preview(incidents.shown.iter().filter(|incident| incident.overflow.is_none())))
     }
 
     /// The analyst's list, computed from all that is stored.
@@ -49,20 +69,26 @@ impl Aggregator {
         let incidents: Vec<_> =
             fold(scored, fold_parameters).into_iter().map(|fold| Incident::of(fold, n_hosts, score)).collect();
         let alarms_after_fold = incidents.len() as u64;
+        let (excepted, incidents): (Vec<_>, Vec<_>) =
+            incidents.into_iter().partition(|incident| self.exceptions.hide(incident));
+        let n_excepted = excepted.len() as u64;
         let forks = hosts.iter().filter_map(|(&host, state)| Some(notice::forked(host, state, state.fork?, score)));
         let sudden = notice::sudden(self.ingest.merge.sudden(&self.parameters.profile), score);
         let settled = |incident: &Incident| {
             let host = incident.members.first().and_then(|graph| hosts.get(&graph.host));
             host.is_some_and(|state| state.is_settled(incident.first))
         };
-        let Sorted { mut shown, held, n_overflowed } = share_out(incidents, settled, score, fold_parameters);
+        let Sorted { mut shown, mut held, n_overflowed } = share_out(incidents, settled, score, fold_parameters);
         shown.extend(forks.chain(sudden));
         shown.sort_by_cached_key(Incident::rank);
+        held.extend(excepted);
+        held.sort_by_cached_key(Incident::rank);
         let counters = Counters {
             alarms_raw: self.ingest.counters.n_alerts,
             alarms_after_fold,
             incidents_shown: shown.len() as u64,
             overflowed: n_overflowed,
+            excepted: n_excepted,
             alarms_evicted: self.ingest.counters.n_evicted,
             lost_events: self.ingest.counters.n_lost_events,
         };

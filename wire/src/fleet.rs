@@ -89,10 +89,10 @@ impl TryFrom<&FleetView> for proto::FleetView {
     fn try_from(view: &FleetView) -> Result<Self, WireError> {
         let (hosts, nodes) = view.nodes();
         at_most("nodes of the fleet's view", nodes.len(), VIEW_NODES_MAX)?;
-        let nodes = nodes.iter().map(|node| {
+        let nodes = (0u32..).zip(nodes).map(|(at, node)| {
             at_most("label of the fleet's view", node.label.len(), TEXT_BYTES_MAX)?;
             Ok(proto::FleetNode {
-                parent: node.parent.wrapping_add(1),
+                up: if node.parent == AT_TOP { 0 } else { at.wrapping_sub(node.parent) },
                 label: node.label.to_string(),
                 votes: node.votes,
                 peers: node.peers,
@@ -107,9 +107,10 @@ impl TryFrom<proto::FleetView> for FleetView {
 
     fn try_from(view: proto::FleetView) -> Result<Self, WireError> {
         at_most("nodes of the fleet's view", view.nodes.len(), VIEW_NODES_MAX)?;
-        let nodes = view.nodes.into_iter().map(|node| {
+        let nodes = (0u32..).zip(view.nodes).map(|(at, node)| {
             at_most("label of the fleet's view", node.label.len(), TEXT_BYTES_MAX)?;
-            let (parent, label) = (node.parent.wrapping_sub(1), node.label.into());
+            let parent = if node.up == 0 { AT_TOP } else { at.wrapping_sub(node.up) };
+            let label = node.label.into();
             Ok(FleetNode { parent, label, votes: node.votes, peers: node.peers })
         });
         Self::from_nodes(view.hosts, nodes.collect::<Result<_, WireError>>()?).map_err(|error| WireError::Invalid {
@@ -119,6 +120,9 @@ impl TryFrom<proto::FleetView> for FleetView {
         })
     }
 }
+
+/// The parent of a node at the top of the view.
+const AT_TOP: u32 = u32::MAX;
 
 /// Labels by place, in the order of first use.
 #[derive(Default)]

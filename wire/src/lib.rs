@@ -6,15 +6,15 @@
 //!
 //! Nothing here reads a clock, opens a socket or keeps a session.
 
-mod alert_decode;
-mod alert_encode;
-mod error;
-mod fleet;
-mod host;
-pub mod limits;
 mod message;
+mod alert_encode;
+mod alert_decode;
 mod reason;
+mod host;
+mod fleet;
+pub mod limits;
 mod scan;
+mod error;
 mod transport;
 
 pub use error::WireError;

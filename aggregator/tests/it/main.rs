@@ -1,9 +1,11 @@
 //! Frames in, incidents out, as a host and an analyst meet the aggregator.
 
 mod budget;
+mod exceptions;
 mod fold;
 mod host;
 mod ingest;
+mod merge;
 mod order;
 mod story;
 mod view;
