@@ -1,0 +1,10 @@
+mod arbitrary;
+mod graph_hostile;
+mod graph_reduction;
+mod graph_rows;
+mod graph_window;
+mod link_hopsets;
+mod query_bounds;
+mod sketch;
+mod structure_facts;
+mod summary_updates;
