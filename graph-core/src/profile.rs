@@ -225,7 +225,7 @@ impl HostProfile {
                 self.tree.remove(idx);
             }
         }
-        self.tree.weight = weight;
+        (self.tree.weight, self.tree.today) = (weight, day);
         self.tree.rebuild();
     }
 
@@ -300,7 +300,8 @@ impl HostProfile {
         let mut milli: u32 = 0;
         for step in self.any_path(leaf) {
             let rank = self.tree.node(step).rank;
-            let child = self.find(idx, self.tree.text(step), rank);
+            let child = self.tree.child_of(idx, self.tree.node(step).label);
+            let child = child.or_else(|| self.tree.wildcard_of(idx, rank));
             // That the class is rare at all was said by the subject's own level.
             if rank != NodeRank::Class {
                 milli = milli.saturating_add(self.tree.surprise_at_milli(idx, child));
@@ -331,7 +332,6 @@ impl HostProfile {
         node.surprise = surprise;
         node.hits = node.hits.saturating_add(1);
         node.first_day = node.first_day.min(today);
-        node.last_day = today;
         node.days = node.days.saturating_add(u16::from(is_new_today));
         self.tree.count(leaf);
         let scope = self.tree.lineage(leaf).last().expect("a leaf is not the root");
@@ -349,15 +349,19 @@ impl HostProfile {
     fn count_any(&mut self, leaf: u32) {
         let mut idx = self.any;
         for step in self.any_path(leaf) {
-            let (label, rank) = (self.tree.text(step).clone(), self.tree.node(step).rank);
-            idx = self.child_or_wildcard(idx, &label, rank);
+            idx = match self.tree.child_of(idx, self.tree.node(step).label) {
+                Some(child) => child,
+                None => {
+                    let (label, rank) = (self.tree.text(step).clone(), self.tree.node(step).rank);
+                    self.child_or_wildcard(idx, &label, rank)
+                }
+            };
         }
         let today = self.today;
         let node = self.tree.node_mut(idx);
         node.hits = node.hits.saturating_add(1);
         node.first_day = node.first_day.min(today);
         node.days = node.days.saturating_add(u16::from(node.days == 0 || node.last_day < today));
-        node.last_day = today;
         self.tree.count(idx);
     }
 
@@ -398,7 +402,7 @@ impl HostProfile {
     }
 
     fn find(&self, parent: u32, label: &str, rank: NodeRank) -> Option<u32> {
-        self.tree.child(parent, label).or_else(|| self.tree.child(parent, fold::wildcard(rank)))
+        self.tree.child(parent, label).or_else(|| self.tree.wildcard_of(parent, rank))
     }
 
     fn add_child(&mut self, parent: u32, label: &str, rank: NodeRank) -> u32 {

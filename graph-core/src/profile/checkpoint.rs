@@ -98,6 +98,7 @@ impl HostProfile {
         (profile.decay, profile.today, profile.since_day) = (weight, parts.today, parts.since_day);
         profile.counters = parts.counters;
         profile.tree = Tree::new(weight.weight());
+        profile.tree.today = parts.today;
         let [root, any, ..] = parts.nodes.as_slice() else { return Err(CheckpointError::NoRoot(parts.nodes.len())) };
         if root.rank != NodeRank::Root || any.rank != NodeRank::Scope || !any.label.is_empty() {
             return Err(CheckpointError::NoRoot(parts.nodes.len()));

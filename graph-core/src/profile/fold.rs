@@ -12,9 +12,12 @@ use tracewell_parameters::ProfileParameters;
 const LOOK_EVERY: u32 = 16;
 
 /// Folds children of `parent` if they have multiplied; called before one more is added.
+///
+/// Children that were seen once and not today fold as soon as they are the majority of many; today's may yet come back,
+/// and fold only when there are very many. Subjects are worth keeping apart for as long as that.
 pub(super) fn fold_children(tree: &mut Tree, parent: u32, parameters: &ProfileParameters) {
-    let n_children = tree.node(parent).n_children;
-    let foldable = !matches!(tree.node(parent).rank, NodeRank::Root | NodeRank::Subject | NodeRank::Leaf);
+    let (n_children, rank) = (tree.node(parent).n_children, tree.node(parent).rank);
+    let foldable = !matches!(rank, NodeRank::Root | NodeRank::Subject | NodeRank::Leaf);
     if !foldable || n_children < parameters.fold_children.max(2) || !n_children.is_multiple_of(LOOK_EVERY) {
         return;
     }
@@ -22,17 +25,20 @@ pub(super) fn fold_children(tree: &mut Tree, parent: u32, parameters: &ProfilePa
     children.sort_unstable_by_key(|&child| (tree.node(child).count, tree.node(child).born));
     let once = tree.weight + tree.weight / 2;
     let n_once = children.partition_point(|&child| tree.node(child).count <= once);
-    let n_folded = if 2 * n_once >= children.len() {
-        n_once
-    } else if n_children >= parameters.fold_children_max.max(parameters.fold_children) {
-        children.len() / 2
+    if n_children >= parameters.fold_children_max.max(parameters.fold_children) {
+        children.truncate(n_once.max(children.len() / 2));
     } else {
-        0
-    };
-    for &child in &children[..n_folded] {
+        let n_all = children.len();
+        children.truncate(n_once);
+        children.retain(|&child| (1..tree.today).contains(&tree.node(child).last_day));
+        if rank == NodeRank::Scope || 2 * children.len() < n_all {
+            return;
+        }
+    }
+    for child in children {
         let rank = tree.node(child).rank;
-        let label = wildcard(rank);
-        let into = tree.child(parent, label).unwrap_or_else(|| tree.add_child(parent, label, rank));
+        let known = tree.wildcard_of(parent, rank);
+        let into = known.unwrap_or_else(|| tree.add_child(parent, wildcard(rank), rank));
         tree.merge(child, into);
     }
 }
@@ -56,7 +62,7 @@ pub(super) fn forget(tree: &mut Tree, bytes_max: usize) -> u64 {
 }
 
 /// The label under which children of a rank fold.
-pub(super) fn wildcard(rank: NodeRank) -> &'static str {
+fn wildcard(rank: NodeRank) -> &'static str {
     if rank == NodeRank::Prefix { WILDCARD_PREFIX } else { WILDCARD }
 }
 

@@ -15,6 +15,13 @@ const RANDOM_RUN_MIN: usize = 6;
 /// Numbers, versions, hexadecimal and uuid runs and random suffixes become `#`, the last part of an IPv4 address too.
 /// `*` is kept for the wildcard and, like control characters, becomes `_`.
 pub fn mask_into(word: &str, bytes_max: usize, out: &mut String) {
+    // Most names are plain words, which no rule touches.
+    if word.len() <= bytes_max
+        && word.bytes().all(|b| b.is_ascii_lowercase() || b"-_.+".contains(&b))
+        && !may_be_uuid(word)
+    {
+        return out.push_str(word);
+    }
     let start = out.len();
     let mut rest = word;
     while let Some(first) = rest.chars().next() {
@@ -113,6 +120,11 @@ fn is_random(word: &str) -> bool {
         && (turns(u8::is_ascii_digit) >= 3
             || (turns(u8::is_ascii_digit) >= 2 && n_capitals_after_small >= 1)
             || (n_capitals_after_small >= 2 && bytes.windows(3).any(|w| w.iter().all(u8::is_ascii_uppercase))))
+}
+
+/// Whether a word without digits is long enough to be, or to hold, a uuid all of letters.
+fn may_be_uuid(word: &str) -> bool {
+    word.len() >= 36
 }
 
 /// Whether 8-4-4-4-12 hexadecimal digits stand at the head of `text`.

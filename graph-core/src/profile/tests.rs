@@ -204,6 +204,33 @@ fn run(profile: &mut HostProfile, i: u64, seed: u64) -> Result<Observation, Stal
     profile.observe(leaf, EventNs(START + i * 97 * EventNs::SECOND))
 }
 
+#[test]
+fn a_busy_first_day_folds_nothing_and_a_later_one_what_did_not_come_back() {
+    let mut lab = Lab::new();
+    let name = |i: u8| format!("/usr/bin/{}{}", char::from(b'a' + i / 26), char::from(b'a' + i % 26));
+    for i in 0..200 {
+        assert!(lab.see(&name(i), Operation::Exec, ObjectLabel::Executable(&name(i))).is_new, "subject {i}");
+        assert!(lab.see("/bin/sh", Operation::Exec, ObjectLabel::Executable(&name(i))).is_new, "child {i}");
+    }
+    for _ in 0..2 {
+        lab.now += EventNs::DAY;
+        (0..20).for_each(|i| assert!(!lab.see("/bin/sh", Operation::Exec, ObjectLabel::Executable(&name(i))).is_new));
+    }
+    // 208 children are a multiple of 16: that is when the node is looked at.
+    for i in 0..10 {
+        lab.see("/bin/sh", Operation::Exec, ObjectLabel::Executable(&format!("{}x", name(i))));
+    }
+    let subject = lab.profile.subject("", "/bin/sh", Some("/sbin/init"));
+    let label = |lab: &mut Lab, path: &str| {
+        let leaf = lab.profile.leaf(subject, Operation::Exec, ObjectLabel::Executable(path)).unwrap();
+        lab.profile.label(leaf).unwrap().to_string()
+    };
+    assert_eq!(label(&mut lab, &name(3)), name(3));
+    assert_eq!(label(&mut lab, &name(150)), "/usr/bin/*");
+    assert_eq!(label(&mut lab, "/usr/bin/never"), "/usr/bin/*");
+    assert_eq!(label(&mut lab, "/opt/never"), "/opt/never");
+}
+
 /// For observations whose outcome is not what a test looks at; none may be stale.
 fn once(seen: Result<Observation, Stale>) {
     seen.unwrap();

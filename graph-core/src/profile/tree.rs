@@ -43,11 +43,11 @@ pub(super) struct Node {
     /// The children's masses, once there are two.
     level: Option<Box<Level>>,
     pub fleet: u32,
+    pub last_day: u32,
     // Of leaves only.
     pub counted_at: EventNs,
     pub surprise: Millibits,
     pub first_day: u32,
-    pub last_day: u32,
     pub days: u16,
     /// Observations that counted, undecayed, up to 255.
     pub hits: u8,
@@ -69,26 +69,33 @@ pub(super) struct Tree {
     pub symbols: Symbols,
     /// Looked up, never iterated: its order is random.
     index: HashMap<(u32, Symbol), u32>,
+    /// The labels of the wildcards for prefixes and for the rest; held, so that looking for one hashes no text.
+    wildcards: [Symbol; 2],
     n_born: u64,
     n_live: usize,
     n_levels: usize,
     /// What one observation weighs today.
     pub weight: u64,
+    pub today: u32,
 }
 
 impl Tree {
     pub const ROOT: u32 = 0;
 
     pub fn new(weight: u64) -> Self {
+        let mut symbols = Symbols::default();
+        let wildcards = [symbols.acquire(WILDCARD_PREFIX), symbols.acquire(WILDCARD)];
         let mut tree = Self {
             nodes: Vec::new(),
             free: Vec::new(),
-            symbols: Symbols::default(),
+            symbols,
+            wildcards,
             index: HashMap::new(),
             n_born: 0,
             n_live: 0,
             n_levels: 0,
             weight,
+            today: 0,
         };
         let label = tree.symbols.acquire("");
         tree.push(NONE, label, NodeRank::Root);
@@ -119,6 +126,12 @@ impl Tree {
 
     pub fn child_of(&self, parent: u32, label: Symbol) -> Option<u32> {
         self.index.get(&(parent, label)).copied()
+    }
+
+    /// The child of `parent` under which children of a rank fold.
+    pub fn wildcard_of(&self, parent: u32, rank: NodeRank) -> Option<u32> {
+        let [prefix, other] = self.wildcards;
+        self.child_of(parent, if rank == NodeRank::Prefix { prefix } else { other })
     }
 
     pub fn add_child(&mut self, parent: u32, label: &str, rank: NodeRank) -> u32 {
@@ -174,12 +187,13 @@ impl Tree {
 
     /// Counts one observation of today at `leaf` and at every node above it.
     pub fn count(&mut self, leaf: u32) {
-        let weight = self.weight;
+        let (weight, today) = (self.weight, self.today);
         let mut idx = leaf;
         while idx != NONE {
             let node = &mut self.nodes[idx as usize];
             let (old, parent) = (node.as_child(), node.parent);
             node.count = node.count.saturating_add(weight);
+            node.last_day = today;
             let new = node.as_child();
             if let Some(level) = self.nodes.get_mut(parent as usize).and_then(|parent| parent.level.as_mut()) {
                 level.remove(old, weight);
@@ -296,9 +310,8 @@ impl Tree {
     fn push(&mut self, parent: u32, label: Symbol, rank: NodeRank) -> u32 {
         self.n_born += 1;
         self.n_live += 1;
-        let text = &**self.symbols.text(label);
         let node = Node {
-            is_wildcard: text == WILDCARD || text == WILDCARD_PREFIX,
+            is_wildcard: self.wildcards.contains(&label),
             born: self.n_born,
             parent,
             label,
