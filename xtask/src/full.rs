@@ -1,5 +1,11 @@
 //! What `cargo xtask test --full` adds: things that take longer than a change should wait for.
 
+mod fuzz;
+mod recordings;
+
+pub use fuzz::fuzz;
+pub use recordings::{Scored, recordings};
+
 use crate::steps::{Steps, seconds};
 use crate::test::{test_command, tests};
 use crate::test_output::Counts;
@@ -19,18 +25,32 @@ pub fn property_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> 
 }
 
 /// Puts the result and its date into `docs/full-test.md`, which is committed.
-pub fn write_result(workspace: &Workspace, steps: &Steps, counts: Counts, time: Duration) -> Result<()> {
-    let mut text = format!(
-        "# Last full test\n\nWritten by `cargo xtask test --full`.\n\n- Date: {}\n- Commit: {}\n- Machine: {} processors, {}\n- Result: {counts}, {}\n\n| Step | Result | Time |\n|---|---|---|\n",
-        said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
-        said_by("git", &["-C", &workspace.root.to_string_lossy(), "rev-parse", "--short", "HEAD"]),
-        std::thread::available_parallelism().map_or(1, usize::from),
-        said_by("rustc", &["--version"]),
-        seconds(time),
-    );
+pub fn write_result(
+    workspace: &Workspace,
+    steps: &Steps,
+    counts: Counts,
+    time: Duration,
+    scored: &[Scored],
+) -> Result<()> {
+    let mut text = String::from("# Last full test\n\nWritten by `cargo xtask test --full`.\n\n");
+    writeln!(text, "- Date: {}", said_by("date", &["-u", "+%Y-%m-%d %H:%M UTC"]))?;
+    let root = workspace.root.to_string_lossy();
+    writeln!(text, "- Commit: {}", said_by("git", &["-C", &root, "describe", "--always", "--dirty"]))?;
+    let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
+    writeln!(text, "- Machine: {n_processors} processors, {}", said_by("rustc", &["--version"]))?;
+    writeln!(text, "- Result: {counts}, in {}", seconds(time))?;
+    writeln!(text, "\n| Step | Result | Time |\n|---|---|---|")?;
     for step in &steps.done {
         let outcome = step.error.as_deref().map_or("ok", |error| error.lines().next().unwrap_or("failed"));
         writeln!(text, "| {} | {outcome} | {} |", step.name, seconds(step.time))?;
+    }
+    if !scored.is_empty() {
+        writeln!(text, "\nPublic recordings, with the shipped parameters. What they may prove: `evaluation.md`.\n")?;
+        writeln!(text, "| Recording | Events | Incidents shown | Attacks found | Node precision | Node recall |")?;
+        writeln!(text, "|---|---|---|---|---|---|")?;
+        for recording in scored {
+            writeln!(text, "{recording}")?;
+        }
     }
     fs::write(workspace.root.join("docs/full-test.md"), text).context("writing docs/full-test.md")
 }

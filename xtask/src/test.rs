@@ -10,8 +10,9 @@ use std::time::Instant;
 /// Runs all steps, also after one failed, and ends with one line that counts tests.
 pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
     let start = Instant::now();
-    let mut steps = Steps::new(if full { 7 } else { 6 });
+    let mut steps = Steps::new(if full { 9 } else { 6 });
     let mut counts = Counts::default();
+    let mut scored = Vec::new();
     if steps.run("setup", || setup::run(workspace)).is_some() {
         steps.run("format", || run_command(workspace.cargo().args(["fmt", "--all", "--check"])));
         steps.run("dependencies, licences and architecture", || checks::run(workspace));
@@ -20,6 +21,8 @@ pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
         steps.run("tests", || tests(&mut test_command(workspace), &mut counts));
         if full {
             steps.run("long property tests", || full::property_tests(workspace, &mut counts));
+            steps.run("fuzzing", || full::fuzz(workspace));
+            scored = steps.run("public recordings", || full::recordings(workspace)).unwrap_or_default();
         }
     }
 
@@ -35,7 +38,7 @@ pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
     }
     eprintln!("{:>14}  in all", seconds(start.elapsed()));
     if full {
-        full::write_result(workspace, &steps, counts, start.elapsed())?;
+        full::write_result(workspace, &steps, counts, start.elapsed(), &scored)?;
     }
     println!("{counts}");
     Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
