@@ -72,21 +72,17 @@ impl<'a> Names<'a> {
         let clauses = self.clauses(lead);
         let mut title = self.name(lead);
         if let Some(server) = self.server_of(lead) {
-            title =
-                format!("{}, started under {}, which takes connections from other machines,", title, self.name(server));
+            title = format!("{title}, started under the network server {},", self.name(server));
         }
-        if clauses.is_empty() {
-            return format!("{title} stands out");
+        if clauses.first().is_none_or(|(node, _)| *node != lead) {
+            title.push_str(" stands out");
         }
         for (i, (node, clause)) in clauses.iter().take(TITLE_CLAUSES_MAX).enumerate() {
-            let subject = match (i, *node == lead) {
-                (0, true) => String::new(),
-                (0, false) => format!("is part of a story in which {} ", self.name(*node)),
-                (_, true) => "it ".to_owned(),
-                (_, false) => format!("{} ", self.name(*node)),
+            title = match (i, *node == lead) {
+                (0, true) => format!("{title} {clause}"),
+                (_, true) => format!("{title}; it {clause}"),
+                (_, false) => format!("{title}; {} {clause}", self.name(*node)),
             };
-            let separator = if i == 0 { " " } else { "; " };
-            title = format!("{title}{separator}{subject}{clause}");
         }
         match clauses.len().saturating_sub(TITLE_CLAUSES_MAX) {
             0 => title,
@@ -98,15 +94,15 @@ impl<'a> Names<'a> {
     /// The node with most kinds of facts; among those the more surprising, the earlier, the lower key.
     fn lead(&self) -> Option<NodeKey> {
         let rank = |(&key, node): (&NodeKey, &&AlertNode)| {
-            let structural = facts(node).filter(|(fact, _)| !fact.is_rarity()).map(|(fact, _)| fact);
-            let n_structural = structural.collect::<BTreeSet<_>>().len();
+            let told = facts(node).map(|(fact, _)| fact).filter(|fact| TITLE_ORDER.contains(fact));
+            let n_told = told.collect::<BTreeSet<_>>().len();
             let terminal = node.role == NodeRole::Terminal;
-            (n_structural, terminal, facts(node).count(), node.surprise, Reverse(node.first), Reverse(key))
+            (n_told, terminal, facts(node).count(), node.surprise, Reverse(node.first), Reverse(key))
         };
         self.nodes.iter().max_by_key(|&entry| rank(entry)).map(|(&key, _)| key)
     }
 
-    /// One clause for each kind of fact in the story, in the order of [`TITLE_ORDER`]; said of the lead where it can be.
+    /// One clause for each kind of fact in the story, those of the lead first, each in the order of [`TITLE_ORDER`].
     fn clauses(&self, lead: NodeKey) -> Vec<(NodeKey, String)> {
         let said_of = |key: NodeKey, wanted: Fact| {
             let reason = facts(self.nodes.get(&key)?).find(|(fact, _)| *fact == wanted)?.1;
@@ -116,14 +112,28 @@ impl<'a> Names<'a> {
         in_time.sort_unstable();
         let clause = |fact| said_of(lead, fact).or_else(|| in_time.iter().find_map(|&(_, key)| said_of(key, fact)));
         let structural: Vec<_> = TITLE_ORDER.into_iter().filter_map(clause).collect();
-        if structural.is_empty() { RARE_ORDER.into_iter().filter_map(clause).collect() } else { structural }
+        let mut clauses = match structural.is_empty() {
+            true => RARE_ORDER.into_iter().filter_map(clause).collect(),
+            false => structural,
+        };
+        clauses.sort_by_key(|(node, _)| *node != lead);
+        clauses
     }
 
+    /// As [`Names::reason`], shorter: the last part of a file's path is enough here.
     fn title_clause(&self, key: NodeKey, reason: &Reason) -> String {
+        let file_name = |file: &NodeKey| match self.nodes.get(file).map(|node| &node.attrs) {
+            Some(NodeAttrs::File { path: Some(path), .. }) => printable(last_part(path)),
+            _ => self.name(*file),
+        };
         match reason {
             Reason::RanOwnWrite { file, writer } if *writer == key => {
-                format!("ran {}, a file it had written itself", self.name(*file))
+                format!("ran {}, a file it had written itself", file_name(file))
             }
+            Reason::RanOwnWrite { file, writer } => {
+                format!("ran {}, a file that {} had written", file_name(file), self.name(*writer))
+            }
+            Reason::DeletedOwnExecutable { .. } => "deleted its own executable".to_owned(),
             Reason::RareOperation { what, .. } => format!("did something unusual with {}", printable(what)),
             Reason::RareChild { what, .. } => {
                 format!("was started by a parent that does not start {}", printable(what))

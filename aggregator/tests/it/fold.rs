@@ -83,7 +83,7 @@ fn the_list_is_best_first_and_titles_come_from_the_graph() {
     let incidents = incidents_of([weak, intrusion(1, 2 * HOUR, "/opt/strong")]);
     let titles: Vec<_> = incidents.shown.iter().map(|incident| &*incident.title).collect();
     insta::assert_snapshot!(titles.join("\n"), @r"
-    strong ran /tmp/payload, a file it had written itself; it went from user 33 to user 0; it deleted its own executable /tmp/payload
+    strong ran payload, a file it had written itself; it went from user 33 to user 0; it deleted its own executable
     weak reached into weak; it loaded code into the kernel
     ");
     assert!(incidents.shown[0].score > incidents.shown[1].score);

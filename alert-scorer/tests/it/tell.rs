@@ -8,7 +8,7 @@ use tracewell_parameters::Parameters;
 
 #[test]
 fn titles() {
-    assert_snapshot!(words::title(&[&intrusion().0]), @"dropper, started under httpd, which takes connections from other machines, ran /tmp/payload, a file it had written itself; it took commands from 203.0.113.7:443; it went from user 33 to user 0; it connected to 203.0.113.7:443; and one fact more");
+    assert_snapshot!(words::title(&[&intrusion().0]), @"dropper, started under the network server httpd, ran payload, a file it had written itself; it took commands from 203.0.113.7:443; it went from user 33 to user 0; it connected to 203.0.113.7:443; and one fact more");
     assert_snapshot!(words::title(&[&oddity().0]), @"updater did something unusual with /var/lib/x");
     assert_snapshot!(words::title(&[&Sketch::new().0]), @"nothing stands out");
     assert_snapshot!(words::title(&[&Sketch::new().process(1, "/bin/a", NodeRole::Terminal, &[]).0]), @"a stands out");
