@@ -9,8 +9,13 @@ fn parameters() -> ProfileParameters {
     Parameters::default().profile
 }
 
-/// A contribution of paths written with spaces, each with its days and first day.
-fn contribution(since_day: u32, leaves: &[(&str, u32, u32)]) -> Contribution {
+/// A path written with spaces, its days and its first day.
+type Leaf<'a> = (&'a str, u32, u32);
+/// A number of hosts and what each of them contributes.
+type Group<'a> = (u64, &'a [Leaf<'a>]);
+
+/// A contribution of such leaves.
+fn contribution(since_day: u32, leaves: &[Leaf<'_>]) -> Contribution {
     let paths: BTreeMap<Vec<Str>, (u32, u32)> =
         leaves.iter().map(|&(path, days, first)| (path.split(' ').map(Str::from).collect(), (days, first))).collect();
     let mut dictionary: Vec<Str> = paths.keys().flatten().cloned().collect();
@@ -32,7 +37,7 @@ fn entry(epoch: u32, number: u64, contribution: Contribution) -> HostEntry {
 }
 
 /// A fleet of hosts with the same leaves each, numbered from 1.
-fn fleet(groups: &[(u64, &[(&str, u32, u32)])]) -> FleetMap {
+fn fleet(groups: &[Group<'_>]) -> FleetMap {
     let mut map = FleetMap::default();
     for &(n_hosts, leaves) in groups {
         for _ in 0..n_hosts {
@@ -100,7 +105,7 @@ fn a_vote_needs_three_days_and_counts_once_per_host() {
 #[test]
 fn the_same_novelty_everywhere_at_once_is_sudden() {
     let old = [(COMMON, 3, 100)];
-    let check = |groups: &[(u64, &[(&str, u32, u32)])], expected: &[(u32, usize)]| {
+    let check = |groups: &[Group<'_>], expected: &[(u32, usize)]| {
         let found: Vec<_> = fleet(groups).sudden(&parameters()).iter().map(|s| (s.day, s.hosts.len())).collect();
         assert_eq!(found, expected, "{groups:?}");
     };
