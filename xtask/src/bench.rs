@@ -43,8 +43,11 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "compared with the times of files")]
     let start = SystemTime::now();
     let metadata = workspace.metadata()?;
-    for package in metadata.members().filter(|package| package.has_target("bench")) {
-        run_command(workspace.cargo().args(["bench", "--package", &package.name, "--benches"]))?;
+    for package in metadata.members() {
+        // Named one by one: `--benches` would also build every library's unit tests in the release profile.
+        for bench in package.targets("bench") {
+            run_command(workspace.cargo().args(["bench", "--package", &package.name, "--bench", bench]))?;
+        }
     }
     let mut rows = Vec::new();
     collect(&workspace.target.join("criterion"), start, &mut rows)?;

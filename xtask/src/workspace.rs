@@ -37,6 +37,7 @@ pub struct Dependency {
 
 #[derive(Deserialize)]
 pub struct Target {
+    pub name: String,
     pub kind: Vec<String>,
 }
 
@@ -102,8 +103,10 @@ impl Metadata {
 }
 
 impl Package {
-    pub fn has_target(&self, kind: &str) -> bool {
-        self.targets.iter().any(|target| target.kind.iter().any(|is| is == kind))
+    /// Names of the targets of a kind, such as `bench`.
+    pub fn targets<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
+        let of_kind = move |target: &&Target| target.kind.iter().any(|is| is == kind);
+        self.targets.iter().filter(of_kind).map(|target| target.name.as_str())
     }
 }
 
