@@ -16,25 +16,30 @@ mod host;
 mod labels;
 mod life;
 mod machine;
+mod measure;
 mod pool;
 mod programs;
 mod rng;
 mod roles;
 mod stories;
+#[cfg(test)]
+mod tests;
 
 pub use config::{AttackPlan, ConfigError, SimulationConfig};
 pub use labels::{SimulatedAttack, SimulatedNode};
+pub use measure::{Repeats, repeats};
 pub use roles::Role;
 pub use stories::Story;
 
+use crate::truth::Truth;
 use fleet::Fleet;
 use host::{Host, Next};
 use machine::{Entry, Machine};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use stories::Attack;
-use tracewell_model::{EventNs, Record};
+use tracewell_model::{EventNs, HostId, Record, Str};
 
 /// A stream of records over all hosts, in order of time; equal configurations give equal streams.
 #[derive(Debug)]
@@ -43,6 +48,7 @@ pub struct Simulation {
     fleet: Fleet,
     attacks: Vec<Attack>,
     truth: Vec<SimulatedAttack>,
+    names: BTreeMap<HostId, Str>,
     /// When each host but the current one wakes. An entry is stale if the host's wake has changed since.
     wakes: BinaryHeap<Reverse<(EventNs, usize)>>,
     current: usize,
@@ -60,12 +66,14 @@ impl Simulation {
     pub fn new(config: &SimulationConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let n_hosts = config.hosts as usize;
+        let mut names = BTreeMap::new();
         let (fleet, texts) = (Fleet::new(n_hosts), Arc::new(programs::Texts::new()));
         let mut hosts: Vec<_> = (0..n_hosts)
             .map(|index| {
                 let role = Fleet::role(index);
-                let name = format!("{}-{:04}", role.name(), index / Role::ALL.len() + 1);
-                let machine = Machine::new(config, index, name.into(), fleet.ip(index), Arc::clone(&texts));
+                let name: Str = format!("{}-{:04}", role.name(), index / Role::ALL.len() + 1).into();
+                names.insert(HostId::from_name(&name), name.clone());
+                let machine = Machine::new(config, index, name, fleet.ip(index), Arc::clone(&texts));
                 Host::new(config, role, machine)
             })
             .collect();
@@ -82,6 +90,7 @@ impl Simulation {
             fleet,
             attacks,
             truth,
+            names,
             wakes,
             current: 0,
             idle_queues: Vec::new(),
@@ -92,8 +101,13 @@ impl Simulation {
     }
 
     /// The attacks as far as they were emitted; complete and exact once the stream has ended.
-    pub fn truth(&self) -> &[SimulatedAttack] {
+    pub fn attacks(&self) -> &[SimulatedAttack] {
         &self.truth
+    }
+
+    /// The same as ground truth, in the form in which replays are scored.
+    pub fn truth(&self) -> Truth {
+        labels::to_truth(&self.truth, &self.names)
     }
 
     /// Lets the host whose time has come work until it has something to emit. False at the end of the recording.
@@ -118,7 +132,9 @@ impl Simulation {
                 self.turn(index);
             }
             self.horizon = self.wakes.peek().map_or((EventNs::MAX, 0), |head| head.0);
-            if !self.hosts[index].machine.out.is_empty() {
+            // A turn may begin with a later record than it was due for.
+            let front = self.hosts[index].machine.out.front();
+            if front.is_some_and(|entry| (entry.time, index) <= self.horizon && entry.time < self.end) {
                 return true;
             }
         }
@@ -131,6 +147,7 @@ impl Simulation {
             Next::Done => None,
             Next::Attack(number) => {
                 let next = self.attacks[usize::from(number)].act(&mut host.machine, &self.fleet);
+                self.truth[usize::from(number)].is_told_to_the_end = next.is_none();
                 next.map(|(to, delay_ns)| (to, host.machine.clock.after(delay_ns), number))
             }
         };

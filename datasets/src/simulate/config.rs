@@ -1,3 +1,4 @@
+use super::fleet::Fleet;
 use super::stories::Story;
 use tracewell_model::EventNs;
 
@@ -13,7 +14,7 @@ pub struct SimulationConfig {
     pub duration_ns: u64,
     /// The stream ends after so many records, should that come before `duration_ns` is over.
     pub records_max: Option<u64>,
-    /// Mean rate of a host over a day. 1 to 100,000.
+    /// Mean rate of a host over a working day; a weekend has less. 1 to 100,000.
     pub events_per_second: u32,
     /// Mean number of read, write, send or receive calls per transfer; raises the share of repeats. 1 to 1,000.
     pub calls_per_transfer: u32,
@@ -57,22 +58,40 @@ impl SimulationConfig {
         }
     }
 
-    /// Adds every story that the fleet has room for, evenly over the middle of the recording.
+    /// A recording of `n` records instead of a day: it ends with the nth, and its length is what `n` may be expected to
+    /// take, and a little more.
+    #[must_use]
+    pub fn with_records(mut self, n: u64) -> Self {
+        const HOUR_NS: u64 = 3600 * EventNs::SECOND;
+        let per_hour = u64::from(self.events_per_second) * 3600;
+        let (mut hour, mut n_left) = (self.start, n + n / 8);
+        let load = |hour| {
+            let loads = (0..self.hosts as usize).map(|host| Fleet::role(host).load_permille(hour));
+            (loads.sum::<u64>() * per_hour / 1000).max(1)
+        };
+        while n_left > load(hour) {
+            n_left -= load(hour);
+            hour = hour.after(HOUR_NS);
+        }
+        let last_ns = (u128::from(n_left) * u128::from(HOUR_NS) / u128::from(load(hour))) as u64;
+        self.duration_ns = (hour.since(self.start) + last_ns).max(EventNs::SECOND);
+        self.records_max = Some(n);
+        self
+    }
+
+    /// Adds every story that the fleet has room for, over the first five sixths of the recording.
     ///
-    /// Each gets a tenth of the recording; the slow one gets from its start to nearly the end.
+    /// They begin one after the other and take a tenth of that time each; the slow one begins early and takes most of it.
     #[must_use]
     pub fn with_every_story(mut self) -> Self {
         let stories: Vec<_> = Story::ALL.into_iter().filter(|story| story.hosts_needed() <= self.hosts).collect();
-        let n_slots = stories.len() as u64 + 2;
+        let busy_ns = self.duration_ns / 6 * 5;
+        let slot_ns = busy_ns / (stories.len() as u64 + 1);
         for (slot, story) in (1..).zip(stories) {
-            let offset = self.duration_ns / n_slots * slot;
-            let slow_span = (self.duration_ns - offset) / 10 * 9;
-            let span_ns = if story.is_slow() { slow_span } else { self.duration_ns / 10 };
-            self.attacks.push(AttackPlan {
-                story,
-                start: self.start.after(offset),
-                span_ns: span_ns.max(EventNs::SECOND),
-            });
+            let (offset, span_ns) =
+                if story.is_slow() { (slot_ns / 2, busy_ns / 10 * 9) } else { (slot_ns * slot, busy_ns / 10) };
+            let (start, span_ns) = (self.start.after(offset), span_ns.max(EventNs::SECOND));
+            self.attacks.push(AttackPlan { story, start, span_ns });
         }
         self
     }

@@ -247,7 +247,7 @@ fn update(machine: &mut Machine, work: &mut dyn Work) {
     machine.exit(shell);
 }
 
-fn fetch_package(machine: &mut Machine, apt: ProcessRef, program: Program) -> tracewell_model::FileRef {
+pub(crate) fn fetch_package(machine: &mut Machine, apt: ProcessRef, program: Program) -> tracewell_model::FileRef {
     let fetcher = machine.run(apt, Program::AptHttp);
     let mirror = machine.connect(fetcher, MIRROR);
     machine.send(fetcher, &mirror, 300);

@@ -7,6 +7,7 @@ use super::programs::{Program, SystemFile, Texts};
 use super::rng::Rng;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 use tracewell_model::{
     Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, HostRecord, Inode, Object, Operation, ProcessRecord,
@@ -25,8 +26,10 @@ const CLOCK_TICK_NS: u64 = 10_000_000;
 const TICK_NS: u64 = 60 * EventNs::SECOND;
 /// From one machine of the fleet to another.
 const LATENCY_NS: u64 = 200_000;
-/// Ports that outgoing connections use (`ip_local_port_range` of Linux).
-const PORTS: std::ops::Range<u16> = 32_768..60_999;
+/// Ports that outgoing connections use, from `ip_local_port_range` of Linux.
+const PORTS: Range<u16> = 32_768..60_000;
+/// The rest of that range is kept for attacks, so that a port tells their connections from others of the same hosts.
+const ATTACK_PORTS: Range<u16> = 60_000..61_000;
 
 /// A record that waits to be emitted, with the attack that caused it.
 #[derive(Debug)]
@@ -70,6 +73,7 @@ pub(crate) struct Machine {
     next_ino: u64,
     next_cookie: u64,
     next_port: u16,
+    next_attack_port: u16,
     next_pid: u32,
     pids: Vec<u64>,
 }
@@ -99,6 +103,7 @@ impl Machine {
             next_ino: 131_072,
             next_cookie: 1,
             next_port: PORTS.start,
+            next_attack_port: ATTACK_PORTS.start,
             next_pid: 1,
             pids: vec![0; PID_MAX as usize / 64],
         };
@@ -274,8 +279,12 @@ impl Machine {
 
     /// Opens a TCP connection and returns this end of it.
     pub fn connect(&mut self, process: ProcessRef, remote: SocketAddr) -> SocketRef {
-        let local = SocketAddr::from((self.addr, self.next_port));
-        self.next_port = if self.next_port + 1 < PORTS.end { self.next_port + 1 } else { PORTS.start };
+        let (next, ports) = match self.attack {
+            None => (&mut self.next_port, PORTS),
+            Some(_) => (&mut self.next_attack_port, ATTACK_PORTS),
+        };
+        let local = SocketAddr::from((self.addr, *next));
+        *next = if *next + 1 < ports.end { *next + 1 } else { ports.start };
         let socket = self.socket(local, remote);
         self.event(process, Operation::Connect, Object::Socket(socket.clone()), Detail::None, 0);
         socket
@@ -320,11 +329,6 @@ impl Machine {
         self.event(process, Operation::Send, Object::Socket(socket.clone()), Detail::None, 120);
         self.event(journald, Operation::Receive, Object::Socket(socket), Detail::None, 120);
         self.append(journald, SystemFile::Journal);
-    }
-
-    /// Lets time pass without an event.
-    pub fn wait(&mut self, ns: u64) {
-        self.clock = self.clock.after(ns);
     }
 
     /// Emits the ticks that are due by now.

@@ -53,9 +53,4 @@ impl Pool {
             slot.inode = new.inode;
         }
     }
-
-    /// The known files, at most `files_max`.
-    pub fn files(&self) -> &[FileRef] {
-        &self.files
-    }
 }

@@ -52,9 +52,7 @@ table! {
         DpkgStatus = file("/var/lib/dpkg/status");
         DpkgLog = file("/var/log/dpkg.log");
         AptLists = file("/var/lib/apt/lists/archive_main_Packages");
-        Utmp = file("/run/utmp");
         Wtmp = file("/var/log/wtmp");
-        Null = ("/dev/null", FileKind::Device);
         Urandom = ("/dev/urandom", FileKind::Device);
         Syslog = file("/var/log/syslog");
         AuthLog = file("/var/log/auth.log");
@@ -138,13 +136,11 @@ table! {
         Tar = program("/usr/bin/tar", CORE, USERS, &["tar czf backup.tar.gz", "tar xf"]);
         Gzip = program("/usr/bin/gzip", PLAIN, &[], &["gzip", "gzip -9"]);
         Rm = program("/usr/bin/rm", PLAIN, LOCALE, &["rm -f", "rm -rf"]);
-        Cp = program("/usr/bin/cp", CORE, LOCALE, &["cp -a", "cp"]);
         Chmod = program("/usr/bin/chmod", PLAIN, LOCALE, &["chmod +x", "chmod 644"]);
         Find = program("/usr/bin/find", CORE, LOCALE, &["find / -xdev -type f -mtime -1", "find /var/tmp -mtime +7"]);
         Curl = program("/usr/bin/curl", CRYPTO, NAMES, &["curl -fsS https://status.example.net/health", "curl -O"]);
         Wget = program("/usr/bin/wget", CRYPTO, NAMES, &["wget -q -O -"]);
         Ssh = program("/usr/bin/ssh", CRYPTO, NAMES, &["ssh build", "ssh -o BatchMode=yes"]);
-        Scp = program("/usr/bin/scp", CRYPTO, NAMES, &["scp"]);
         Rsync = program("/usr/bin/rsync", CRYPTO, NAMES, &["rsync -a --delete"]);
         Python = program("/usr/bin/python3.11", &[F::Libm, F::Libz, F::Libc], LOCALE, &["python3 /usr/lib/monitor/check.py", "python3"]);
         Perl = program("/usr/bin/perl", &[F::Libm, F::Libc], LOCALE, &["perl -w /usr/lib/report.pl"]);

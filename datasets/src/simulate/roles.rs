@@ -1,5 +1,10 @@
 //! What kinds of machines there are and what each does all day. One file per role.
 
+mod build;
+mod container;
+mod database;
+mod desktop;
+mod mail;
 mod web;
 
 use super::fleet::{Fleet, Service};
@@ -7,6 +12,7 @@ use super::machine::Machine;
 use super::programs::{Program, SystemFile};
 use std::fmt::Debug;
 use std::net::{Ipv4Addr, SocketAddr};
+use tracewell_model::EventNs;
 
 /// The kind of a host; hosts take them in this order in turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,8 +62,8 @@ impl Role {
     }
 
     /// Load at a moment; the weekend has two fifths of a working day's.
-    pub(crate) fn load_permille(self, now: tracewell_model::EventNs) -> u64 {
-        let hour = now.0 / (3600 * tracewell_model::EventNs::SECOND) % 24;
+    pub(crate) fn load_permille(self, now: EventNs) -> u64 {
+        let hour = now.0 / (3600 * EventNs::SECOND) % 24;
         // 1970-01-01 was a Thursday.
         let weekend = (now.day() + 3) % 7 >= 5;
         let load = self.rhythm()[hour as usize];
@@ -67,7 +73,11 @@ impl Role {
     pub(crate) fn boot(self, machine: &mut Machine) -> Box<dyn Work> {
         match self {
             Self::Web => Box::new(web::Web::boot(machine)),
-            _ => Box::new(web::Web::boot(machine)),
+            Self::Database => Box::new(database::Database::boot(machine)),
+            Self::Desktop => Box::new(desktop::Desktop::boot(machine)),
+            Self::Mail => Box::new(mail::Mail::boot(machine)),
+            Self::Build => Box::new(build::Build::boot(machine)),
+            Self::Container => Box::new(container::Container::boot(machine)),
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{Next, Plot, Stage, far_end};
+use super::{Next, Plot, Stage, far_end, fetch, ssh, start, then};
 use crate::simulate::life;
 use crate::simulate::programs::{Program, SystemFile};
 use std::net::SocketAddr;
@@ -30,30 +30,22 @@ impl WebIntrusion {
         }
         machine.send(worker, &socket, 2000);
         self.shell = Some(shell);
-        Some(Next { actor: 0, after_permille: 50 })
+        then(0, 50)
     }
 
     fn drop_implant(&mut self, stage: &mut Stage<'_>) -> Option<Next> {
         let (attacker, path) = (stage.attacker(8080), stage.path("/tmp", ".font-unix"));
         let machine = &mut *stage.machine;
         let shell = self.shell?;
-        let curl = machine.run_as(shell, Program::Curl, 1);
-        let download = machine.connect(curl, attacker);
-        machine.receive(curl, &download, 700_000);
-        let file = machine.write_new(curl, path.as_str(), 700_000);
-        machine.exit(curl);
-        let chmod = machine.run_as(shell, Program::Chmod, 0);
-        machine.on_file(chmod, Operation::Chmod, &file);
-        machine.exit(chmod);
-        let implant = machine.fork(shell);
-        machine.exec_image(implant, &file, path.into());
+        let file = fetch(machine, shell, attacker, &path);
+        let implant = start(machine, shell, &file);
         machine.on_file(implant, Operation::Unlink, &file);
         let control = machine.connect(implant, attacker);
         machine.send(implant, &control, 300);
         machine.receive(implant, &control, 800);
         machine.exit(shell);
         self.implant = Some((implant, control));
-        Some(Next { actor: 0, after_permille: 200 })
+        then(0, 200)
     }
 
     fn steal_key(&mut self, stage: &mut Stage<'_>) -> Option<Next> {
@@ -61,14 +53,11 @@ impl WebIntrusion {
         let target = stage.address(1, 22);
         let machine = &mut *stage.machine;
         machine.receive(implant, &control, 400);
-        for file in [SystemFile::Passwd, SystemFile::PhpConfig, SystemFile::KnownHosts, SystemFile::PrivateKey] {
+        for file in [SystemFile::Passwd, SystemFile::PhpConfig] {
             machine.read(implant, &machine.file(file), 2000);
         }
-        let ssh = machine.run_as(implant, Program::Ssh, 1);
-        let lateral = machine.connect(ssh, target);
-        machine.send(ssh, &lateral, 2500);
-        self.lateral = Some((ssh, lateral));
-        Some(Next { actor: 1, after_permille: 0 })
+        self.lateral = Some(ssh(machine, implant, target));
+        then(1, 0)
     }
 
     fn log_in(&mut self, stage: &mut Stage<'_>) -> Option<Next> {
@@ -83,7 +72,7 @@ impl WebIntrusion {
         machine.exit(dump);
         self.login = Some((server, socket, shell));
         self.loot = Some(loot);
-        Some(Next { actor: 1, after_permille: 300 })
+        then(1, 300)
     }
 
     fn send_out(&mut self, stage: &mut Stage<'_>) -> Option<Next> {
@@ -100,7 +89,7 @@ impl WebIntrusion {
         machine.on_file(rm, Operation::Unlink, &loot);
         machine.exit(rm);
         life::logout(machine, server, shell, &socket);
-        Some(Next { actor: 0, after_permille: 50 })
+        then(0, 50)
     }
 
     fn leave(&mut self, stage: &mut Stage<'_>) -> Option<Next> {
