@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// As much of the decompressed beginning as format detection may look at.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 
+/// Memory that an xz header may ask for. The highest preset needs 65 MiB; zstd has such a bound of its own.
+const XZ_MEMORY_BYTES_MAX: u64 = 256 << 20;
+
 type Stream = Box<dyn Read + Send>;
 
 /// A recording that is open, before its format is known.
@@ -95,7 +98,8 @@ fn decompress(stream: impl Read + Send + 'static) -> io::Result<Stream> {
     Ok(if gzip {
         Box::new(flate2::bufread::MultiGzDecoder::new(whole))
     } else if xz {
-        Box::new(xz2::bufread::XzDecoder::new_multi_decoder(whole))
+        let decoder = xz2::stream::Stream::new_stream_decoder(XZ_MEMORY_BYTES_MAX, xz2::stream::CONCATENATED)?;
+        Box::new(xz2::bufread::XzDecoder::new_stream(whole, decoder))
     } else if zstd {
         Box::new(zstd::Decoder::with_buffer(whole)?)
     } else {

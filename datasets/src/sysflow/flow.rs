@@ -144,17 +144,17 @@ impl Translator {
     ) -> Result<(), String> {
         let (time, oid, once) = (fields.time("ts")?, common.process, (1, 0));
         if common.ops.has(Ops::EXEC) {
-            let known = self.processes.changes(oid);
-            let exe = known.and_then(|known| known.exe.clone());
-            let (cmdline, container) =
-                known.map_or((None, None), |known| (known.cmdline.clone(), known.container.clone()));
-            let object = match exe {
-                Some(path) => Object::File(self.objects.executable(path, container.as_deref(), common.host)),
-                None => Object::None,
-            };
+            let (mut object, mut cmdline) = (Object::None, None);
+            if let Some(known) = self.processes.changes(oid) {
+                cmdline = known.record.cmdline.clone();
+                if let Some(path) = known.record.exe.clone() {
+                    let file = self.objects.executable(path, known.container_id.as_deref(), common.host);
+                    object = Object::File(file);
+                }
+            }
             out.push_back(common.event(time, Operation::Exec, object, Detail::Exec { cmdline }, once));
         } else if common.ops.has(Ops::SETUID) {
-            let uid = self.processes.changes(oid).and_then(|known| known.uid);
+            let uid = self.processes.changes(oid).and_then(|known| known.record.uid);
             let detail = uid.map_or(Detail::None, |uid| Detail::Credentials { uid });
             out.push_back(common.event(time, Operation::ChangeCredentials, Object::None, detail, once));
         } else if common.ops.has(Ops::EXIT) {

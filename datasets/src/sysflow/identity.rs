@@ -110,7 +110,7 @@ impl Objects {
         self.files.peek(&id).map(|file| file.path.clone().unwrap_or_else(|| Str::clone(&file.text)))
     }
 
-    /// The container of a file id, for executables of the same process.
+    /// The socket of a flow, and whether the source says which side it is.
     pub fn connection(
         &mut self,
         flow: &Fields<'_>,

@@ -29,6 +29,8 @@ impl Oid {
 
 pub(super) struct Known {
     pub record: ProcessRecord,
+    /// Names its files, as `record.container` names what it runs.
+    pub container_id: Option<Str>,
     /// SysFlow describes a process anew before the event that changed it. The description waits for that event, so that
     /// an exec is still seen from the program that made it.
     waiting: bool,
@@ -79,7 +81,8 @@ impl Processes {
         if !waiting {
             out.push_back(Record::Process(record.clone()));
         }
-        self.by_oid.put(oid, Known { record, waiting });
+        let container_id = container.map(|id| strings.get(id));
+        self.by_oid.put(oid, Known { record, container_id, waiting });
         Ok(())
     }
 
@@ -93,9 +96,9 @@ impl Processes {
     }
 
     /// Like [`Processes::acts`] for an event that carries the change itself.
-    pub fn changes(&mut self, oid: Oid) -> Option<&ProcessRecord> {
+    pub fn changes(&mut self, oid: Oid) -> Option<&Known> {
         let known = self.by_oid.get_mut(&oid)?;
         known.waiting = false;
-        Some(&known.record)
+        Some(known)
     }
 }

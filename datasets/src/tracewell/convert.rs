@@ -7,6 +7,7 @@ use super::line::{
 use super::names;
 use crate::text::{Interner, Text};
 use std::borrow::Cow;
+use std::num::NonZeroU32;
 use tracewell_model as model;
 use tracewell_model::{EventNs, Record, Str};
 
@@ -36,7 +37,8 @@ pub(super) fn line_of(record: &Record) -> Line<'_> {
             },
             detail: detail_line(&event.detail),
             bytes: event.amount_bytes,
-            count: event.count,
+            // At least 1 by its definition.
+            count: NonZeroU32::new(event.count).unwrap_or(NonZeroU32::MIN),
             errno: event.errno,
             flags: names::Flags(event.flags),
         }),
@@ -117,7 +119,7 @@ pub(super) fn record_of(line: &Line<'_>, strings: &mut Interner) -> Record {
             },
             detail: detail_of(event.detail.as_ref(), strings),
             amount_bytes: event.bytes,
-            count: event.count,
+            count: event.count.get(),
             errno: event.errno,
             flags: event.flags.0,
         }),

@@ -4,6 +4,7 @@ use super::names;
 use crate::text::Text;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use tracewell_model as model;
 
 #[derive(Serialize, Deserialize)]
@@ -59,7 +60,7 @@ pub(super) struct Event<'a> {
     #[serde(default, skip_serializing_if = "is_default")]
     pub bytes: u64,
     #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub count: u32,
+    pub count: NonZeroU32,
     #[serde(default, skip_serializing_if = "is_default")]
     pub errno: u32,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -190,12 +191,12 @@ pub(super) struct Signal {
     pub number: u32,
 }
 
-fn one() -> u32 {
-    1
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
-fn is_one(count: &u32) -> bool {
-    *count == 1
+fn is_one(count: &NonZeroU32) -> bool {
+    *count == NonZeroU32::MIN
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
