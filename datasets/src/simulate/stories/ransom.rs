@@ -100,12 +100,13 @@ impl Plot for Ransom {
     fn step(&mut self, step: u32, stage: &mut Stage<'_>) -> Option<Next> {
         const DESKTOP_DONE: u32 = N_BATCHES;
         const LOG_IN: u32 = DESKTOP_DONE + 1;
+        const LOGGED_IN: u32 = LOG_IN + 1;
         const SERVER_DONE: u32 = LOG_IN + N_BATCHES;
         match step {
             0 => self.arrive(stage),
             1..=DESKTOP_DONE => self.lock_desktop(step == DESKTOP_DONE, stage),
             LOG_IN => self.log_in(stage),
-            ..=SERVER_DONE => self.lock_server(step == SERVER_DONE, stage),
+            LOGGED_IN..=SERVER_DONE => self.lock_server(step == SERVER_DONE, stage),
             _ => self.leave(stage),
         }
     }
