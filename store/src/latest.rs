@@ -95,3 +95,48 @@ fn stands_against(older: &[u8], newer: &[u8]) -> bool {
     // Sequences are big-endian and come first, so that rows compare as they do.
     !older.is_expired(newer.horizon) && older_row.first_chunk::<8>() > newer_row.first_chunk::<8>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::BUCKET_NS;
+    use crate::open::Family;
+    use crate::{RocksHistory, Store, StoreOptions};
+    use rocksdb::IteratorMode;
+    use tracewell_graph_core::history::History;
+    use tracewell_model::{EventNs, NodeKey};
+
+    #[test]
+    fn compaction_drops_expired_rows_and_no_others() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        let mut histories = [HostId(1), HostId(2)].map(|host| RocksHistory::open(&store, host).unwrap());
+        for history in &mut histories {
+            for day in 0..4 {
+                history.put_node(NodeKey(day.into()), EventNs(day * BUCKET_NS), b"row").unwrap();
+            }
+        }
+        let [one, other] = &mut histories;
+        one.expire(EventNs(3 * BUCKET_NS)).unwrap();
+        one.put_node(NodeKey(9), EventNs(0), b"late").unwrap();
+        one.flush().unwrap();
+        other.flush().unwrap();
+        let nodes = store.family(Family::Nodes);
+        store.db().compact_range_cf(nodes, None::<&[u8]>, None::<&[u8]>);
+        let left = |host| {
+            let rows = store.db().iterator_cf(nodes, IteratorMode::Start).map(Result::unwrap);
+            rows.filter(|(key, _)| host_of(key) == Some(host)).map(|(key, _)| key[key.len() - 1]).collect::<Vec<_>>()
+        };
+        assert_eq!(left(HostId(1)), [3, 9]);
+        assert_eq!(left(HostId(2)), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_row_expires_when_told_after_it_was_written() {
+        let stamp = |bucket, horizon| Stamp { bucket: Bucket(bucket), horizon: Bucket(horizon) };
+        assert!(stamp(4, 0).is_expired(Bucket(5)));
+        assert!(!stamp(5, 0).is_expired(Bucket(5)), "its bucket is still kept");
+        assert!(!stamp(4, 5).is_expired(Bucket(5)), "it came after its bucket had expired");
+        assert!(stamp(4, 5).is_expired(Bucket(6)));
+    }
+}
