@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tracewell_model::{AlertGraph, AlertId, HostId};
 
 /// Where alert graphs are kept. A result depends on nothing else, so that another engine can stand in.
-pub trait Store {
+pub trait Store: Send {
     /// # Errors
     /// When the store cannot be read.
     fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Arc<AlertGraph>>, StoreError>;

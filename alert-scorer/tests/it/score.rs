@@ -1,7 +1,7 @@
 use crate::sketch::{Sketch, intrusion, key, oddity};
 use proptest::prelude::*;
 use tracewell_alert_scorer::{Context, Fact, Features, Score, Severity, Tactic};
-use tracewell_model::{EventNs, Loss, Millibits, NodeRole, Operation, Reason};
+use tracewell_model::{EventNs, Loss, Millibits, NodeAttrs, NodeRole, Operation, Reason};
 use tracewell_parameters::Parameters;
 
 fn score(sketch: &Sketch) -> Score {
@@ -139,6 +139,21 @@ fn bands_begin_where_the_parameters_say() {
     assert_eq!(band(parameters.high_min), Severity::High);
     assert_eq!(band(parameters.critical_min), Severity::Critical);
     assert!(parameters.medium_min < parameters.high_min && parameters.high_min < parameters.critical_min);
+}
+
+/// Nothing that decides knows a program, a path or an address.
+#[test]
+fn names_change_nothing() {
+    let mut renamed = intrusion();
+    for (n, node) in renamed.0.nodes.values_mut().enumerate() {
+        node.general = format!("/other/{n}").into();
+        match &mut node.attrs {
+            NodeAttrs::Process { exe, .. } => *exe = Some(format!("/other/{n}").into()),
+            NodeAttrs::File { path, .. } => *path = None,
+            NodeAttrs::Socket { remote, .. } => *remote = Some(([198, 51, 100, 9], 8080).into()),
+        }
+    }
+    assert_eq!(score(&renamed), score(&intrusion()));
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
