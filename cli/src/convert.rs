@@ -61,7 +61,9 @@ impl EventFile {
     /// When it cannot be written.
     pub fn write(&mut self, record: &Record) -> Result<(), Failure> {
         let writer = self.writer.as_mut().expect("the writer is taken only at the end");
-        writer.write(record).map_err(|error| Failure::Internal(format!("cannot write {}: {error}", self.path.display())))
+        writer
+            .write(record)
+            .map_err(|error| Failure::Internal(format!("cannot write {}: {error}", self.path.display())))
     }
 
     /// # Errors

@@ -32,7 +32,9 @@ impl Histories {
             Some(path) => {
                 let is_used = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
                 if is_used {
-                    return Err(Failure::Input(format!("history {path} is not empty, expected a new or empty directory")));
+                    return Err(Failure::Input(format!(
+                        "history {path} is not empty, expected a new or empty directory"
+                    )));
                 }
                 disk(Path::new(path), None)
             }

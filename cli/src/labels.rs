@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use tracewell_datasets::truth::{NodePattern, PathPattern, Truth};
 use tracewell_model::{
-    Detail, Event, FileKind, HostId, NodeAttrs, NodeKey, NodeKind, Object, Operation, ProcessRef, Protocol, Record, Str,
-    Uuid,
+    Detail, Event, FileKind, HostId, NodeAttrs, NodeKey, NodeKind, Object, Operation, ProcessRef, Protocol, Record,
+    Str, Uuid,
 };
 
 /// Nodes that all labels together may match; a label set that matches more does not tell nodes apart.
@@ -45,7 +45,14 @@ impl Watcher {
         for (idx, pattern) in patterns.iter().enumerate() {
             index.add(idx, pattern);
         }
-        Self { truth, matched: vec![BTreeSet::new(); patterns.len()], n_matched: 0, patterns, index, hosts: HashMap::new() }
+        Self {
+            truth,
+            matched: vec![BTreeSet::new(); patterns.len()],
+            n_matched: 0,
+            patterns,
+            index,
+            hosts: HashMap::new(),
+        }
     }
 
     /// Looks at one record.
@@ -88,7 +95,8 @@ impl Watcher {
                 }
             }
             Object::Socket(socket) => {
-                let candidates = self.index.candidates(socket.uuid, None, socket.path.as_deref(), socket.remote.map(|r| r.ip()));
+                let candidates =
+                    self.index.candidates(socket.uuid, None, socket.path.as_deref(), socket.remote.map(|r| r.ip()));
                 self.check(event.host, socket.key(event.host), &candidates, || NodeAttrs::Socket {
                     uuid: socket.uuid,
                     protocol: socket.protocol,
@@ -117,7 +125,13 @@ impl Watcher {
         if kind == FileKind::Unknown {
             // Some sources show a socket by its uuid alone.
             let (protocol, path) = (Protocol::Unknown, path.cloned());
-            self.check(host, key, &candidates, || NodeAttrs::Socket { uuid, protocol, local: None, remote: None, path });
+            self.check(host, key, &candidates, || NodeAttrs::Socket {
+                uuid,
+                protocol,
+                local: None,
+                remote: None,
+                path,
+            });
         }
     }
 
@@ -170,7 +184,13 @@ impl Index {
         list.push(idx);
     }
 
-    fn candidates(&self, uuid: Option<Uuid>, pid: Option<u32>, path: Option<&str>, remote: Option<IpAddr>) -> Vec<usize> {
+    fn candidates(
+        &self,
+        uuid: Option<Uuid>,
+        pid: Option<u32>,
+        path: Option<&str>,
+        remote: Option<IpAddr>,
+    ) -> Vec<usize> {
         let lists = [
             uuid.filter(|_| !self.by_uuid.is_empty()).and_then(|uuid| self.by_uuid.get(&uuid)),
             pid.filter(|_| !self.by_pid.is_empty()).and_then(|pid| self.by_pid.get(&pid)),

@@ -16,7 +16,8 @@ pub struct Merge<I: Iterator<Item = Result<Record, ReadError>>> {
 
 impl<I: Iterator<Item = Result<Record, ReadError>>> Merge<I> {
     pub fn new(recordings: impl IntoIterator<Item = I>) -> Self {
-        let mut merge = Self { recordings: recordings.into_iter().map(Iterator::peekable).collect(), next: BinaryHeap::new() };
+        let mut merge =
+            Self { recordings: recordings.into_iter().map(Iterator::peekable).collect(), next: BinaryHeap::new() };
         (0..merge.recordings.len()).for_each(|idx| merge.enqueue(idx));
         merge
     }

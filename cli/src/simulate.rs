@@ -82,9 +82,14 @@ fn config<'a>(options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<S
     let wanted = wanted(attacks)?;
     config = config.with_every_story();
     config.attacks.retain(|plan| wanted.as_ref().is_none_or(|wanted| wanted.contains(&plan.story)));
-    if let Some(missing) = wanted.iter().flatten().find(|story| !config.attacks.iter().any(|plan| plan.story == **story)) {
+    if let Some(missing) =
+        wanted.iter().flatten().find(|story| !config.attacks.iter().any(|plan| plan.story == **story))
+    {
         let (name, needed) = (missing.name(), missing.hosts_needed());
-        return Err(Failure::Input(format!("attack {name} needs at least {needed} hosts, the fleet has {}", config.hosts)));
+        return Err(Failure::Input(format!(
+            "attack {name} needs at least {needed} hosts, the fleet has {}",
+            config.hosts
+        )));
     }
     Ok(config)
 }
@@ -93,7 +98,8 @@ fn config<'a>(options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<S
 fn wanted(list: &str) -> Result<Option<Vec<Story>>, Failure> {
     let story = |name: &str| {
         let names = || Story::ALL.map(Story::name).join(", ");
-        Story::from_name(name).ok_or_else(|| Failure::Input(format!("attack {name:?}, expected all, none or some of: {}", names())))
+        Story::from_name(name)
+            .ok_or_else(|| Failure::Input(format!("attack {name:?}, expected all, none or some of: {}", names())))
     };
     match list {
         "all" => Ok(None),
@@ -103,7 +109,9 @@ fn wanted(list: &str) -> Result<Option<Vec<Story>>, Failure> {
 }
 
 fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Failure> {
-    value.parse().map_err(|_| Failure::Input(format!("simulation option {key} is {value:?}, expected a whole number in range")))
+    value
+        .parse()
+        .map_err(|_| Failure::Input(format!("simulation option {key} is {value:?}, expected a whole number in range")))
 }
 
 fn duration_ns(text: &str) -> Result<u64, Failure> {
@@ -126,7 +134,8 @@ mod tests {
 
     #[test]
     fn options_are_read_and_wrong_ones_named() {
-        let parsed = config([("seed", "7"), ("hosts", "20"), ("duration", "90m"), ("rate", "5"), ("attacks", "none")]).unwrap();
+        let parsed =
+            config([("seed", "7"), ("hosts", "20"), ("duration", "90m"), ("rate", "5"), ("attacks", "none")]).unwrap();
         assert_eq!((parsed.seed, parsed.hosts, parsed.events_per_second), (7, 20, 5));
         assert_eq!((parsed.duration_ns, parsed.attacks.len()), (5400 * EventNs::SECOND, 0));
         assert!(!config([]).unwrap().attacks.is_empty());

@@ -25,13 +25,10 @@ pub struct OtherKind {
     pub n_labelled: usize,
 }
 
-pub fn score(
-    labels: &Labels,
-    seen: &BTreeMap<NodeKey, NodeKind>,
-    n_nodes: &BTreeMap<NodeKind, u64>,
-) -> NodeScores {
+pub fn score(labels: &Labels, seen: &BTreeMap<NodeKey, NodeKind>, n_nodes: &BTreeMap<NodeKind, u64>) -> NodeScores {
     let positive = labels.scored();
-    let seen: BTreeSet<_> = seen.iter().filter(|(key, kind)| labels.counts(**key, **kind)).map(|(key, _)| *key).collect();
+    let seen: BTreeSet<_> =
+        seen.iter().filter(|(key, kind)| labels.counts(**key, **kind)).map(|(key, _)| *key).collect();
     let tp = seen.iter().filter(|key| positive.contains_key(key)).count();
     let fp = seen.len() - tp;
     let fn_ = positive.len() - tp;
@@ -39,7 +36,15 @@ pub fn score(
     let n_ignored = labels.ignored.values().filter(|kind| labels.kinds.contains(kind)).count();
     let n_all = usize::try_from(n_all).unwrap_or(usize::MAX);
     let tn = n_all.saturating_sub(tp + fp + fn_ + n_ignored);
-    NodeScores { tp, fp, fn_, tn, precision: share(tp, tp + fp), recall: share(tp, tp + fn_), mcc: mcc(tp, fp, fn_, tn) }
+    NodeScores {
+        tp,
+        fp,
+        fn_,
+        tn,
+        precision: share(tp, tp + fp),
+        recall: share(tp, tp + fn_),
+        mcc: mcc(tp, fp, fn_, tn),
+    }
 }
 
 /// Matthews correlation coefficient (Matthews 1975; Chicco and Jurman 2020 on why it suits rare positives).

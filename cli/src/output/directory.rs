@@ -50,7 +50,9 @@ impl Directory {
     /// When one cannot be written; none is then half-written, and no temporary file is left.
     pub fn write(&self, contents: [(&'static str, &[u8]); 3]) -> Result<(), DirectoryError> {
         let result = contents.iter().try_for_each(|(name, bytes)| self.prepare(name, bytes)).and_then(|()| {
-            NAMES.into_iter().try_for_each(|name| self.attempt(name, || fs::rename(temporary(&self.path, name), self.path.join(name))))
+            NAMES.into_iter().try_for_each(|name| {
+                self.attempt(name, || fs::rename(temporary(&self.path, name), self.path.join(name)))
+            })
         });
         if result.is_err() {
             for name in NAMES {

@@ -28,7 +28,9 @@ pub fn shown(incidents: &Incidents) -> Shown {
         groups.into_iter().map(|group| group.nodes.into_iter().collect()).collect()
     };
     let shown = incidents.shown.iter();
-    Shown { incidents: shown.map(|found| ShownIncident { members: members(found), collapsed: collapsed(found) }).collect() }
+    Shown {
+        incidents: shown.map(|found| ShownIncident { members: members(found), collapsed: collapsed(found) }).collect(),
+    }
 }
 
 fn shown_nodes(graph: &AlertGraph) -> Vec<ShownNode> {
@@ -65,7 +67,9 @@ fn incident(found: &Found, names: &HostNames) -> Incident {
         first: rfc3339(found.first),
         last: rfc3339(found.last),
         repeats: found.repeats.into(),
-        explanation: explanation.map(|part| Contribution { score: part.points.into(), words: part.words.clone() }).collect(),
+        explanation: explanation
+            .map(|part| Contribution { score: part.points.into(), words: part.words.clone() })
+            .collect(),
         incomplete: found.incomplete || found.loss != tracewell_model::Loss::default(),
         members: members.iter().map(|graph| member(graph, names)).collect(),
         nodes,
@@ -87,8 +91,8 @@ mod tests {
     use tracewell_aggregator::IncidentId;
     use tracewell_alert_scorer::{Contribution as Part, Severity, Signature};
     use tracewell_model::{
-        AlertEdge, AlertId, AlertNode, EdgeKey, EventNs, FileKind, HostId, Loss, Millibits, NodeAttrs, NodeKey, NodeKind,
-        NodeRole, Operation, ProcessRef, Reason,
+        AlertEdge, AlertId, AlertNode, EdgeKey, EventNs, FileKind, HostId, Loss, Millibits, NodeAttrs, NodeKey,
+        NodeKind, NodeRole, Operation, ProcessRef, Reason,
     };
 
     fn node(attrs: NodeAttrs, role: NodeRole, general: &str) -> AlertNode {
@@ -100,7 +104,8 @@ mod tests {
     /// Process 1, which writes `n_files` files that are alike.
     fn member(id: u64, n_files: u128) -> Arc<AlertGraph> {
         let process = ProcessRef { pid: 7, start: 1, uuid: None };
-        let process = NodeAttrs::Process { process, exe: Some("/bin/tool".into()), cmdline: None, uid: None, container: None };
+        let process =
+            NodeAttrs::Process { process, exe: Some("/bin/tool".into()), cmdline: None, uid: None, container: None };
         let mut nodes = BTreeMap::from([(NodeKey(1), node(process, NodeRole::Terminal, "/bin/tool"))]);
         let mut edges = BTreeMap::new();
         for n in 0..n_files {

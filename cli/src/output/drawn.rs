@@ -53,10 +53,7 @@ impl<'a> Drawn<'a> {
         let place = nodes.iter().enumerate();
         let place: BTreeMap<&str, usize> =
             place.flat_map(|(idx, (_, alike))| alike.iter().map(move |node| (node.id.as_str(), idx))).collect();
-        Self {
-            edges: edges(&incident.edges, &place),
-            nodes: nodes.into_iter().map(|(node, _)| node).collect(),
-        }
+        Self { edges: edges(&incident.edges, &place), nodes: nodes.into_iter().map(|(node, _)| node).collect() }
     }
 }
 

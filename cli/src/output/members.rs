@@ -40,7 +40,8 @@ pub fn nodes_and_edges(members: &[&AlertGraph], names: &HostNames) -> (Vec<Node>
     let mut edges = BTreeMap::<EdgeKey, Seen<AlertEdge>>::new();
     for (idx, member) in members.iter().enumerate() {
         for (&key, node) in &member.nodes {
-            let seen = nodes.entry(key).or_insert_with(|| Seen { value: node.clone(), host: member.host, members: vec![] });
+            let seen =
+                nodes.entry(key).or_insert_with(|| Seen { value: node.clone(), host: member.host, members: vec![] });
             seen.members.push(idx);
             join_node(&mut seen.value, node);
         }
@@ -257,7 +258,10 @@ mod tests {
         assert_eq!(nodes.len(), 2);
         let [one, two] = &nodes[..] else { unreachable!("two nodes") };
         assert_eq!((one.label.as_str(), one.host.as_str(), one.role), ("/bin/tool [3]", "web", Role::Terminal));
-        assert_eq!((one.first.as_str(), one.last.as_str()), ("1970-01-01T00:00:00.000000005Z", "1970-01-01T00:00:00.000000030Z"));
+        assert_eq!(
+            (one.first.as_str(), one.last.as_str()),
+            ("1970-01-01T00:00:00.000000005Z", "1970-01-01T00:00:00.000000030Z")
+        );
         assert_eq!((one.reasons.len(), &one.members), (2, &vec![0, 1]));
         assert_eq!((two.pid, two.label.as_str(), &two.members), (None, "/bin/tool", &vec![1]));
         assert_eq!(edges.len(), 1);

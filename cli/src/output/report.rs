@@ -135,21 +135,17 @@ fn scores(summary: &Summary) -> String {
     let mut text = if attacks.is_empty() { String::new() } else { table.render() + "\n" };
     let count = |value: Option<u64>| value.map_or("–".to_owned(), thousands);
     let share = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
+    let kinds = summary.label_kinds.as_deref().unwrap_or_default().join(", ");
     let _ = writeln!(
         text,
-        "attacks found       {} of {}; {} of {} shown find none",
+        "attacks found       {} of {}\nfalse incidents     {} of {} shown\nnodes               {} right, {} wrong, {} missed ({kinds})",
         count(summary.attacks_found),
         count(summary.attacks_total),
         count(summary.incidents_false),
-        plural(summary.incidents_shown, "incident"),
-    );
-    let kinds = summary.label_kinds.as_deref().unwrap_or_default().join(" and ");
-    let _ = writeln!(
-        text,
-        "{kinds} nodes       {} right, {} wrong, {} missed",
+        thousands(summary.incidents_shown),
         count(summary.node_tp),
         count(summary.node_fp),
-        count(summary.node_fn)
+        count(summary.node_fn),
     );
     let _ = writeln!(
         text,
@@ -161,11 +157,16 @@ fn scores(summary: &Summary) -> String {
         share(summary.adp)
     );
     for (kind, other) in summary.other_kinds.iter().flatten() {
-        let _ = writeln!(text, "{kind} nodes, unscored: {} shown, {} of them named by the truth", other.shown, other.labelled);
+        let _ = writeln!(
+            text,
+            "{kind} nodes, unscored: {} shown, {} of them named by the truth",
+            other.shown, other.labelled
+        );
     }
     let absent = summary.labelled_absent.as_deref().unwrap_or_default();
     if !absent.is_empty() {
-        let _ = writeln!(text, "{} never in the recording and not scored:", plural(absent.len() as u64, "labelled node"));
+        let _ =
+            writeln!(text, "{} never in the recording and not scored:", plural(absent.len() as u64, "labelled node"));
         for node in absent.iter().take(10) {
             let _ = writeln!(text, "    {}", clean(node));
         }
@@ -177,7 +178,8 @@ fn scores(summary: &Summary) -> String {
 }
 
 fn caption(summary: &Summary) -> String {
-    let labels = summary.label_set.as_deref().map_or("no labels".to_owned(), |name| format!("label set {}", clean(name)));
+    let labels =
+        summary.label_set.as_deref().map_or("no labels".to_owned(), |name| format!("label set {}", clean(name)));
     let start = |hash: &str| hash.chars().take(12).collect::<String>();
     let (parameters, digest) = (start(&summary.parameters_hash), start(&summary.digest));
     format!("{labels}; recording role {}; parameters {parameters}; digest {digest}", summary.role)
@@ -222,14 +224,36 @@ mod tests {
     #[test]
     fn without_truth() {
         let summary = Summary { bad_records: 2, lost_events: 1, ..summary() };
-        assert_snapshot!(report(&alerts(), &summary, ", 2.5 s, 493,826 events/s"), @"");
+        assert_snapshot!(report(&alerts(), &summary, ", 2.5 s, 493,826 events/s"), @r#"
+        1,234,567 events on 3 hosts over 33.500 host-days, 2.5 s, 493,826 events/s
+        20 alerts sent by hosts, 4 incidents after folding, 2 shown; 12 kB to the aggregator; 7.2 events for each edge kept
+        1 event lost before they were recorded
+        2 bad records passed over
+
+        #  id        score  severity  host           time (UTC)            nodes  repeats  what
+        1  00112233   81.2  high      web            2020-01-01 00:00:00       5        1  a web server ran what it had written
+        2  ffffffff   10.0  high      db and 2 more  2020-01-01 00:00:00  3 of 5    1,200  a \u{1b}[31mhostile title
+
+        alarms per host and day: 0.0597, at most 0.1879 with 95 % confidence (2 alarms in 33.500 host-days)
+
+        no labels; recording role test; parameters abababababab; digest cdcdcdcdcdcd
+        "#);
     }
 
     #[test]
     fn nothing_found_is_said_plainly() {
         let short = Summary { alarm_rate: AlarmRate::new(0, 0.012).into(), host_days: 0.012, ..summary() };
         let none = Alerts { incidents: vec![], ..alerts() };
-        assert_snapshot!(report(&none, &short, ""), @"");
+        assert_snapshot!(report(&none, &short, ""), @r#"
+        1,234,567 events on 3 hosts over 0.012 host-days
+        20 alerts sent by hosts, 4 incidents after folding, 2 shown; 12 kB to the aggregator; 7.2 events for each edge kept
+
+        no incidents
+
+        alarms per host and day: not measurable: fewer than 30 host-days (0 alarms in 0.012 host-days)
+
+        no labels; recording role test; parameters abababababab; digest cdcdcdcdcdcd
+        "#);
     }
 
     #[test]
@@ -241,7 +265,8 @@ mod tests {
             n_nodes: 5,
             n_nodes_shown: if rank.is_some() { 4 } else { 0 },
         };
-        let nodes = NodeScores { tp: 4, fp: 1, fn_: 6, tn: 989, precision: Some(0.8), recall: Some(0.4), mcc: Some(0.562731) };
+        let nodes =
+            NodeScores { tp: 4, fp: 1, fn_: 6, tn: 989, precision: Some(0.8), recall: Some(0.4), mcc: Some(0.562731) };
         let scores = Scores {
             attacks: vec![attack("a", Some(1)), attack("b", None)],
             n_incidents_false: 1,
@@ -256,6 +281,32 @@ mod tests {
             absent: vec!["b: process pid 99".to_owned()],
             ..Labels::default()
         };
-        assert_snapshot!(report(&alerts(), &summary().with_scores(&labels, &scores), ""), @"");
+        assert_snapshot!(report(&alerts(), &summary().with_scores(&labels, &scores), ""), @r#"
+        1,234,567 events on 3 hosts over 33.500 host-days
+        20 alerts sent by hosts, 4 incidents after folding, 2 shown; 12 kB to the aggregator; 7.2 events for each edge kept
+
+        #  id        score  severity  host           time (UTC)            nodes  repeats  what
+        1  00112233   81.2  high      web            2020-01-01 00:00:00       5        1  a web server ran what it had written
+        2  ffffffff   10.0  high      db and 2 more  2020-01-01 00:00:00  3 of 5    1,200  a \u{1b}[31mhostile title
+
+        alarms per host and day: 0.0597, at most 0.1879 with 95 % confidence (2 alarms in 33.500 host-days)
+
+        attack  found at   nodes shown  name
+        a       #1              4 of 5  attack a
+        b       not found       0 of 5  attack b
+
+        attacks found       1 of 2
+        false incidents     1 of 2 shown
+        nodes               4 right, 1 wrong, 6 missed (process)
+        precision           0.800
+        recall              0.400 (expanded 0.500)
+        MCC                 0.563
+        ADP                 0.500
+        file nodes, unscored: 3 shown, 1 of them named by the truth
+        1 labelled node never in the recording and not scored:
+            b: process pid 99
+
+        label set invented; recording role test; parameters abababababab; digest cdcdcdcdcdcd
+        "#);
     }
 }

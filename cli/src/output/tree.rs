@@ -44,7 +44,11 @@ fn heading(incident: &Incident, rank: usize, drawn: &Drawn<'_>) -> String {
         "    {}{seen}, {}{omitted}, {}",
         plural(incident.nodes.len() as u64, "node"),
         plural(incident.edges.len() as u64, "edge"),
-        if incident.repeats <= 1 { "seen once".to_owned() } else { format!("seen {} times", thousands(incident.repeats)) },
+        if incident.repeats <= 1 {
+            "seen once".to_owned()
+        } else {
+            format!("seen {} times", thousands(incident.repeats))
+        },
     );
     if incident.incomplete {
         let lost: u64 = incident.members.iter().map(|member| member.lost_events).sum();
@@ -98,7 +102,8 @@ impl<'a> Tree<'a> {
         let Way { edges, lead, indent, depth } = way;
         let verbs: Vec<_> = edges.iter().map(verb).collect();
         let verbs = if verbs.is_empty() { String::new() } else { format!("{} ", verbs.join(", ")) };
-        let is_elsewhere = self.is_process(idx) && self.parents.get(&idx).is_some_and(|parent| !edges.iter().any(|edge| edge.from == *parent));
+        let is_elsewhere = self.is_process(idx)
+            && self.parents.get(&idx).is_some_and(|parent| !edges.iter().any(|edge| edge.from == *parent));
         let place = match () {
             () if self.is_printed[idx] => ", see above",
             () if depth >= DEPTH_MAX || depth > 0 && is_elsewhere => ", see below",

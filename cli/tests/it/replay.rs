@@ -94,15 +94,17 @@ fn twice_in_other_chunks_and_histories_gives_the_same_bytes() {
     let half = recording[..recording.len() / 2].rfind('\n').unwrap() + 1;
     let second = format!("{{\"tracewell\":1}}\n{}", &recording[half..]);
     let (one, two) = (place.file("one.json", &recording[..half]), place.file("two.json", second));
-    let runs: [&[&str]; 5] =
-        [&[&plain], &[&plain], &[&packed], &[&plain, "--history", "memory"], &[&one, &two]];
+    let runs: [&[&str]; 5] = [&[&plain], &[&plain], &[&packed], &[&plain, "--history", "memory"], &[&one, &two]];
     for (idx, run) in runs.iter().enumerate() {
         let out = place.path(&format!("out{idx}"));
         tracewell(&[&["replay", "--truth", &truth, "--out", &out], *run].concat()).ok();
     }
     for idx in 1..runs.len() {
         for name in ["alerts.json", "summary.json"] {
-            assert!(place.read(&format!("out{idx}/{name}")) == place.read(&format!("out0/{name}")), "run {idx}: {name}");
+            assert!(
+                place.read(&format!("out{idx}/{name}")) == place.read(&format!("out0/{name}")),
+                "run {idx}: {name}"
+            );
         }
     }
     assert!(!place.json("out0/alerts.json")["incidents"].as_array().unwrap().is_empty());

@@ -83,7 +83,14 @@ fn a_document_that_is_wrong_is_refused() {
             "properties": {"a": {"type": "integer", "minimum": 1}}}"#,
     )
     .unwrap();
-    for (document, holds) in [(r#"{"a": 1}"#, true), ("{}", false), (r#"{"a": 0}"#, false), (r#"{"a": 1, "b": 1}"#, false), (r#"{"a": "1"}"#, false), ("[]", false)] {
+    for (document, holds) in [
+        (r#"{"a": 1}"#, true),
+        ("{}", false),
+        (r#"{"a": 0}"#, false),
+        (r#"{"a": 1, "b": 1}"#, false),
+        (r#"{"a": "1"}"#, false),
+        ("[]", false),
+    ] {
         let document = serde_json::from_str(document).unwrap();
         assert_eq!(valid(&schema, &schema, &document, "$").is_ok(), holds, "{document}");
     }
