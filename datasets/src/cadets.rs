@@ -122,11 +122,9 @@ fn object_of<'a>(line: &Line<'a>, array: &mut Array) -> Result<Option<&'a [u8]>,
         *array = Array::Open;
         rest = after.trim_ascii_start();
     }
-    if *array == Array::Open {
-        if let Some(before) = rest.strip_suffix(b"]") {
-            *array = Array::Closed;
-            rest = before.trim_ascii_end();
-        }
+    if let (Array::Open, Some(before)) = (*array, rest.strip_suffix(b"]")) {
+        *array = Array::Closed;
+        rest = before.trim_ascii_end();
     }
     rest = rest.strip_prefix(b",").unwrap_or(rest);
     rest = rest.strip_suffix(b",").unwrap_or(rest).trim_ascii();

@@ -57,7 +57,7 @@ impl Input {
             return Err(ReadError::Directory { name });
         }
         // A pipe or a device says 0 and is not empty.
-        let total = metadata.is_file().then(|| metadata.len());
+        let total = metadata.is_file().then_some(metadata.len());
         let mut input = Self::new(file, name, total)?;
         input.stem = stem(path);
         input.path = Some(path.to_owned());
