@@ -76,6 +76,8 @@ impl Graph {
             if let Some(process) = state.role.process_mut() {
                 process.parent = process.parent.or(parent);
                 process.was_root |= record.uid == Some(0);
+                // Found anew under what is known now, as after a reload.
+                process.subject = None;
             }
         });
         Ok(node)

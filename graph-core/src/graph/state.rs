@@ -144,6 +144,8 @@ impl NodeState {
         let role = match &self.role {
             Role::Process(process) => {
                 size_of::<ProcessState>()
+                    + text(&process.parent_exe)
+                    + process.rare.iter().map(|(.., what)| what.len() + 16).sum::<usize>()
                     + process.facts.capacity() * size_of::<Reason>()
                     + process.rare.capacity() * size_of::<(Millibits, Operation, Str)>()
             }

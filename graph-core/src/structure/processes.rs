@@ -14,7 +14,13 @@ impl Structure {
         graph.change(child, |state| {
             if let (
                 NodeAttrs::Process { exe, cmdline, uid, container, .. },
-                NodeAttrs::Process { exe: from_exe, cmdline: from_cmdline, uid: from_uid, container: from_container, .. },
+                NodeAttrs::Process {
+                    exe: from_exe,
+                    cmdline: from_cmdline,
+                    uid: from_uid,
+                    container: from_container,
+                    ..
+                },
             ) = (&mut state.attrs, &parent.attrs)
             {
                 *exe = exe.take().or_else(|| from_exe.clone());
@@ -30,6 +36,7 @@ impl Structure {
             }
             process.parent = Some(step.subject);
             process.parent_exe = parent.exe().cloned();
+            process.subject = None;
             process.exe_file = process.exe_file.or(parent_process.exe_file);
             process.server = if parent_process.serves { Some(step.subject) } else { parent_process.server };
             process.was_root |= parent_process.was_root;
@@ -138,11 +145,7 @@ impl Structure {
     }
 
     /// The server above a process that runs another program than the server does.
-    pub(super) fn foreign_server(
-        &self,
-        graph: &mut Graph,
-        step: &Step<'_>,
-    ) -> Result<Option<NodeKey>, HistoryError> {
+    pub(super) fn foreign_server(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<NodeKey>, HistoryError> {
         let Some((server, exe)) = self.server_of(graph, step) else { return Ok(None) };
         Ok((exe_of(graph, server)? != exe).then_some(server))
     }

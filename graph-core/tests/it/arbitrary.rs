@@ -1,14 +1,16 @@
 //! Strategies for events: a small world, in which everything meets everything, and a hostile one without any order.
 
-use crate::sketch::HOST;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileKind, FileRef, Inode, Object, Operation, ProcessRecord, ProcessRef,
+    Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, Inode, Object, Operation, ProcessRecord, ProcessRef,
     Protocol, SocketRef, Str, Uuid,
 };
+
+/// The host that all of them are of.
+pub const HOST: HostId = HostId(1);
 
 /// Events over four processes, four files and three sockets, whose times rise strictly.
 pub fn ordered_events(n_max: usize) -> impl Strategy<Value = Vec<Event>> {

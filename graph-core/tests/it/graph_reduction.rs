@@ -1,7 +1,7 @@
 //! Merging repeated edges changes no trace: what the reduced graph answers is what the raw events say.
 
+use crate::arbitrary::HOST;
 use crate::arbitrary::ordered_events;
-use crate::sketch::HOST;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tracewell_graph_core::graph::Graph;

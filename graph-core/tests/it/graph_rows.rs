@@ -1,7 +1,7 @@
 //! Rows come back as they went, and no bytes make their readers panic or reserve what is not there.
 
+use crate::arbitrary::HOST;
 use crate::arbitrary::{addr, extreme, file_kind, process_ref, protocol, text, uuid};
-use crate::sketch::HOST;
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;

@@ -5,6 +5,7 @@
 //! nothing. `is` instead of an operation describes a process: `p7 is /exe uid=0 parent=p1`. Keys: `bytes`, `count`,
 //! `errno`, `uid`, `to` (a new path), `surprise` (millibits, as the profile would give), `parent`.
 
+use crate::arbitrary::HOST;
 use std::collections::BTreeMap;
 use tracewell_graph_core::graph::Graph;
 use tracewell_graph_core::history::MemoryHistory;
@@ -12,12 +13,10 @@ use tracewell_graph_core::link::Linker;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
 use tracewell_model::{
-    AlertUpdate, Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, Loss, Millibits, NodeKey, Object,
-    Operation, ProcessRecord, ProcessRef, Protocol, Reason, SocketRef,
+    AlertUpdate, Detail, Event, EventFlags, EventNs, FileKind, FileRef, Loss, Millibits, NodeKey, Object, Operation,
+    ProcessRecord, ProcessRef, Protocol, Reason, SocketRef,
 };
 use tracewell_parameters::Parameters;
-
-pub const HOST: HostId = HostId(1);
 
 pub struct Sketch {
     pub graph: Graph,

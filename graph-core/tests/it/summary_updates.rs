@@ -52,8 +52,17 @@ fn an_intrusion_is_told_with_its_reasons() {
     sketch.run(INTRUSION);
     let update = one(sketch.emit(Loss::default()));
     assert_eq!((update.extends, update.graph.revision), (0, 1));
-    let names =
-        ["p1", "p2", "p3", "/usr/sbin/httpd", "/bin/sh", "/tmp/x", "tcp:203.0.113.5:4000", "tcp:198.51.100.7:80", "/etc/shadow"];
+    let names = [
+        "p1",
+        "p2",
+        "p3",
+        "/usr/sbin/httpd",
+        "/bin/sh",
+        "/tmp/x",
+        "tcp:203.0.113.5:4000",
+        "tcp:198.51.100.7:80",
+        "/etc/shadow",
+    ];
     let expected = "6 of 6 nodes, 18.0 bits
 p1 Context: touched by p3
 p2 Context: serves for p1, touched by p3

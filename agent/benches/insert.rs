@@ -1,0 +1,39 @@
+//! Graph insertion alone: hashing of ids, merging, versions, and the spill to RocksDB behind the 16 MB window.
+
+mod inputs;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use inputs::{Input, history, store};
+use tracewell_graph_core::graph::Graph;
+use tracewell_model::{HostId, Record};
+use tracewell_parameters::Parameters;
+
+fn insert(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("insert");
+    group.sample_size(10);
+    let simulated = Input::simulated("simulated", 1, 1_000_000);
+    for mut input in Input::e1().into_iter().chain([simulated]) {
+        let (_folder, store) = store();
+        let host = HostId(1);
+        let mut graph = Graph::new(host, &Parameters::default().graph, history(&store, host));
+        group.throughput(Throughput::Elements(input.n_events));
+        group.bench_function(input.name, |bencher| {
+            bencher.iter(|| {
+                input.again(|record| match record {
+                    Record::Event(event) => {
+                        graph.insert(event).expect("RocksDB works");
+                    }
+                    Record::Process(process) => {
+                        graph.describe(process).expect("RocksDB works");
+                    }
+                    Record::Host(_) | Record::Tick { .. } | Record::Loss(_) => {}
+                });
+            });
+        });
+        let counts = graph.counts();
+        println!("insert/{}: {} events became {} edges, {counts:?}", input.name, counts.events, counts.edges);
+    }
+}
+
+criterion_group!(benches, insert);
+criterion_main!(benches);

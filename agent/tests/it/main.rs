@@ -1,0 +1,6 @@
+#[path = "../../../graph-core/tests/it/arbitrary.rs"]
+#[expect(dead_code, reason = "the core's tests use the rest")]
+mod arbitrary;
+mod determinism;
+mod hostile;
+mod normaliser;
