@@ -2,14 +2,15 @@
 //!
 //! [`Pipeline`] takes records in the order in which a source gives them and runs each through the steps of the data
 //! flow, one file a step: [`normalise`] vets times and splits what path-only sources leave implicit; `graph-core` keeps
-//! the graph, the profile and the links; [`uplink`] sends the summaries, as encoded messages, through a
-//! [`wire::Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers what was not seen.
+//! the graph and the links, [`profiling`] asks its profile; [`uplink`] sends the summaries, and [`contribute`] what was
+//! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers what was not seen.
 //! The live agent and replay run this same code; neither the clock nor a thread is read here.
 
 pub mod normalise;
 pub mod loss;
-pub mod pipeline;
 pub mod profiling;
+pub mod contribute;
 pub mod uplink;
+pub mod pipeline;
 
 pub use pipeline::{Pipeline, PipelineError, PipelineStats};

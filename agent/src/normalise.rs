@@ -62,11 +62,11 @@ impl Normaliser {
         if self.first == EventNs::ZERO {
             self.first = time;
         }
+        let mut released = self.disbelieve();
         self.watermark = self.watermark.max(time);
-        if self.held.is_empty() {
+        if released.is_empty() {
             return Vetted::Pass;
         }
-        let mut released = self.disbelieve();
         released.push(record.clone());
         Vetted::Release(released)
     }
@@ -104,9 +104,7 @@ impl Normaliser {
         self.clamped += 1;
         let time = self.watermark;
         match record {
-            Record::Event(event) => {
-                Record::Event(Event { time, flags: event.flags | EventFlags::CLAMPED, ..event })
-            }
+            Record::Event(event) => Record::Event(Event { time, flags: event.flags | EventFlags::CLAMPED, ..event }),
             Record::Process(process) => Record::Process(ProcessRecord { time, ..process }),
             Record::Tick { host, .. } => Record::Tick { host, time },
             Record::Loss(loss) => Record::Loss(LossRecord { time, ..loss }),

@@ -1,5 +1,6 @@
 //! One host's records through all steps of the agent, from the event to the message that leaves.
 
+use crate::contribute::Contributor;
 use crate::loss::LossLog;
 use crate::normalise::{Normaliser, Vetted, split_rename};
 use crate::profiling::Profiling;
@@ -21,6 +22,7 @@ pub struct Pipeline {
     graph: Graph,
     structure: Structure,
     profiling: Profiling,
+    contributor: Contributor,
     linker: Linker,
     summariser: Summariser,
     losses: LossLog,
@@ -67,6 +69,7 @@ impl Pipeline {
             graph: Graph::new(host.host, &parameters.graph, history),
             structure: Structure::new(&parameters.structure),
             profiling: Profiling::new(parameters),
+            contributor: Contributor::default(),
             linker: Linker::new(&parameters.link),
             summariser: Summariser::new(&parameters.link, &parameters.structure),
             losses: LossLog::default(),
@@ -186,8 +189,11 @@ impl Pipeline {
 
     /// Event time has left a window: what grew in it is emitted.
     fn close_window(&mut self, now: EventNs, transport: &mut dyn Transport) -> Result<(), PipelineError> {
-        self.take_up_answers(transport)?;
+        self.take_up_answers(now, transport)?;
         self.profiling.advance(now);
+        if let Some(delta) = self.contributor.due(now, self.uplink.epoch(), self.profiling.profile()) {
+            self.uplink.send(Payload::Profile(delta), transport)?;
+        }
         self.linker.set_alert_min(self.profiling.threshold().unwrap_or(self.alert_min));
         for id in self.linker.close_window(now) {
             let (graph, losses) = (&mut self.graph, &self.losses);
@@ -214,10 +220,14 @@ impl Pipeline {
         Ok(self.uplink.send(Payload::Heartbeat(heartbeat), transport)?)
     }
 
-    fn take_up_answers(&mut self, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+    fn take_up_answers(&mut self, now: EventNs, transport: &mut dyn Transport) -> Result<(), PipelineError> {
         for answer in self.uplink.receive(transport) {
-            if let Payload::WantWhole { alert, .. } = answer {
-                self.linker.forget_emitted(&mut self.graph, alert.0)?;
+            match answer {
+                Payload::WantWhole { alert, .. } => self.linker.forget_emitted(&mut self.graph, alert.0)?,
+                Payload::WantProfile => self.contributor.forget_told(now),
+                Payload::FleetView(view) => self.profiling.set_fleet(view),
+                // What is acknowledged leaves the spool; a new epoch was taken up by the uplink.
+                _ => {}
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! What the host profile makes of new edges, and the threshold that its own history gives.
 
+use std::sync::Arc;
+use tracewell_graph_core::fleet::FleetView;
 use tracewell_graph_core::graph::{Graph, NodeIdx, NodeState, Role};
 use tracewell_graph_core::profile::{Direction, HostProfile, ObjectLabel, State, SubjectId, Tail};
 use tracewell_graph_core::structure::Structure;
@@ -26,8 +28,9 @@ impl Profiling {
         &self.profile
     }
 
-    pub fn profile_mut(&mut self) -> &mut HostProfile {
-        &mut self.profile
+    /// Lowers surprise by what the fleet vouches for, from now on.
+    pub fn set_fleet(&mut self, view: FleetView) {
+        self.profile.set_fleet(Arc::new(view));
     }
 
     pub fn accounted_bytes(&self) -> usize {

@@ -26,6 +26,11 @@ impl Uplink {
         Self { host, epoch: 1, sequences: BTreeMap::new(), bytes_sent: 0 }
     }
 
+    /// The host's enrolments and recoveries so far.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     /// Application bytes sent.
     pub fn bytes_sent(&self) -> u64 {
         self.bytes_sent

@@ -179,13 +179,7 @@ impl Linker {
     }
 
     /// Joins the hopset at the end of `path` with `own`; what lies between becomes connectors of the older of the two.
-    fn join(
-        &mut self,
-        graph: &mut Graph,
-        own: u64,
-        path: &search::Path,
-        time: EventNs,
-    ) -> Result<(), HistoryError> {
+    fn join(&mut self, graph: &mut Graph, own: u64, path: &search::Path, time: EventNs) -> Result<(), HistoryError> {
         let other = path.hopset;
         let (own_first, other_first) = (self.hopset(graph, own)?.first, self.hopset(graph, other)?.first);
         let (keep, give) = if (own_first, own) <= (other_first, other) { (own, other) } else { (other, own) };

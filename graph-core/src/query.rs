@@ -42,12 +42,7 @@ pub fn forward(graph: &mut Graph, start: NodeKey, bounds: TraceBounds) -> Result
     trace(graph, start, Direction::Out, bounds)
 }
 
-fn trace(
-    graph: &mut Graph,
-    start: NodeKey,
-    direction: Direction,
-    bounds: TraceBounds,
-) -> Result<Trace, HistoryError> {
+fn trace(graph: &mut Graph, start: NodeKey, direction: Direction, bounds: TraceBounds) -> Result<Trace, HistoryError> {
     let mut trace = Trace::default();
     let Some(state) = graph.state(start)? else { return Ok(trace) };
     let from = if direction == Direction::In { state.version } else { 0 };
