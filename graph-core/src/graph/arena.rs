@@ -30,6 +30,8 @@ pub(super) struct Edge {
     pub(super) last: EventNs,
     pub(super) count: u64,
     pub(super) amount_bytes: u64,
+    /// Made or repeated since it was last spared.
+    pub(super) in_use: bool,
     in_links: Links,
     out_links: Links,
 }
@@ -171,6 +173,7 @@ impl Arena {
             last: row.last,
             count: row.count,
             amount_bytes: row.amount_bytes,
+            in_use: true,
             in_links: UNLINKED,
             out_links: UNLINKED,
         });
@@ -220,6 +223,18 @@ impl Arena {
         (oldest != NIL).then_some(EdgeIdx(oldest))
     }
 
+    /// The oldest edge that was not repeated since it was last looked at here; those that were become the newest.
+    pub(super) fn idle_edge(&mut self, node: NodeIdx, direction: Direction) -> Option<EdgeIdx> {
+        loop {
+            let oldest = self.oldest_edge(node, direction)?;
+            if !std::mem::take(&mut self.edge_mut(oldest).in_use) {
+                return Some(oldest);
+            }
+            self.list_remove(node, direction, oldest.0);
+            self.list_push(node, direction, oldest.0);
+        }
+    }
+
     /// A node's hot edges, newest first.
     pub(super) fn edges(&self, node: NodeIdx, direction: Direction) -> impl Iterator<Item = EdgeIdx> + '_ {
         let mut next = self.list(node, direction).newest;
@@ -228,6 +243,16 @@ impl Arena {
             next = self.links(slot, direction).older;
             Some(EdgeIdx(slot))
         })
+    }
+
+    /// Hot edges that began before `time`.
+    pub(super) fn edges_before(&self, time: EventNs) -> Vec<EdgeIdx> {
+        self.edges.taken().filter(|(_, edge)| edge.first < time).map(|(slot, _)| EdgeIdx(slot)).collect()
+    }
+
+    /// Hot nodes that were last used before `time`.
+    pub(super) fn nodes_before(&self, time: EventNs) -> Vec<NodeIdx> {
+        self.nodes.taken().filter(|(_, node)| node.state.last < time).map(|(slot, _)| NodeIdx(slot)).collect()
     }
 
     fn list(&self, node: NodeIdx, direction: Direction) -> &List {
@@ -337,6 +362,10 @@ impl<T> Slots<T> {
 
     fn get_mut(&mut self, slot: u32) -> &mut T {
         self.slots[slot as usize].as_mut().expect("an index is used only while its slot is taken")
+    }
+
+    fn taken(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.slots.iter().zip(0..).filter_map(|(value, slot)| Some((slot, value.as_ref()?)))
     }
 
     fn add(&mut self, value: T) -> u32 {

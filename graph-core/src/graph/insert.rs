@@ -147,6 +147,7 @@ impl Graph {
         if let Some(head) = head {
             let edge = self.arena.edge_mut(head);
             if edge.from_version == from_version {
+                edge.in_use = true;
                 edge.last = edge.last.max(event.time);
                 edge.count += count;
                 edge.amount_bytes = edge.amount_bytes.saturating_add(event.amount_bytes);

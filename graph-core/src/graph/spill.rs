@@ -17,23 +17,42 @@ impl Graph {
         Ok(())
     }
 
-    /// Keeps the hot edges of two nodes under their limit; the oldest go.
+    /// Keeps the hot edges of two nodes under their limit; the oldest go, but not those that still repeat: they would
+    /// only be read back.
     pub(super) fn trim(&mut self, from: NodeIdx, to: NodeIdx) -> Result<(), HistoryError> {
         for (node, direction) in [(from, Direction::Out), (to, Direction::In)] {
             if self.arena.n_edges(node, direction) > self.parameters.node_edges_hot_max {
-                let oldest = self.arena.oldest_edge(node, direction).expect("a list over its limit has an end");
-                self.spill_edge(oldest)?;
+                let idle = self.arena.idle_edge(node, direction).expect("a list over its limit has an end");
+                self.spill_edge(idle)?;
             }
         }
         Ok(())
     }
 
-    /// Forgets history older than `time`.
+    /// Forgets what ended before the day that holds `time`, hot or spilled, so that retention, too, does not depend on
+    /// what was spilled. Returns whether a day has passed since the last time; costs O(hot nodes and edges) then.
     ///
     /// # Errors
     /// When the history fails.
-    pub fn expire(&mut self, time: EventNs) -> Result<(), HistoryError> {
-        self.history.expire(time)
+    pub fn expire(&mut self, time: EventNs) -> Result<bool, HistoryError> {
+        let horizon = EventNs(time.0 - time.0 % EventNs::DAY);
+        if horizon <= self.horizon {
+            return Ok(false);
+        }
+        self.horizon = horizon;
+        self.history.expire(horizon)?;
+        for edge in self.arena.edges_before(horizon) {
+            self.arena.remove_edge(edge);
+        }
+        for node in self.arena.nodes_before(horizon) {
+            self.arena.remove_node(node);
+        }
+        Ok(true)
+    }
+
+    /// What ended before this moment is forgotten.
+    pub fn horizon(&self) -> EventNs {
+        self.horizon
     }
 
     /// Folds away a file that came and went with one process: no trace passes through it, no answer names it.
