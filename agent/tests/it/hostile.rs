@@ -11,8 +11,6 @@ use tracewell_wire::{Transport, memory_pair};
 fn run(trace: &[Record], window_bytes: usize) -> Vec<Vec<u8>> {
     let mut parameters = Parameters::default();
     parameters.graph.window_bytes = window_bytes;
-    // What is hot outlives its retention, what was spilled does not: here time may jump by centuries.
-    parameters.graph.retention_days = 100_000;
     parameters.link.terminal_min_millibits = 2_000;
     parameters.link.alert_min_millibits = 3_000;
     let host = HostRecord { host: HOST, name: "host".into() };

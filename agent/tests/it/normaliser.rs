@@ -49,13 +49,13 @@ proptest! {
 
     #[test]
     fn every_record_comes_out_once_and_in_order(times in times()) {
-        let (out, _) = run(&mut Normaliser::new(SLACK_NS), &times);
+        let (out, _) = run(&mut Normaliser::new(SLACK_NS, u64::MAX), &times);
         prop_assert!(out.iter().map(|(place, _)| *place).eq(0..times.len()), "{:?}", out);
     }
 
     #[test]
     fn clamping_only_ever_sets_back_and_is_counted(times in times()) {
-        let mut normaliser = Normaliser::new(SLACK_NS);
+        let mut normaliser = Normaliser::new(SLACK_NS, u64::MAX);
         let (out, _) = run(&mut normaliser, &times);
         prop_assert!(out.iter().all(|&(place, time)| time <= times[place]));
         let n_clamped = out.iter().filter(|&&(place, time)| time != times[place]).count();
@@ -65,7 +65,7 @@ proptest! {
 
     #[test]
     fn time_runs_ahead_only_with_three_records_in_a_row(times in times()) {
-        let (out, n_at_end) = run(&mut Normaliser::new(SLACK_NS), &times);
+        let (out, n_at_end) = run(&mut Normaliser::new(SLACK_NS, u64::MAX), &times);
         let mut watermark = out[0].1;
         for &(place, time) in &out {
             let is_at_end = place >= times.len() - n_at_end;
