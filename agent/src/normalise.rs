@@ -7,11 +7,12 @@ use tracewell_model::{
 /// Records in a row that must agree on a jump of time before it is believed.
 const JUMP_RECORDS: usize = 3;
 
-/// Vets times. A time far ahead of the watermark is held until the records after it tell whether time itself jumped
+/// Vets times. What comes later than the history reaches back is clamped to the watermark. A time far ahead of the watermark is held until the records after it tell whether time itself jumped
 /// (the source was idle) or one record is wrong, which is then clamped to the watermark and flagged.
 #[derive(Debug)]
 pub struct Normaliser {
     slack_ns: u64,
+    late_ns: u64,
     first: EventNs,
     watermark: EventNs,
     held: Vec<Record>,
@@ -30,8 +31,8 @@ pub enum Vetted {
 }
 
 impl Normaliser {
-    pub fn new(slack_ns: u64) -> Self {
-        Self { slack_ns, first: EventNs::ZERO, watermark: EventNs::ZERO, held: Vec::new(), clamped: 0 }
+    pub fn new(slack_ns: u64, late_ns: u64) -> Self {
+        Self { slack_ns, late_ns, first: EventNs::ZERO, watermark: EventNs::ZERO, held: Vec::new(), clamped: 0 }
     }
 
     /// The time of the first record that had one.
@@ -64,10 +65,11 @@ impl Normaliser {
         }
         let mut released = self.disbelieve();
         self.watermark = self.watermark.max(time);
-        if released.is_empty() {
+        let is_too_late = self.watermark.since(time) >= self.late_ns;
+        if released.is_empty() && !is_too_late {
             return Vetted::Pass;
         }
-        released.push(record.clone());
+        released.push(if is_too_late { self.clamp(record.clone()) } else { record.clone() });
         Vetted::Release(released)
     }
 
@@ -162,7 +164,7 @@ mod tests {
     }
 
     fn vet_all(times: &[u64]) -> (Vec<u64>, u64) {
-        let mut normaliser = Normaliser::new(100);
+        let mut normaliser = Normaliser::new(100, 1000);
         let mut out = Vec::new();
         for &time in times {
             match normaliser.vet(&tick(time)) {
@@ -197,7 +199,8 @@ mod tests {
     }
 
     #[test]
-    fn late_records_pass() {
+    fn late_records_pass_within_reach_of_the_history() {
         assert_eq!(vet_all(&[50, 10, 60]), (vec![50, 10, 60], 0));
+        assert_eq!(vet_all(&[2000, 1001, 1000]), (vec![2000, 1001, 2000], 1));
     }
 }

@@ -32,7 +32,6 @@ pub struct Pipeline {
     /// Until here the profile only learns (`--train-until`).
     train_until: EventNs,
     retention_ns: u64,
-    next_expiry: EventNs,
     hello: Option<Hello>,
 }
 
@@ -64,8 +63,9 @@ pub struct PipelineStats {
 
 impl Pipeline {
     pub fn new(host: &HostRecord, parameters: &Parameters, history: Box<dyn History>) -> Self {
+        let retention_ns = u64::from(parameters.graph.retention_days).saturating_mul(EventNs::DAY);
         Self {
-            normaliser: Normaliser::new(parameters.graph.future_slack_ns),
+            normaliser: Normaliser::new(parameters.graph.future_slack_ns, retention_ns),
             graph: Graph::new(host.host, &parameters.graph, history),
             structure: Structure::new(&parameters.structure),
             profiling: Profiling::new(parameters),
@@ -77,8 +77,7 @@ impl Pipeline {
             alert_min: Millibits(parameters.link.alert_min_millibits),
             next_heartbeat: EventNs::ZERO,
             train_until: EventNs::ZERO,
-            retention_ns: u64::from(parameters.graph.retention_days) * EventNs::DAY,
-            next_expiry: EventNs::ZERO,
+            retention_ns,
             hello: Some(Hello {
                 name: host.name.clone(),
                 parameters_hash: parameters.digest(),
@@ -205,9 +204,9 @@ impl Pipeline {
         if now >= self.next_heartbeat {
             self.heartbeat(now, transport)?;
         }
-        if now >= self.next_expiry {
-            self.next_expiry = now.after(EventNs::DAY);
-            self.graph.expire(EventNs(now.0.saturating_sub(self.retention_ns)))?;
+        let horizon = EventNs(now.0.saturating_sub(self.retention_ns));
+        if self.graph.expire(horizon)? {
+            self.linker.expire(self.graph.horizon());
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ pub use state::{FileState, NodeState, ProcessState, RARE_MAX, Role, SocketState}
 use crate::history::History;
 use arena::Arena;
 use filter::SpilledFilter;
-use tracewell_model::{HostId, NodeKey, NodeKind};
+use tracewell_model::{EventNs, HostId, NodeKey, NodeKind};
 use tracewell_parameters::GraphParameters;
 
 /// A node's place in the hot window. Valid until the next [`Graph::insert`] or [`Graph::describe`].
@@ -37,6 +37,8 @@ pub struct Graph {
     spilled: SpilledFilter,
     arena: Arena,
     next_seq: u64,
+    /// What ended before is forgotten.
+    horizon: EventNs,
     counts: GraphCounts,
 }
 
@@ -80,6 +82,7 @@ impl Graph {
             spilled: SpilledFilter::new(parameters.spilled_filter_bytes),
             arena: Arena::default(),
             next_seq: 1,
+            horizon: EventNs::ZERO,
             counts: GraphCounts::default(),
         }
     }

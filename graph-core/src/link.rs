@@ -150,6 +150,11 @@ impl Linker {
         Ok(())
     }
 
+    /// Forgets hopsets that last changed before `time`, as the history does.
+    pub fn expire(&mut self, time: EventNs) {
+        self.hopsets.retain(|_, hopset| hopset.last >= time);
+    }
+
     fn change<T>(
         &mut self,
         graph: &mut Graph,
