@@ -77,8 +77,8 @@ fn news(hopset: &mut Hopset, whole: AlertGraph) -> Option<AlertUpdate> {
     let mut graph = whole;
     if extends > 0 {
         let known = |part: u64, value: u64| hopset.emitted.get(&part) == Some(&value);
-        graph.nodes.retain(|key, node| !known(digest(&key), digest(&(&*key, &*node))));
-        graph.edges.retain(|key, edge| !known(digest(&key), digest(&(&*key, &*edge))));
+        graph.nodes.retain(|key, node| !known(digest(&key), digest(&(key, &*node))));
+        graph.edges.retain(|key, edge| !known(digest(&key), digest(&(key, &*edge))));
     }
     hopset.emitted = emitted;
     hopset.revision = graph.revision;

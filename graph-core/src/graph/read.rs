@@ -74,8 +74,23 @@ impl Graph {
                 }
             }
         }
+        if is_spilled {
+            self.spilled_edges(&mut found, key, direction, until, limit)?;
+        }
+        Ok(found.into_values().rev().take(limit).collect())
+    }
+
+    /// Adds spilled edges to the hot ones in `found`, until `limit` of them are visible or there are no more.
+    fn spilled_edges(
+        &mut self,
+        found: &mut BTreeMap<(EventNs, u64), EdgeRow>,
+        key: NodeKey,
+        direction: Direction,
+        until: EventNs,
+        limit: usize,
+    ) -> Result<(), HistoryError> {
         let mut n_asked = limit;
-        while is_spilled {
+        loop {
             let rows = self.history.edges(key, direction, until, n_asked)?;
             let is_all = rows.len() < n_asked;
             let mut n_visible = 0;
@@ -88,10 +103,9 @@ impl Graph {
                 }
             }
             if is_all || n_visible >= limit {
-                break;
+                return Ok(());
             }
             n_asked = n_asked.saturating_mul(2);
         }
-        Ok(found.into_values().rev().take(limit).collect())
     }
 }
