@@ -35,7 +35,7 @@ impl Normaliser {
         Self { slack_ns, late_ns, first: EventNs::ZERO, watermark: EventNs::ZERO, held: Vec::new(), clamped: 0 }
     }
 
-    /// The time of the first record that had one.
+    /// The first time that was believed; zero before.
     pub fn first(&self) -> EventNs {
         self.first
     }
@@ -53,7 +53,7 @@ impl Normaliser {
     pub fn vet(&mut self, record: &Record) -> Vetted {
         let Some(time) = time_of(record) else { return Vetted::Pass };
         let limit = self.watermark.after(self.slack_ns);
-        if time > limit && self.watermark > EventNs::ZERO {
+        if time > limit {
             self.held.push(record.clone());
             if self.held.len() < JUMP_RECORDS {
                 return Vetted::Held;
@@ -75,7 +75,7 @@ impl Normaliser {
 
     /// What is still held when the stream ends: believed if it lies within a day, for an idle host may end so.
     pub fn finish(&mut self) -> Vec<Record> {
-        let limit = self.watermark.after(EventNs::DAY);
+        let limit = if self.first == EventNs::ZERO { EventNs::MAX } else { self.watermark.after(EventNs::DAY) };
         if self.held.iter().filter_map(time_of).all(|time| time <= limit) { self.believe() } else { self.disbelieve() }
     }
 
@@ -83,6 +83,9 @@ impl Normaliser {
         // The least of the held times is what all of them support.
         let jumped = self.held.iter().filter_map(time_of).min().unwrap_or(self.watermark);
         self.watermark = self.watermark.max(jumped);
+        if self.first == EventNs::ZERO {
+            self.first = jumped;
+        }
         let limit = self.watermark.after(self.slack_ns);
         let held = std::mem::take(&mut self.held);
         held.into_iter()
@@ -199,8 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn the_first_record_may_be_the_wrong_one() {
+        assert_eq!(vet_all(&[1_000_000, 10_000, 10_001, 10_002]), (vec![10_000, 10_000, 10_001, 10_002], 1));
+        assert_eq!(vet_all(&[5000]), (vec![5000], 0));
+    }
+
+    #[test]
     fn late_records_pass_within_reach_of_the_history() {
         assert_eq!(vet_all(&[50, 10, 60]), (vec![50, 10, 60], 0));
-        assert_eq!(vet_all(&[2000, 1001, 1000]), (vec![2000, 1001, 2000], 1));
+        assert_eq!(vet_all(&[2000, 2001, 2002, 1003, 1002]), (vec![2000, 2001, 2002, 1003, 2002], 1));
     }
 }

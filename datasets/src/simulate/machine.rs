@@ -169,7 +169,12 @@ impl Machine {
 
     pub fn exec_as(&mut self, process: ProcessRef, program: Program, cmdline: Str) {
         let image = self.programs[program as usize].clone();
-        self.exec_image(process, &image, cmdline);
+        self.exec_event(process, &image, cmdline);
+        if program == Program::Sudo {
+            // A set-user-id executable has its user before its first instruction.
+            self.become_user(process, 0);
+        }
+        self.read_loader_cache(process);
         let spec = &Program::TABLE[program as usize];
         for &library in spec.loads {
             let library = self.file(library);
@@ -182,8 +187,16 @@ impl Machine {
 
     /// Becomes any file on the disk; the loader's cache is read, nothing else is assumed.
     pub fn exec_image(&mut self, process: ProcessRef, image: &FileRef, cmdline: Str) {
+        self.exec_event(process, image, cmdline);
+        self.read_loader_cache(process);
+    }
+
+    fn exec_event(&mut self, process: ProcessRef, image: &FileRef, cmdline: Str) {
         let detail = Detail::Exec { cmdline: Some(cmdline) };
         self.event(process, Operation::Exec, Object::File(image.clone()), detail, 0);
+    }
+
+    fn read_loader_cache(&mut self, process: ProcessRef) {
         let cache = self.file(SystemFile::LdCache);
         self.event(process, Operation::Open, Object::File(cache), Detail::None, 0);
     }

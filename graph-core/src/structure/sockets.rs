@@ -62,9 +62,11 @@ impl Structure {
         if opener == step.subject || !step.inserted.is_new || !is_other_machine(&graph.hot(object).attrs) {
             return Ok(None);
         }
-        let opener_runs = graph.state(opener)?.and_then(|state| state.role.process()?.exe_file);
-        let Some(process) = graph.process_mut(step.inserted.subject) else { return Ok(None) };
-        if process.exe_file.is_some() && process.exe_file != opener_runs {
+        let opener_exe = graph.state(opener)?.and_then(|state| state.exe().cloned());
+        let own_exe = graph.hot(step.inserted.subject).exe();
+        if own_exe.is_some() && opener_exe.is_some() && own_exe != opener_exe.as_ref()
+            && let Some(process) = graph.process_mut(step.inserted.subject)
+        {
             process.input_socket = Some(key);
         }
         Ok(None)

@@ -31,7 +31,6 @@ impl CredentialTheft {
         machine.read(webmail, self.web_shell.as_ref()?, 1800);
         let shell = machine.run_as(webmail, Program::Sh, 0);
         let sudo = machine.run_as(shell, Program::Sudo, 0);
-        machine.become_user(sudo, 0);
         let strace = machine.run_as(sudo, Program::Strace, 0);
         let sshd = machine.residents.sshd;
         machine.event(strace, Operation::Ptrace, Object::Process(sshd), Default::default(), 0);
