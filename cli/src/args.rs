@@ -91,6 +91,9 @@ pub struct ReplayArgs {
     /// Where what leaves the hot window goes: a directory, or `memory`; a temporary directory by default
     #[arg(long, value_name = "DIR|memory")]
     pub history: Option<String>,
+    /// Bytes of each host's hot window, in place of the parameters'; what is spilled earlier changes no result
+    #[arg(long, value_name = "N")]
+    pub window_bytes: Option<usize>,
     /// What the recording is for; stands in every table
     #[arg(long, value_enum, default_value_t = Role::Unstated)]
     pub role: Role,

@@ -22,8 +22,11 @@ use tracewell_parameters::Parameters;
 
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     // Everything that can be wrong with what was asked for is found before the first record.
-    let parameters = parameters(args)?;
+    let mut parameters = parameters(args)?;
     let parameters_hash = parameters.hash();
+    if let Some(window_bytes) = args.window_bytes {
+        parameters.graph.window_bytes = window_bytes;
+    }
     let (mut input, truth) = match &args.simulate {
         Some(options) => {
             let (simulation, truth) = with_truth(options)?;

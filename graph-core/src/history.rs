@@ -39,10 +39,10 @@ pub trait History {
     fn node(&mut self, key: NodeKey) -> Result<Option<Vec<u8>>, HistoryError>;
 
     /// Stores an edge under both of its ends. An edge of the same `seq` is replaced: only `last`, `count`,
-    /// `amount_bytes` and `flags` may differ.
-    fn put_edge(&mut self, edge: &EdgeRow) -> Result<(), HistoryError>;
+    /// `amount_bytes` and `flags` may differ. Only one that `may_repeat` will be asked for by [`head`](Self::head).
+    fn put_edge(&mut self, edge: &EdgeRow, may_repeat: bool) -> Result<(), HistoryError>;
 
-    /// The edge with the highest `seq` among those from `from` to `to` by `op`.
+    /// The edge with the highest `seq` among those from `from` to `to` by `op` that might repeat when they were stored.
     fn head(&mut self, from: NodeKey, to: NodeKey, op: Operation) -> Result<Option<EdgeRow>, HistoryError>;
 
     /// Edges of `node` that began at or before `until`, latest `(first, seq)` first, at most `limit`.

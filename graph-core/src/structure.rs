@@ -53,7 +53,6 @@ impl Structure {
         let fact = match event.op {
             Operation::Fork => self.forked(graph, &step)?,
             Operation::Exec => self.executed(graph, &step)?,
-            Operation::Exit => exited(graph, &step),
             Operation::ChangeCredentials => self.changed_credentials(graph, &step),
             Operation::Ptrace => self.traced(graph, &step)?,
             Operation::ModuleLoad | Operation::BpfLoad => Some(Reason::EnteredKernel),
@@ -65,7 +64,8 @@ impl Structure {
             Operation::Accept => self.accepted(graph, &step),
             Operation::Connect => self.connected(graph, &step)?,
             Operation::Send => self.sent(graph, &step),
-            Operation::Open
+            Operation::Exit
+            | Operation::Open
             | Operation::Chmod
             | Operation::Chown
             | Operation::Bind
@@ -182,11 +182,6 @@ pub(crate) fn ancestors(graph: &mut Graph, process: NodeKey) -> Result<Vec<NodeK
         next = parent;
     }
     Ok(found)
-}
-
-fn exited(graph: &mut Graph, step: &Step<'_>) -> Option<Reason> {
-    graph.process_mut(step.inserted.subject)?.exited = true;
-    None
 }
 
 /// Whether `later` lies within `ns` after `earlier`.

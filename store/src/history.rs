@@ -129,17 +129,19 @@ impl History for RocksHistory {
         self.latest(Family::Nodes, &key::node(self.host, key), |row| Ok(row.to_vec()))
     }
 
-    fn put_edge(&mut self, edge: &EdgeRow) -> Result<(), HistoryError> {
+    fn put_edge(&mut self, edge: &EdgeRow, may_repeat: bool) -> Result<(), HistoryError> {
         self.buckets.insert(Bucket::of(edge.first));
         for (node, direction, other) in [(edge.from, Direction::Out, edge.to), (edge.to, Direction::In, edge.from)] {
             key::edge_value(edge, other, &mut self.row);
             let key = key::edge(self.host, node, direction, edge.order());
             self.pending.put_cf(self.store.family(Family::Edges), key, &self.row);
         }
-        self.stamp(edge.first).write(&mut self.row);
-        key::head_value(edge, &mut self.row);
-        let key = key::head(self.host, edge.from, edge.to, edge.op);
-        self.pending.merge_cf(self.store.family(Family::Heads), key, &self.row);
+        if may_repeat {
+            self.stamp(edge.first).write(&mut self.row);
+            key::head_value(edge, &mut self.row);
+            let key = key::head(self.host, edge.from, edge.to, edge.op);
+            self.pending.merge_cf(self.store.family(Family::Heads), key, &self.row);
+        }
         self.write_if_much()
     }
 

@@ -43,7 +43,9 @@ pub struct Target {
 
 impl Workspace {
     pub fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in no workspace")?.to_path_buf();
+        // Asked for when it runs: a build that another checkout left in a shared target directory must work here.
+        let package = env::var_os("CARGO_MANIFEST_DIR").context("run it as `cargo xtask`")?;
+        let root = Path::new(&package).parent().context("xtask lies in no workspace")?.to_path_buf();
         let mut workspace = Self { root, target: PathBuf::new() };
         if env::var_os("CARGO_TARGET_DIR").is_none() && env::var_os("CI").is_some() {
             workspace.target = ci_target()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tracewell_agent::Pipeline;
 use tracewell_agent::normalise::host_of;
 use tracewell_datasets::simulate::{Simulation, SimulationConfig};
@@ -111,6 +111,6 @@ fn chunks_of_the_input_change_no_frame() {
 }
 
 fn datasets() -> PathBuf {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/datasets");
+    let beside = || PathBuf::from("../../shared/datasets");
     std::env::var_os("TRACEWELL_DATASETS").map_or_else(beside, PathBuf::from)
 }

@@ -6,6 +6,7 @@ mod schema;
 
 mod convert;
 mod errors;
+mod recordings;
 mod renaming;
 mod replay;
 mod show;

@@ -1,18 +1,18 @@
 //! Nothing in code or parameters may know a name: with every path, command and address of the recorded attack replaced,
 //! the incidents must be the same.
 
-use crate::run::{Place, tracewell};
+use crate::run::{Place, shared, tracewell};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::Path;
 use tracewell_datasets::tracewell::TracewellWriter;
 use tracewell_datasets::{ReadOptions, open};
 use tracewell_model::{Detail, FileRef, Object, Record, SocketRef, Str};
 
 #[test]
 fn names_decide_nothing() {
-    let Some(e1) = e1() else { return };
+    let Some(e1) = shared("darpa-tc-e1-cadets/stretch-am.json.xz") else { return };
     let folder = Place::new();
     let renamed = folder.path("renamed.jsonl");
     rename(&e1, &renamed);
@@ -41,18 +41,7 @@ fn ranking(folder: &Place, out: &str) -> Vec<Value> {
         .collect()
 }
 
-fn e1() -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/datasets");
-    let path = std::env::var_os("TRACEWELL_DATASETS").map_or_else(beside, PathBuf::from);
-    let path = path.join("darpa-tc-e1-cadets/stretch-am.json.xz");
-    if path.exists() {
-        return Some(path);
-    }
-    println!("SKIPPED: {} is not there (set TRACEWELL_DATASETS)", path.display());
-    None
-}
-
-fn rename(from: &PathBuf, to: &str) {
+fn rename(from: &Path, to: &str) {
     let file = std::fs::File::create(to).expect("the folder is ours");
     let mut writer = TracewellWriter::new(std::io::BufWriter::new(file)).expect("a first line");
     let mut names = Names::default();

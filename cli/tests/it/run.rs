@@ -38,6 +38,17 @@ pub fn tracewell(args: &[&str]) -> Ran {
     }
 }
 
+/// A file of the public recordings, or `None`, said loudly, where they are not.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let beside = || PathBuf::from("../../shared/datasets");
+    let path = std::env::var_os("TRACEWELL_DATASETS").map_or_else(beside, PathBuf::from).join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("SKIPPED: {} is not there (set TRACEWELL_DATASETS)", path.display());
+    None
+}
+
 /// A directory that goes with the test.
 pub struct Place(TempDir);
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 pub fn check(schema_file: &str, document: &Value) {
-    let path = format!("{}/../docs/{schema_file}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("../docs/{schema_file}");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let schema: Value = serde_json::from_str(&text).unwrap();
     if let Err(problem) = valid(&schema, &schema, document, "$") {

@@ -56,7 +56,7 @@ pub fn assert_golden(records: &[Record], name: &str) {
 }
 
 pub fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    Path::new("tests/golden").join(name)
 }
 
 /// Gives at most `n` bytes at a time.
@@ -72,7 +72,7 @@ impl<R: Read> Read for Chunked<R> {
 /// A file of the shared recordings, or `None`, said loudly, where they are not.
 pub fn shared(path: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("TRACEWELL_DATASETS").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/datasets"));
+    let folder = folder.unwrap_or_else(|| PathBuf::from("../../shared/datasets"));
     let file = folder.join(path);
     if !file.exists() {
         eprintln!("SKIPPED: {path} is not there; set TRACEWELL_DATASETS to the folder of the shared recordings");

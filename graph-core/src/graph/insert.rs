@@ -53,6 +53,11 @@ impl Graph {
                 (Some(edge), is_new)
             }
         };
+        if event.op == Operation::Exit
+            && let Some(process) = self.process_mut(subject)
+        {
+            process.exited = true;
+        }
         Ok(Inserted { subject, object, edge, is_new, succeeded })
     }
 
@@ -127,7 +132,7 @@ impl Graph {
         Ok(node)
     }
 
-    /// Repeats the standing edge if its source learned nothing since, else makes a new one.
+    /// Repeats the standing edge if its source learned nothing since and its subject still runs, else makes a new one.
     fn connect(
         &mut self,
         from: NodeIdx,

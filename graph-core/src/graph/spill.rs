@@ -82,13 +82,21 @@ impl Graph {
     }
 
     fn spill_edge(&mut self, edge: EdgeIdx) -> Result<(), HistoryError> {
-        self.history.put_edge(&self.arena.row(edge))?;
+        let row = self.arena.row(edge);
         let (from, to) = (self.arena.edge(edge).from, self.arena.edge(edge).to);
+        let may_repeat = self.arena.node(from).state.version == row.from_version && !self.has_exited(from, to, row.op);
+        self.history.put_edge(&row, may_repeat)?;
         self.arena.remove_edge(edge);
         self.arena.state_mut(from).spilled_out = true;
         self.arena.state_mut(to).spilled_in = true;
         self.counts.spilled_edges += 1;
         Ok(())
+    }
+
+    /// Whether the process that does `op` between these two has ended: nothing it did repeats.
+    pub(super) fn has_exited(&self, from: NodeIdx, to: NodeIdx, op: Operation) -> bool {
+        let subject = if op.flows_inward() { to } else { from };
+        self.arena.node(subject).state.role.process().is_some_and(|process| process.exited)
     }
 
     /// Makes a spilled node hot again.

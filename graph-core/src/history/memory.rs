@@ -28,12 +28,14 @@ impl History for MemoryHistory {
         Ok(self.nodes.get(&key).map(|(_, row)| row.clone()))
     }
 
-    fn put_edge(&mut self, edge: &EdgeRow) -> Result<(), HistoryError> {
+    fn put_edge(&mut self, edge: &EdgeRow, may_repeat: bool) -> Result<(), HistoryError> {
         self.edges.insert(edge.seq, *edge);
         self.by_end.insert((edge.from, Direction::Out, edge.first, edge.seq), ());
         self.by_end.insert((edge.to, Direction::In, edge.first, edge.seq), ());
-        let head = self.heads.entry((edge.from, edge.to, edge.op)).or_default();
-        *head = edge.seq.max(*head);
+        if may_repeat {
+            let head = self.heads.entry((edge.from, edge.to, edge.op)).or_default();
+            *head = edge.seq.max(*head);
+        }
         Ok(())
     }
 

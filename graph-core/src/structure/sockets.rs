@@ -64,7 +64,9 @@ impl Structure {
         }
         let opener_exe = graph.state(opener)?.and_then(|state| state.exe().cloned());
         let own_exe = graph.hot(step.inserted.subject).exe();
-        if own_exe.is_some() && opener_exe.is_some() && own_exe != opener_exe.as_ref()
+        if own_exe.is_some()
+            && opener_exe.is_some()
+            && own_exe != opener_exe.as_ref()
             && let Some(process) = graph.process_mut(step.inserted.subject)
         {
             process.input_socket = Some(key);

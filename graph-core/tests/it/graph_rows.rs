@@ -136,7 +136,7 @@ impl History for Garbage {
     fn node(&mut self, _: NodeKey) -> Result<Option<Vec<u8>>, HistoryError> {
         Ok(Some(self.0.clone()))
     }
-    fn put_edge(&mut self, _: &EdgeRow) -> Result<(), HistoryError> {
+    fn put_edge(&mut self, _: &EdgeRow, _: bool) -> Result<(), HistoryError> {
         Ok(())
     }
     fn head(&mut self, _: NodeKey, _: NodeKey, _: Operation) -> Result<Option<EdgeRow>, HistoryError> {

@@ -1,6 +1,6 @@
 //! What the benchmarks run on: the E1 recording and the simulator, looped with fresh ids and times that go on.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
 use tracewell_datasets::ReadOptions;
 use tracewell_datasets::simulate::{Simulation, SimulationConfig, repeats};
@@ -74,7 +74,7 @@ pub fn history(store: &Store, host: HostId) -> Box<dyn History> {
 }
 
 fn datasets() -> PathBuf {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/datasets");
+    let beside = || PathBuf::from("../../shared/datasets");
     std::env::var_os("TRACEWELL_DATASETS").map_or_else(beside, PathBuf::from)
 }
 

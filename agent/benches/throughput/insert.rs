@@ -1,14 +1,12 @@
 //! Graph insertion alone: hashing of ids, merging, versions, and the spill to RocksDB behind the 16 MB window.
 
-mod inputs;
-
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use inputs::{Input, history, store};
+use crate::inputs::{Input, history, store};
+use criterion::{Criterion, Throughput};
 use tracewell_graph_core::graph::Graph;
 use tracewell_model::{HostId, Record};
 use tracewell_parameters::Parameters;
 
-fn insert(criterion: &mut Criterion) {
+pub fn insert(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("insert");
     group.sample_size(10);
     let simulated = Input::simulated("simulated", 1, 1_000_000);
@@ -34,6 +32,3 @@ fn insert(criterion: &mut Criterion) {
         println!("insert/{}: {} events became {} edges, {counts:?}", input.name, counts.events, counts.edges);
     }
 }
-
-criterion_group!(benches, insert);
-criterion_main!(benches);

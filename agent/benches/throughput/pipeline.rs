@@ -1,9 +1,7 @@
 //! The whole pipeline of the agent without parsing, spilling to RocksDB behind the 16 MB window.
 
-mod inputs;
-
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use inputs::{Input, history, store};
+use crate::inputs::{Input, history, store};
+use criterion::{Criterion, Throughput};
 use std::collections::BTreeMap;
 use tracewell_agent::Pipeline;
 use tracewell_agent::normalise::host_of;
@@ -65,16 +63,13 @@ fn run(criterion: &mut Criterion, group: &str, inputs: impl IntoIterator<Item = 
     }
 }
 
-fn pipeline(criterion: &mut Criterion) {
+pub fn pipeline(criterion: &mut Criterion) {
     let simulated = Input::simulated("simulated", 1, 1_000_000);
     run(criterion, "pipeline", Input::e1().into_iter().chain([simulated]));
 }
 
 /// What an event costs as hosts share one process and one store, as in a replay of a fleet.
-fn hosts(criterion: &mut Criterion) {
+pub fn hosts(criterion: &mut Criterion) {
     let fleets = [("1", 1), ("10", 10), ("100", 100), ("1000", 1000)];
     run(criterion, "hosts", fleets.map(|(name, hosts)| Input::simulated(name, hosts, 500_000)));
 }
-
-criterion_group!(benches, pipeline, hosts);
-criterion_main!(benches);
