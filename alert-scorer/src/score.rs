@@ -104,7 +104,10 @@ fn parts(features: &Features, parameters: &ScoreParameters) -> Vec<Part> {
         parameters.tactic_step_millibits.saturating_mul(steps),
     );
     add(
-        format!("called {} other machines", features.n_machines_called),
+        match features.n_machines_called {
+            1 => "called another machine".to_owned(),
+            n => format!("called {n} other machines"),
+        },
         weighted(parameters.reach_millibits, doublings_millis(features.n_machines_called.saturating_add(1))),
     );
     let n_alike = context.n_hosts_alike.max(1);

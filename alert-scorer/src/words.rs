@@ -49,11 +49,13 @@ impl<'a> Names<'a> {
             Reason::EnteredProcess { target } => format!("reached into {}", self.name(*target)),
             Reason::EnteredKernel => "loaded code into the kernel".to_owned(),
             Reason::MassChange { n_files } => format!("changed {n_files} files of others in a short time"),
-            Reason::CollectedAndSent { bytes } => format!("read much that was new to it and sent {bytes} bytes out"),
+            Reason::CollectedAndSent { bytes } => {
+                format!("read much and sent {} to other machines", size(*bytes))
+            }
             Reason::Connects => "lies between the processes that stand out".to_owned(),
             Reason::DescendsFrom { ancestor } => format!("was started by {}, which stands out", self.name(*ancestor)),
             Reason::Started { descendant } => format!("started {}, which stands out", self.name(*descendant)),
-            Reason::TouchedBy { process } => format!("was touched by {} and by few others", self.name(*process)),
+            Reason::TouchedBy { process } => format!("was touched by {}", self.name(*process)),
         }
     }
 
@@ -264,4 +266,9 @@ fn verb(op: Operation) -> &'static str {
         Operation::Memfd => "made the memory file",
         Operation::IoUring => "used io_uring on",
     }
+}
+
+/// Bytes as a person reads them.
+fn size(bytes: u64) -> String {
+    if bytes < 1_000_000 { format!("{} kB", bytes.div_ceil(1000)) } else { format!("{} MB", bytes / 1_000_000) }
 }

@@ -14,6 +14,10 @@ use tracewell_model::Record;
 pub fn run(args: &ConvertArgs) -> Result<(), Failure> {
     let mut input = Input::open(&args.inputs, &args.read)?;
     let mut progress = Progress::new(input.bytes_total());
+    let target = args.to.canonicalize();
+    if args.inputs.iter().any(|input| target.is_ok() && input.canonicalize().ok() == target.as_ref().ok().cloned()) {
+        return Err(Failure::Input(format!("{} is read and cannot be written as well", args.to.display())));
+    }
     let mut file = EventFile::create(&args.to)?;
     while let Some(record) = input.next() {
         let record = record?;

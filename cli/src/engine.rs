@@ -40,6 +40,9 @@ pub struct Totals {
     pub n_events: u64,
     pub n_hosts: u64,
     pub host_days: f64,
+    /// The first and last believed time on any host.
+    pub first: EventNs,
+    pub last: EventNs,
     pub lost_events: u64,
     pub bytes_sent: u64,
     /// Events that reached the graph, and the edges they left; their ratio is the reduction.
@@ -118,6 +121,8 @@ impl Totals {
         Self {
             n_events,
             n_hosts: stats.len() as u64,
+            first: stats.iter().map(|host| host.first).min().unwrap_or_default(),
+            last: stats.iter().map(|host| host.last).max().unwrap_or_default(),
             host_days: watched_ns as f64 / EventNs::DAY as f64,
             lost_events: sum(|host| host.lost_events),
             bytes_sent: sum(|host| host.bytes_sent),

@@ -48,7 +48,12 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         engine.record(&record)?;
     }
     let outcome = engine.finish()?;
+    warn_of_training(args, &outcome);
     let (wall, n_events) = progress.finish();
+    if n_events == 0 {
+        let n_bad = input.counts().bad_records;
+        return Err(Failure::Input(format!("no event was read, and {n_bad} bad records: is it the right format?")));
+    }
 
     let labels = watcher.map(Watcher::into_labels);
     let alerts = document::alerts(&outcome.incidents, &parameters_hash, &outcome.names);
@@ -81,6 +86,18 @@ fn parameters(args: &ReplayArgs) -> Result<Parameters, Failure> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
     Parameters::parse(&text).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+}
+
+/// A training that takes up all of a recording, or none of it, is rarely what was meant.
+fn warn_of_training(args: &ReplayArgs, outcome: &Outcome) {
+    let (first, last) = (outcome.totals.first, outcome.totals.last);
+    match args.train_until {
+        Some(until) if until > last => {
+            eprintln!("warning: all of the recording was trained on, so nothing could alert")
+        }
+        Some(until) if until <= first => eprintln!("warning: the recording begins after the training ends"),
+        _ => {}
+    }
 }
 
 fn truth(args: &ReplayArgs) -> Result<Option<Truth>, Failure> {

@@ -24,6 +24,9 @@ pub fn run(args: &SimulateArgs) -> Result<(), Failure> {
     ];
     let given = given.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?)));
     let mut simulation = Simulation::new(&config(given)?).map_err(Failure::input)?;
+    if args.truth.as_ref() == Some(&args.to) {
+        return Err(Failure::Input(format!("{} cannot hold both events and truth", args.to.display())));
+    }
     let mut file = EventFile::create(&args.to)?;
     let mut progress = Progress::new(None);
     for record in simulation.by_ref() {

@@ -30,7 +30,7 @@ pub enum Reason {
     EnteredKernel,
     /// Changed many files of others in a short time.
     MassChange { n_files: u32 },
-    /// Read much that it had not read before, and sent much out.
+    /// Read much and sent much to other machines.
     CollectedAndSent { bytes: u64 },
     /// On the way between the processes that stand out.
     Connects,
@@ -38,6 +38,6 @@ pub enum Reason {
     DescendsFrom { ancestor: NodeKey },
     /// Started a process that stands out.
     Started { descendant: NodeKey },
-    /// Touched by a process that stands out, and by few others.
+    /// Touched by a process that stands out.
     TouchedBy { process: NodeKey },
 }

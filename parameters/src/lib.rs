@@ -33,10 +33,41 @@ impl Parameters {
     /// # Errors
     /// When `text` is not TOML, names an unknown field, or gives a value of the wrong type; says which and where.
     pub fn parse(text: &str) -> Result<Self, ParametersError> {
-        let wrong = |error: toml::de::Error| ParametersError(error.to_string());
+        let wrong = |error: toml::de::Error| {
+            let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
+            let at = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            ParametersError(format!("{at}{}", error.message().trim_end().replace('\n', ", ")))
+        };
         let mut table: toml::Table = DEFAULT.parse().expect("a test parses the shipped parameters");
         overlay(&mut table, text.parse::<toml::Table>().map_err(wrong)?);
-        table.try_into().map_err(wrong)
+        let merged = |error: toml::de::Error| ParametersError(error.message().trim_end().replace('\n', ", "));
+        let parameters: Self = table.try_into().map_err(merged)?;
+        parameters.check()?;
+        Ok(parameters)
+    }
+
+    /// Refuses what no part can work with; within these ranges every value is safe, if not wise.
+    fn check(&self) -> Result<(), ParametersError> {
+        let bytes = |bytes: usize| bytes as u64;
+        let ranges = [
+            ("graph.node_edges_hot_max", self.graph.node_edges_hot_max.into(), 4, 1 << 20),
+            ("graph.spilled_filter_bytes", bytes(self.graph.spilled_filter_bytes), 1 << 10, 1 << 30),
+            ("graph.retention_days", self.graph.retention_days.into(), 1, 36_500),
+            ("profile.half_life_days", self.profile.half_life_days.into(), 1, 365),
+            ("profile.bytes_max", bytes(self.profile.bytes_max), 1 << 16, 1 << 32),
+            ("profile.label_bytes_max", bytes(self.profile.label_bytes_max), 8, 1 << 12),
+            ("profile.contribution_bytes_max", bytes(self.profile.contribution_bytes_max), 1 << 10, 1 << 19),
+            ("link.window_ns", self.link.window_ns, 1, 86_400_000_000_000),
+            ("link.hopsets_max", self.link.hopsets_max.into(), 1, 1 << 20),
+            ("link.members_max", self.link.members_max.into(), 1, 4096),
+            ("link.alert_nodes_max", self.link.alert_nodes_max.into(), 1, 4096),
+        ];
+        match ranges.into_iter().find(|&(_, value, least, most)| value < least || value > most) {
+            None => Ok(()),
+            Some((name, value, least, most)) => {
+                Err(ParametersError(format!("{name} is {value}, expected {least} to {most}")))
+            }
+        }
     }
 
     /// BLAKE3 of the values in canonical form; comments and order do not change it.
@@ -84,6 +115,12 @@ mod tests {
         let changed = Parameters::parse("[graph]\nwindow_bytes = 4_000_000").unwrap();
         assert_eq!(changed.graph.window_bytes, 4_000_000);
         assert_ne!(changed.hash(), Parameters::default().hash());
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_refused_with_its_range() {
+        let error = Parameters::parse("[graph]\nnode_edges_hot_max = 1").unwrap_err().to_string();
+        assert_eq!(error, "parameters: graph.node_edges_hot_max is 1, expected 4 to 1048576");
     }
 
     #[test]

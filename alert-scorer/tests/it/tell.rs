@@ -15,7 +15,7 @@ fn titles() {
     let two = Sketch::new()
         .process(1, "/opt/a", NodeRole::Terminal, &[Reason::EnteredProcess { target: key(2) }, Reason::EnteredKernel])
         .process(2, "/opt/b", NodeRole::Terminal, &[Reason::CollectedAndSent { bytes: 70_000 }]);
-    assert_snapshot!(words::title(&[&two.0]), @"a reached into b; it loaded code into the kernel; b read much that was new to it and sent 70000 bytes out");
+    assert_snapshot!(words::title(&[&two.0]), @"a reached into b; it loaded code into the kernel; b read much and sent 70 kB to other machines");
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn every_reason_in_words() {
     reached into server
     loaded code into the kernel
     changed 900 files of others in a short time
-    read much that was new to it and sent 70000 bytes out
+    read much and sent 70 kB to other machines
     lies between the processes that stand out
     was started by server, which stands out
     started server, which stands out
-    was touched by server and by few others
+    was touched by server
     ");
 }
 
@@ -118,6 +118,6 @@ fn an_explanation_reads_as_a_list() {
      11749 called another machine from below a network server
       9399 initial access, execution, privilege escalation, defense evasion, command and control in the order of an intrusion
       4699 descends from a process that takes connections from other machines
-       704 called 1 other machines
+       704 called another machine
     ");
 }

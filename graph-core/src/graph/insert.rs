@@ -141,6 +141,7 @@ impl Graph {
         count: u64,
     ) -> Result<(EdgeIdx, bool), HistoryError> {
         let head = match self.arena.head(from, to, event.op) {
+            _ if self.has_exited(from, to, event.op) => None,
             Some(head) => Some(head),
             None => {
                 let head = self.read_back_head(from, to, event.op)?;

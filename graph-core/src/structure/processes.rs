@@ -30,8 +30,9 @@ impl Structure {
             }
             let Some(process) = state.role.process_mut() else { return };
             if process.exited {
-                // The source reuses its ids: this is another life, seen incompletely.
-                *process = ProcessState::default();
+                // The source reuses its ids: this is another life, seen incompletely. It stays marked as ended, so that
+                // nothing of it is taken for a repetition of the life before.
+                *process = ProcessState { exited: true, ..ProcessState::default() };
                 state.incomplete = true;
             }
             process.parent = Some(step.subject);

@@ -102,15 +102,15 @@ proptest! {
                         surprise: 3,
                     };
                     edges.push(edge);
-                    rocks.put_edge(&edge, edge.seq % 3 > 0).unwrap();
-                    memory.put_edge(&edge, edge.seq % 3 > 0).unwrap();
+                    rocks.put_edge(&edge, !edge.seq.is_multiple_of(3)).unwrap();
+                    memory.put_edge(&edge, !edge.seq.is_multiple_of(3)).unwrap();
                 }
                 Act::Grow { which, count } if !edges.is_empty() => {
                     let n_edges = edges.len();
                     let edge = &mut edges[which % n_edges];
                     edge.count = count;
-                    rocks.put_edge(edge, edge.seq % 3 > 0).unwrap();
-                    memory.put_edge(edge, edge.seq % 3 > 0).unwrap();
+                    rocks.put_edge(edge, !edge.seq.is_multiple_of(3)).unwrap();
+                    memory.put_edge(edge, !edge.seq.is_multiple_of(3)).unwrap();
                 }
                 Act::Blob { id, time, row } => {
                     rocks.put_blob(id.into(), EventNs(time), &row).unwrap();
