@@ -18,7 +18,7 @@ pub use state::{FileState, NodeState, ProcessState, RARE_MAX, Role, SocketState}
 use crate::history::History;
 use arena::Arena;
 use filter::SpilledFilter;
-use tracewell_model::{EventNs, HostId, NodeKey, NodeKind};
+use tracewell_model::{EventNs, HostId, NodeKey, NodeKind, ProcessRef};
 use tracewell_parameters::GraphParameters;
 
 /// A node's place in the hot window. Valid until the next [`Graph::insert`] or [`Graph::describe`].
@@ -37,6 +37,8 @@ pub struct Graph {
     spilled: SpilledFilter,
     arena: Arena,
     next_seq: u64,
+    /// Subject of the last event and its key: events come in runs of one process, and a key costs a hash.
+    last_subject: Option<(ProcessRef, NodeKey)>,
     /// What ended before is forgotten.
     horizon: EventNs,
     counts: GraphCounts,
@@ -82,6 +84,7 @@ impl Graph {
             spilled: SpilledFilter::new(parameters.spilled_filter_bytes),
             arena: Arena::default(),
             next_seq: 1,
+            last_subject: None,
             horizon: EventNs::ZERO,
             counts: GraphCounts::default(),
         }

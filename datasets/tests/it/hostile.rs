@@ -26,6 +26,23 @@ fn any_format() -> impl Strategy<Value = Format> {
     proptest::sample::select(Format::ALL)
 }
 
+/// A fuzzer that begins with what a reader refuses at once would never get far.
+#[test]
+fn every_seed_of_the_fuzzers_is_read() {
+    for format in Format::ALL {
+        let folder = format!("../fuzz/seeds/{}", format.name());
+        let seeds: Vec<_> = std::fs::read_dir(&folder).expect("every format has seeds").collect();
+        assert!(!seeds.is_empty(), "{folder} is empty");
+        for seed in seeds {
+            let path = seed.expect("the folder can be read").path();
+            let file = std::fs::File::open(&path).expect("a seed opens");
+            let reader =
+                from_stream(file, "seed", Some(*format), &ReadOptions::default()).expect("a seed is a recording");
+            assert!(reader.filter(Result::is_ok).count() > 0, "{} holds no record", path.display());
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes(format in any_format(), bytes in prop::collection::vec(any::<u8>(), 0..2000)) {

@@ -26,7 +26,8 @@ impl Graph {
     pub fn insert(&mut self, event: &Event) -> Result<Inserted, HistoryError> {
         self.make_room()?;
         let count = u64::from(event.count.max(1));
-        let subject = self.touch(event.subject.key(self.host), event.time, &event.subject)?;
+        let subject_key = self.subject_key(event.subject);
+        let subject = self.touch(subject_key, event.time, &event.subject)?;
         let object = match &event.object {
             Object::None => None,
             Object::Process(process) => Some(self.touch(process.key(self.host), event.time, process)?),
@@ -97,6 +98,17 @@ impl Graph {
     /// Changes a hot node's state, strings included.
     pub fn change<T>(&mut self, node: NodeIdx, change: impl FnOnce(&mut NodeState) -> T) -> T {
         self.arena.change(node, change)
+    }
+
+    fn subject_key(&mut self, subject: ProcessRef) -> NodeKey {
+        match self.last_subject {
+            Some((last, key)) if last == subject => key,
+            _ => {
+                let key = subject.key(self.host);
+                self.last_subject = Some((subject, key));
+                key
+            }
+        }
     }
 
     /// Finds a node hot, reads it back or makes it, and adds what `named` knows of it.
