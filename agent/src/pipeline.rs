@@ -132,11 +132,6 @@ impl Pipeline {
         }
     }
 
-    /// The graph, for investigation.
-    pub fn graph(&mut self) -> &mut Graph {
-        &mut self.graph
-    }
-
     fn step(&mut self, record: &Record, transport: &mut dyn Transport) -> Result<(), PipelineError> {
         match record {
             Record::Event(event) => match split_rename(event) {

@@ -38,9 +38,9 @@ impl Build {
         Self {
             runner,
             registry,
-            sources: Pool::new(machine, "/srv/build/work/src/module-", ".c", 150, 400),
-            headers: Pool::new(machine, "/srv/build/work/include/header-", ".h", 150, 300),
-            packages: Pool::new(machine, "/srv/build/work/node_modules/package-", "/index.js", 100, 300),
+            sources: Pool::new(machine, "/srv/build/tree/src/module-", ".c", 150, 400),
+            headers: Pool::new(machine, "/srv/build/tree/include/header-", ".h", 150, 300),
+            packages: Pool::new(machine, "/srv/build/tree/node_modules/package-", "/index.js", 100, 300),
             images: Pool::new(machine, "/srv/registry/layers/", ".tar.gz", 20, 60),
             job: None,
         }
@@ -92,7 +92,7 @@ impl Build {
         for object in &job.objects {
             machine.read(linker, object, 30_000);
         }
-        let program = machine.write_new(linker, "/srv/build/work/out/program", 2_000_000);
+        let program = machine.write_new(linker, "/srv/build/tree/out/program", 2_000_000);
         machine.on_file(linker, Operation::Chmod, &program);
         machine.exit(linker);
         let test = machine.fork(job.make);
