@@ -6,6 +6,7 @@
 //! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers what was not seen.
 //! The live agent and replay run this same code; neither the clock nor a thread is read here.
 
+pub mod sensor;
 pub mod normalise;
 pub mod loss;
 pub mod profiling;

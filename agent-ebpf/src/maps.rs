@@ -1,0 +1,44 @@
+use crate::record::Scratch;
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf};
+use tracewell_event_abi::collapse::{Key, Sum};
+use tracewell_event_abi::config::{Config, Folder};
+use tracewell_event_abi::count::Counts;
+use tracewell_event_abi::head::OPS;
+
+/// Sizes are those of the memory ledger; the agent may set others when it loads.
+#[map]
+pub static RING: RingBuf = RingBuf::with_byte_size(4 << 20, 0);
+#[map]
+pub static CONFIG: Array<Config> = Array::with_max_entries(1, 0);
+#[map]
+pub static COUNTS: PerCpuArray<Counts> = PerCpuArray::with_max_entries(OPS as u32, 0);
+/// Where records are built: one slot for system calls, one for tracepoints that may interrupt them.
+#[map]
+pub static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(2, 0);
+
+/// Handlers of system calls by number; those of 32-bit programs from 512 on.
+#[map]
+pub static SYSCALLS: ProgramArray = ProgramArray::with_max_entries(1024, 0);
+
+/// Two generations of sums: one is added to while the other is fetched. Never evict: what has no room is sent.
+#[map]
+pub static SUMS_0: HashMap<Key, Sum> = HashMap::with_max_entries(8192, 0);
+#[map]
+pub static SUMS_1: HashMap<Key, Sum> = HashMap::with_max_entries(8192, 0);
+
+/// Records that each cgroup sent in this generation.
+#[map]
+pub static USED_0: HashMap<u64, u64> = HashMap::with_max_entries(1024, 0);
+#[map]
+pub static USED_1: HashMap<u64, u64> = HashMap::with_max_entries(1024, 0);
+
+/// What is not wanted. The agent adds its own process; children inherit it.
+#[map]
+pub static IGNORED_PROCESSES: HashMap<u32, u8> = HashMap::with_max_entries(1024, 0);
+#[map]
+pub static IGNORED_CGROUPS: HashMap<u64, u8> = HashMap::with_max_entries(256, 0);
+#[map]
+pub static IGNORED_UIDS: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
+#[map]
+pub static IGNORED_FOLDERS: HashMap<Folder, u8> = HashMap::with_max_entries(256, 0);

@@ -1,0 +1,45 @@
+//! System calls that change a file's mode, owner or length: by descriptor from the kernel's file, by name as in
+//! [`super::names`].
+
+use super::names::{Named, one};
+use crate::call::Call;
+use crate::file::OpenFile;
+use crate::path::Wanted;
+use crate::record::{Record, Slot};
+use tracewell_event_abi::body::{self, Body};
+use tracewell_event_abi::head::Op;
+use tracewell_event_abi::segment::Kind;
+
+super::handler!(chmod, call => one(call, Op::Chmod, Named::here(call.arg(0)), call.arg(1)));
+super::handler!(
+    /// fchmodat(dirfd, path, mode) and fchmodat2.
+    fchmodat, call => one(call, Op::Chmod, Named::at(call.arg(0), call.arg(1)), call.arg(2))
+);
+super::handler!(fchmod, call => by_fd(call, Op::Chmod));
+super::handler!(
+    /// chown and lchown.
+    chown, call => one(call, Op::Chown, Named::here(call.arg(0)), call.arg(1))
+);
+super::handler!(fchownat, call => one(call, Op::Chown, Named::at(call.arg(0), call.arg(1)), call.arg(2)));
+super::handler!(fchown, call => by_fd(call, Op::Chown));
+super::handler!(truncate, call => one(call, Op::Truncate, Named::here(call.arg(0)), call.arg(1)));
+super::handler!(ftruncate, call => by_fd(call, Op::Truncate));
+
+#[inline(always)]
+fn by_fd(call: Call, op: Op) -> Option<()> {
+    if call.ret != 0 {
+        return None;
+    }
+    let mut record = Record::start(op, Slot::Call)?;
+    let Some(file) = OpenFile::of_fd(call.arg(0)) else {
+        record.unreadable();
+        return None;
+    };
+    let id = file.id();
+    record.body(Body::File, &body::File { file: id });
+    match file.add_path(&mut record, Kind::Path) {
+        Wanted::Yes => record.submit(),
+        Wanted::No => record.filtered(),
+    }
+    Some(())
+}

@@ -1,0 +1,41 @@
+//! Raw tracepoint `sched_process_exec`:
+//! `TP_PROTO(struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)`, include/trace/events/sched.h.
+//!
+//! Runs when the new program is in place, before its first instruction: the arguments in its memory are those that it
+//! will see, and no other thread can change them.
+
+use crate::file::{OpenFile, add_working_directory};
+use crate::kernel::{Ptr, at};
+use crate::record::{Record, Slot};
+use aya_ebpf::macros::raw_tracepoint;
+use aya_ebpf::programs::RawTracePointContext;
+use tracewell_event_abi::body::{self, Body};
+use tracewell_event_abi::head::{Op, flag};
+use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind};
+
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+pub fn exec(ctx: RawTracePointContext) -> i32 {
+    let _ = run(Ptr(ctx.arg::<u64>(0)));
+    0
+}
+
+#[inline(always)]
+fn run(task: Ptr) -> Option<()> {
+    let mut record = Record::start(Op::Exec, Slot::Call)?;
+    let memory = task.follow(at!(task_mm));
+    let Some(exe) = OpenFile::of(memory.follow(at!(mm_exe_file))) else {
+        record.unreadable();
+        return None;
+    };
+    record.body(Body::Exec, &body::Exec { exe: exe.id() });
+    exe.add_path(&mut record, Kind::Path);
+    add_working_directory(&mut record, Kind::WorkingDirectory);
+    let start = memory.read::<u64>(at!(mm_arg_start));
+    let len = memory.read::<u64>(at!(mm_arg_end)).wrapping_sub(start);
+    if len >= ARGUMENTS_MAX as u64 {
+        record.head().flags |= flag::TRUNCATED;
+    }
+    record.user_bytes(Kind::Arguments, start, len);
+    record.submit();
+    Some(())
+}

@@ -1,0 +1,46 @@
+//! sendto, sendmsg, sendmmsg, recvfrom, recvmsg, recvmmsg. The peer of an unconnected socket is only in the process's
+//! memory; it is taken from there and flagged so.
+
+use crate::call::Call;
+use crate::file::OpenFile;
+use crate::kernel::read_user;
+use crate::record::{Record, Slot};
+use crate::socket;
+use crate::sums::collapse_socket;
+use tracewell_event_abi::body::Body;
+use tracewell_event_abi::head::Op;
+
+super::handler!(sendto, call => moved(call, Op::Send, call.arg(4), call.ret));
+super::handler!(recvfrom, call => moved(call, Op::Receive, call.arg(4), call.ret));
+super::handler!(
+    /// `struct user_msghdr` starts with the peer's address (include/linux/socket.h).
+    sendmsg, call => moved(call, Op::Send, read_user::<u64>(call.arg(1)), call.ret)
+);
+super::handler!(recvmsg, call => moved(call, Op::Receive, read_user::<u64>(call.arg(1)), call.ret));
+super::handler!(
+    /// Returns how many messages; what they hold is not summed. The first one's peer stands for all.
+    sendmmsg, call => moved(call, Op::Send, read_user::<u64>(call.arg(1)), 0)
+);
+super::handler!(recvmmsg, call => moved(call, Op::Receive, read_user::<u64>(call.arg(1)), 0));
+
+#[inline(always)]
+fn moved(call: Call, op: Op, peer: u64, bytes: i64) -> Option<()> {
+    if call.ret <= 0 {
+        return None;
+    }
+    let file = OpenFile::of_fd(call.arg(0)).filter(OpenFile::is_socket);
+    let mut record = Record::start(op, Slot::Call)?;
+    let Some((file, mut found)) = file.and_then(|file| Some((file, socket::read(&file)?))) else {
+        record.unreadable();
+        return None;
+    };
+    record.head().bytes = bytes as u64;
+    socket::read_user_peer(&mut record, &mut found, peer);
+    let mut record = collapse_socket(record, op, &found)?;
+    record.body(Body::Socket, &found);
+    if found.family == socket::AF_UNIX {
+        socket::add_unix_path(&mut record, &file);
+    }
+    record.submit();
+    Some(())
+}

@@ -1,0 +1,289 @@
+use crate::kernel::Ptr;
+use crate::maps::{CONFIG, COUNTS, IGNORED_CGROUPS, IGNORED_PROCESSES, IGNORED_UIDS, RING, SCRATCH, USED_0, USED_1};
+use crate::process;
+use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use aya_ebpf::helpers::generated::{
+    bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_probe_read_user_str, bpf_ringbuf_output,
+    bpf_ringbuf_query,
+};
+use core::ffi::c_void;
+use tracewell_event_abi::body::Body;
+use tracewell_event_abi::config::{Config, filter};
+use tracewell_event_abi::count::Counts;
+use tracewell_event_abi::head::{Head, Op};
+use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind, NAME_MAX, PATH_MAX, Segment};
+
+/// Room for the largest record: head, body, two paths with two names or one path with all arguments.
+const RECORD_MAX: usize = 1 << 14;
+/// What one helper may write behind the last place that a mask allows.
+const SLACK: usize = 1 << 13;
+/// Bytes waiting in the ring from which on the agent is woken.
+const WAKE_BYTES: u64 = 512 << 10;
+
+#[repr(C, align(8))]
+pub struct Scratch {
+    /// Bytes after the head so far. Here and not in a register: the verifier then takes it for any number, which the mask
+    /// bounds, and need not follow each length that each text may have.
+    len: u64,
+    head: Head,
+    bytes: [u8; RECORD_MAX + SLACK],
+}
+
+/// A record being built.
+pub struct Record {
+    scratch: *mut Scratch,
+    op: Op,
+}
+
+/// Which scratch a probe may use.
+#[derive(Clone, Copy)]
+pub enum Slot {
+    /// System calls and what runs in their place: a CPU is in at most one of them.
+    Call = 0,
+    /// Tracepoints inside a system call.
+    Inside = 1,
+}
+
+impl Record {
+    /// Counts the operation, and begins a record of it unless it is filtered.
+    #[inline(always)]
+    pub fn start(op: Op, slot: Slot) -> Option<Self> {
+        Self::start_for(op, slot, Ptr::current())
+    }
+
+    /// The same for an operation that is done for `task` by another.
+    #[inline(always)]
+    pub fn start_for(op: Op, slot: Slot, task: Ptr) -> Option<Self> {
+        let counts = counts(op)?;
+        counts.seen += 1;
+        let config = CONFIG.get(0)?;
+        if config.ops & (1 << op as u32) == 0 {
+            counts.filtered += 1;
+            return None;
+        }
+        let scratch = SCRATCH.get_ptr_mut(slot as u32)?;
+        // SAFETY: the slot of this CPU is used by no other program meanwhile.
+        let head = unsafe { &mut (*scratch).head };
+        (head.op, head.body, head.flags, head.len) = (op as u8, Body::None as u8, 0, 0);
+        (head.errno, head.bytes, head.reserved) = (0, 0, 0);
+        // SAFETY: the helper has no preconditions.
+        head.time = unsafe { bpf_ktime_get_boot_ns() };
+        process::describe(head, task);
+        if is_filtered(config, head) {
+            counts.filtered += 1;
+            return None;
+        }
+        let mut record = Self { scratch, op };
+        record.set_len(0);
+        Some(record)
+    }
+
+    #[inline(always)]
+    pub fn head(&mut self) -> &mut Head {
+        // SAFETY: as in `start`.
+        unsafe { &mut (*self.scratch).head }
+    }
+
+    #[inline(always)]
+    fn len(&self) -> usize {
+        // SAFETY: as in `start`; volatile, so that it is read anew.
+        unsafe { (&raw const (*self.scratch).len).read_volatile() as usize }
+    }
+
+    #[inline(always)]
+    fn set_len(&mut self, len: usize) {
+        // SAFETY: as in `len`.
+        unsafe { (&raw mut (*self.scratch).len).write_volatile(len as u64) };
+    }
+
+    /// Adds the body. Must come first.
+    #[inline(always)]
+    pub fn body<T: Copy>(&mut self, kind: Body, body: &T) {
+        self.head().body = kind as u8;
+        // SAFETY: bodies are far smaller than the scratch and aligned to 8, as its bytes are.
+        unsafe { (*self.scratch).bytes.as_mut_ptr().cast::<T>().write(*body) };
+        self.set_len(size_of::<T>());
+    }
+
+    /// Where the next byte goes, with room for `SLACK` bytes.
+    #[inline(always)]
+    fn end(&mut self) -> *mut u8 {
+        let len = self.len();
+        // SAFETY: the mask keeps it within the bytes, with `SLACK` behind it.
+        unsafe { (*self.scratch).bytes.as_mut_ptr().add(len & (RECORD_MAX - 1)) }
+    }
+
+    /// Begins a segment; returns where, for [`Self::close_segment`].
+    #[inline(always)]
+    pub fn open_segment(&mut self) -> usize {
+        let start = self.len();
+        self.set_len(start + size_of::<Segment>());
+        start
+    }
+
+    /// Bytes since a segment began.
+    #[inline(always)]
+    pub fn room_taken(&self, start: usize) -> usize {
+        self.len() - start
+    }
+
+    /// Ends the segment that began at `start`.
+    #[inline(always)]
+    pub fn close_segment(&mut self, kind: Kind, start: usize) {
+        let end = self.len();
+        let segment = Segment { kind: kind as u16, reserved: 0, len: (end - start - size_of::<Segment>()) as u32 };
+        // SAFETY: `start` is a multiple of 8 below `RECORD_MAX`.
+        unsafe {
+            let to = (*self.scratch).bytes.as_mut_ptr().add(start & (RECORD_MAX - 8));
+            to.cast::<Segment>().write(segment);
+        }
+        self.set_len((end + 7) & !7);
+    }
+
+    /// Adds a string of the kernel with its zero byte. Returns whether there was one.
+    #[inline(always)]
+    pub fn kernel_name(&mut self, name: Ptr) -> bool {
+        let to = self.end();
+        // SAFETY: there is room for `NAME_MAX`.
+        let n = unsafe { bpf_probe_read_kernel_str(to.cast(), NAME_MAX as u32, name.0 as *const c_void) };
+        if n <= 1 {
+            return false;
+        }
+        self.set_len(self.len() + n as usize);
+        true
+    }
+
+    /// Adds a segment with a string of the process of up to 4096 bytes, with its zero byte. Returns whether there was one.
+    #[inline(always)]
+    pub fn user_text(&mut self, kind: Kind, address: u64) -> bool {
+        let start = self.open_segment();
+        let to = self.end();
+        // SAFETY: there is room for `PATH_MAX`.
+        let n = unsafe { bpf_probe_read_user_str(to.cast(), PATH_MAX as u32, address as *const c_void) };
+        if n <= 0 {
+            self.set_len(start);
+            return false;
+        }
+        self.set_len(self.len() + n as usize);
+        self.close_segment(kind, start);
+        true
+    }
+
+    /// Adds a segment with `len` bytes of the process, at most 8191.
+    #[inline(always)]
+    pub fn user_bytes(&mut self, kind: Kind, address: u64, len: u64) {
+        const BYTES_MAX: u64 = ARGUMENTS_MAX as u64 - 1;
+        let len = if len > BYTES_MAX { BYTES_MAX } else { len & BYTES_MAX };
+        let start = self.open_segment();
+        let to = self.end();
+        // SAFETY: there is room for `ARGUMENTS_MAX`.
+        if unsafe { bpf_probe_read_user(to.cast(), len as u32, address as *const c_void) } != 0 {
+            self.set_len(start);
+            return;
+        }
+        self.set_len(self.len() + len as usize);
+        self.close_segment(kind, start);
+    }
+
+    /// Adds a segment with a short text of the kernel.
+    #[inline(always)]
+    pub fn kernel_label(&mut self, text: Ptr) {
+        let start = self.open_segment();
+        self.kernel_name(text);
+        self.close_segment(Kind::Label, start);
+    }
+
+    /// Ends the record without sending it: it was added to a sum.
+    #[inline(always)]
+    pub fn merged(self) {
+        if let Some(counts) = counts(self.op) {
+            counts.merged += 1;
+        }
+    }
+
+    /// Ends the record without sending it: it is not wanted after all.
+    #[inline(always)]
+    pub fn filtered(self) {
+        if let Some(counts) = counts(self.op) {
+            counts.filtered += 1;
+        }
+    }
+
+    /// Ends the record without sending it: what it is about could not be read.
+    #[inline(always)]
+    pub fn unreadable(self) {
+        if let Some(counts) = counts(self.op) {
+            counts.unreadable += 1;
+        }
+    }
+
+    /// Sends it, within the budget of its cgroup.
+    #[inline(always)]
+    pub fn submit(mut self) {
+        let (len, op) = (self.len(), self.op);
+        let Some(counts) = counts(op) else { return };
+        if len > RECORD_MAX - 8 {
+            counts.oversize += 1;
+            return;
+        }
+        let head = self.head();
+        head.len = len as u32;
+        if is_over_budget(head.cgroup) {
+            counts.throttled += 1;
+            return;
+        }
+        let size = (size_of::<Head>() + len) & (RECORD_MAX * 2 - 1);
+        let ring = (&raw const RING).cast_mut().cast::<c_void>();
+        // The agent looks at the ring by itself, and is woken only where the ring is filling up.
+        // SAFETY: head and bytes lie behind each other, and `size` is less than both.
+        let outcome = unsafe {
+            let from = &raw mut (*self.scratch).head;
+            let waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA as u64);
+            let wake = if waiting > WAKE_BYTES { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
+            bpf_ringbuf_output(ring, from.cast(), size as u64, wake as u64)
+        };
+        match outcome {
+            0 => counts.submitted += 1,
+            _ => counts.ring_full += 1,
+        }
+    }
+}
+
+/// Counts of an op on this CPU.
+#[inline(always)]
+pub fn counts(op: Op) -> Option<&'static mut Counts> {
+    let counts = COUNTS.get_ptr_mut(op as u32)?;
+    // SAFETY: an element of a map outlives the program; only this CPU writes it.
+    Some(unsafe { &mut *counts })
+}
+
+#[inline(always)]
+fn is_filtered(config: &Config, head: &Head) -> bool {
+    // SAFETY: only presence is asked for.
+    unsafe {
+        (config.filters & filter::PROCESSES != 0 && IGNORED_PROCESSES.get(&head.tgid).is_some())
+            || (config.filters & filter::CGROUPS != 0 && IGNORED_CGROUPS.get(&head.cgroup).is_some())
+            || (config.filters & filter::UIDS != 0 && IGNORED_UIDS.get(&head.uid).is_some())
+    }
+}
+
+/// Takes one record from the budget of a cgroup. A cgroup that cannot be remembered has no limit.
+#[inline(always)]
+fn is_over_budget(cgroup: u64) -> bool {
+    let Some(config) = CONFIG.get(0) else { return false };
+    if config.budget == 0 {
+        return false;
+    }
+    let used = if config.generation == 0 { &USED_0 } else { &USED_1 };
+    match used.get_ptr_mut(&cgroup) {
+        None => {
+            let _ = used.insert(&cgroup, &1, BPF_NOEXIST as u64);
+            false
+        }
+        // SAFETY: a plain word; when two CPUs count at once, one may be forgotten.
+        Some(n) => unsafe {
+            *n += 1;
+            *n > config.budget
+        },
+    }
+}

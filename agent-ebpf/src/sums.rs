@@ -1,0 +1,93 @@
+//! Repeats: the first operation of a process on a thing is sent, the ones after it are added up.
+
+use crate::maps::{CONFIG, SUMS_0, SUMS_1};
+use crate::record::{Record, counts};
+use aya_ebpf::bindings::BPF_NOEXIST;
+use tracewell_event_abi::body::{FileId, Socket};
+use tracewell_event_abi::collapse::{Key, Sum};
+use tracewell_event_abi::head::{Head, Op};
+
+/// Adds the operation to the sum of its like. Gives the record back where it is the first of them.
+#[inline(always)]
+pub fn collapse_file(record: Record, op: Op, file: &FileId) -> Option<Record> {
+    let key = Key { ino: file.ino, dev: file.dev, generation: file.generation, ..Key::default() };
+    collapse(record, op, key, file, &Socket::default())
+}
+
+/// The same for a socket.
+#[inline(always)]
+pub fn collapse_socket(record: Record, op: Op, socket: &Socket) -> Option<Record> {
+    let peer = u64::from_ne_bytes(fold(&socket.remote)) ^ (socket.remote_port as u64) << 48;
+    let key = Key { ino: socket.ino, generation: socket.net_namespace, peer, ..Key::default() };
+    collapse(record, op, key, &FileId::default(), socket)
+}
+
+/// Not a hash: different peers of one socket must only rarely share a sum, which then keeps the first one's address.
+#[inline(always)]
+fn fold(address: &[u8; 16]) -> [u8; 8] {
+    let mut folded = [0; 8];
+    let mut i = 0;
+    while i < 8 {
+        folded[i] = address[i] ^ address[i + 8].rotate_left(3);
+        i += 1;
+    }
+    folded
+}
+
+#[inline(always)]
+fn collapse(mut record: Record, op: Op, key: Key, file: &FileId, socket: &Socket) -> Option<Record> {
+    let head: &Head = record.head();
+    let key = Key { start: head.start, tgid: head.tgid, op: op as u32, ..key };
+    let (bytes, time) = (head.bytes, head.time);
+    let sums = if CONFIG.get(0)?.generation == 0 { &SUMS_0 } else { &SUMS_1 };
+    if let Some(sum) = sums.get_ptr_mut(&key) {
+        add(sum, bytes, time);
+        record.merged();
+        return None;
+    }
+    let sum = Sum {
+        bytes: 0,
+        count: 0,
+        last: time,
+        cgroup: head.cgroup,
+        uid: head.uid,
+        mount_namespace: head.mount_namespace,
+        file: *file,
+        socket: *socket,
+    };
+    if sums.insert(&key, &sum, BPF_NOEXIST as u64).is_ok() {
+        return Some(record);
+    }
+    // Another thread of the process was first, or there is no room.
+    if let Some(sum) = sums.get_ptr_mut(&key) {
+        add(sum, bytes, time);
+        record.merged();
+        return None;
+    }
+    if let Some(counts) = counts(op) {
+        counts.map_full += 1;
+    }
+    Some(record)
+}
+
+#[inline(always)]
+fn add(sum: *mut Sum, bytes: u64, time: u64) {
+    // SAFETY: an element of a map outlives the program; words are aligned, and added to as one.
+    unsafe {
+        add_atomically(&raw mut (*sum).bytes, bytes);
+        add_atomically(&raw mut (*sum).count, 1);
+        (*sum).last = time;
+    }
+}
+
+/// `core` has no additions for a target without compare-and-swap, but BPF has the instruction.
+///
+/// # Safety
+/// `word` must be valid and aligned.
+#[inline(always)]
+unsafe fn add_atomically(word: *mut u64, n: u64) {
+    // SAFETY: the caller's.
+    unsafe {
+        core::arch::asm!("lock *(u64 *)({word} + 0) += {n}", word = in(reg) word, n = in(reg) n, options(nostack))
+    };
+}

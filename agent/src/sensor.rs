@@ -1,0 +1,367 @@
+//! The sensor: eBPF programs in the kernel, and what they say, in the order of its times.
+//!
+//! [`Sensor::start`] finds the fields of the running kernel ([`btf`]), loads the programs ([`attach`]) and lets them run;
+//! [`Sensor::poll`] takes what waits in the ring, fetches the sums of repeated operations ([`sums`]) and puts both in
+//! [`order`]. [`counts`] is the arithmetic of what was seen and what was lost.
+
+pub mod attach;
+pub mod btf;
+pub mod counts;
+mod order;
+mod sums;
+mod sys;
+
+pub use order::{Item, WINDOW_NS};
+
+use attach::{Group, HANDLERS, Handler, TRACEPOINTS};
+use aya::maps::{HashMap as BpfHashMap, Map, MapData, ProgramArray, RingBuf};
+use aya::programs::{ProgramError, RawTracePoint};
+use aya::{Ebpf, EbpfLoader};
+use btf::Btf;
+use counts::{Counters, Counts};
+use order::Order;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::time::{ClockId, clock_gettime};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::path::Path;
+use std::{fs, io};
+use sums::{Sums, Used};
+use tracewell_event_abi::config::{Config, filter};
+use tracewell_event_abi::head::{Head, OPS, Op};
+use tracewell_event_abi::offsets::Offsets;
+use zerocopy::{FromBytes, IntoBytes};
+
+/// The eBPF programs, built by `cargo xtask`; empty where they were not built.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/programs.o"));
+
+/// How often sums are fetched, in ns.
+const SUMS_EVERY_NS: u64 = 250_000_000;
+/// How long at most the ring is left alone, in ms. The kernel side wakes the agent earlier where it fills up.
+const POLL_MS: i64 = 25;
+/// Records taken from the ring before anything else is looked after.
+const RECORDS_AT_ONCE: usize = 20_000;
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bytes of the ring: a power of two, at least a page.
+    pub ring_bytes: u32,
+    /// Sums that are kept at once, in each of two generations.
+    pub sums_max: u32,
+    /// Records that a cgroup may send within 250 ms; 0 for no limit.
+    pub budget: u64,
+    pub groups: BTreeSet<Group>,
+    /// Processes that are not watched, with all they start. The agent itself is always among them.
+    pub ignored_processes: Vec<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ring_bytes: 4 << 20,
+            sums_max: 8192,
+            budget: 0,
+            groups: Group::ALL.into(),
+            ignored_processes: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SensorError {
+    #[error(
+        "this agent was built without the live sensor: run `cargo xtask setup`, then build it with `cargo xtask build`"
+    )]
+    NotBuilt,
+    #[error("watching a host needs root, or CAP_BPF, CAP_PERFMON and CAP_DAC_READ_SEARCH: {0}")]
+    NotPermitted(String),
+    #[error(
+        "the kernel does not describe its structures: /sys/kernel/btf/vmlinux is missing (CONFIG_DEBUG_INFO_BTF): {0}"
+    )]
+    NoBtf(String),
+    #[error("the kernel is locked down to confidentiality, which forbids all tracing: boot with lockdown=integrity")]
+    LockedDown,
+    #[error("the kernel lacks {0}, without which nothing can be watched")]
+    Kernel(String),
+    #[error("the eBPF object is not as expected: {0}")]
+    Object(String),
+    #[error("{0} failed: {1}")]
+    Bpf(String, String),
+}
+
+fn bpf_error<E: Display>(doing: &str) -> impl Fn(E) -> SensorError {
+    move |error| SensorError::Bpf(doing.to_owned(), error.to_string())
+}
+
+/// Whether the object with the programs is part of this build.
+pub fn is_built() -> bool {
+    !OBJECT.is_empty()
+}
+
+/// The fields of the running kernel that the programs read.
+///
+/// # Errors
+/// When the kernel's BTF is missing or cannot be read.
+pub fn offsets() -> Result<Offsets, SensorError> {
+    let bytes = fs::read("/sys/kernel/btf/vmlinux").map_err(|error| SensorError::NoBtf(error.to_string()))?;
+    let btf = Btf::parse(&bytes).map_err(|error| SensorError::NoBtf(error.to_string()))?;
+    Ok(Offsets::look_up(|path| btf.find(path)))
+}
+
+/// ns of `CLOCK_BOOTTIME`: the clock of the kernel side.
+pub fn boot_now() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+pub struct Sensor {
+    ring: RingBuf<MapData>,
+    sums: Sums,
+    order: Order,
+    counters: Counters,
+    handlers: ProgramArray<MapData>,
+    ignored: BpfHashMap<MapData, u32, u8>,
+    groups: BTreeSet<Group>,
+    next_sums: u64,
+    received: [u64; OPS],
+    merged: [u64; OPS],
+    /// What could not be attached, and why.
+    missing: Vec<(&'static str, String)>,
+    bpf: Ebpf,
+}
+
+impl Sensor {
+    /// Loads the programs and lets them run.
+    ///
+    /// # Errors
+    /// One sentence for each thing that can be missing: [`SensorError`].
+    pub fn start(options: &Options) -> Result<Self, SensorError> {
+        if !is_built() {
+            return Err(SensorError::NotBuilt);
+        }
+        if is_locked_down() {
+            return Err(SensorError::LockedDown);
+        }
+        let offsets = offsets()?;
+        let mut loader = EbpfLoader::new();
+        loader.override_global("OFFSETS", offsets.as_bytes(), true);
+        loader.map_max_entries("RING", options.ring_bytes);
+        for name in ["SUMS_0", "SUMS_1"] {
+            loader.map_max_entries(name, options.sums_max);
+        }
+        let mut bpf = loader.load(OBJECT).map_err(load_error)?;
+        let config =
+            Config { ops: wanted(&options.groups), budget: options.budget, generation: 0, filters: filter::PROCESSES };
+        let sums = Sums::new(&mut bpf, config)?;
+        let map = take(&mut bpf, "RING")?;
+        let ring = RingBuf::try_from(map).map_err(bpf_error("opening the ring"))?;
+        let handlers =
+            ProgramArray::try_from(take(&mut bpf, "SYSCALLS")?).map_err(bpf_error("the table of handlers"))?;
+        let ignored = take(&mut bpf, "IGNORED_PROCESSES")?;
+        let ignored = BpfHashMap::try_from(ignored).map_err(bpf_error("the map of ignored processes"))?;
+        let counters = Counters::new(&mut bpf)?;
+        let mut sensor = Self {
+            ring,
+            sums,
+            order: Order::default(),
+            counters,
+            handlers,
+            ignored,
+            groups: options.groups.clone(),
+            next_sums: boot_now() + SUMS_EVERY_NS,
+            received: [0; OPS],
+            merged: [0; OPS],
+            missing: Vec::new(),
+            bpf,
+        };
+        let own = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
+        for process in options.ignored_processes.iter().copied().chain([own]) {
+            sensor.ignored.insert(process, 1, 0).map_err(bpf_error("ignoring the agent itself"))?;
+        }
+        sensor.load()?;
+        Ok(sensor)
+    }
+
+    /// Handlers first, so that the dispatcher finds them when it begins.
+    fn load(&mut self) -> Result<(), SensorError> {
+        for handler in HANDLERS {
+            if let Err(error) = program(&mut self.bpf, handler.program)?.load() {
+                self.missing.push((handler.program, full(&error)));
+            }
+        }
+        for handler in HANDLERS {
+            self.switch_handler(handler)?;
+        }
+        for tracepoint in TRACEPOINTS {
+            let program = program(&mut self.bpf, tracepoint.program)?;
+            let attached = program.load().and_then(|()| program.attach(tracepoint.tracepoint));
+            match attached {
+                Ok(_) => {}
+                Err(error) if tracepoint.is_required => return Err(attach_error(tracepoint.tracepoint, &error)),
+                Err(error) => self.missing.push((tracepoint.program, full(&error))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a handler into the table if any of its groups is on, else takes it out.
+    fn switch_handler(&mut self, handler: &Handler) -> Result<(), SensorError> {
+        if self.missing.iter().any(|(name, _)| *name == handler.program) {
+            return Ok(());
+        }
+        let is_on = handler.ops.iter().any(|op| self.groups.contains(&Group::of(*op)));
+        for place in handler.places() {
+            if is_on {
+                let fd = program(&mut self.bpf, handler.program)?.fd().map_err(bpf_error(handler.program))?;
+                self.handlers.set(place, fd, 0).map_err(bpf_error("setting a handler"))?;
+            } else {
+                // It may not have been there.
+                let _ = self.handlers.clear_index(&place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Switches groups of probes on and off. The others go on without a gap.
+    ///
+    /// # Errors
+    /// When the kernel refuses; the old groups may be partly on.
+    pub fn set_groups(&mut self, groups: BTreeSet<Group>) -> Result<(), SensorError> {
+        self.groups = groups;
+        self.groups.insert(Group::Process);
+        self.sums.config.ops = wanted(&self.groups);
+        self.sums.tell()?;
+        HANDLERS.iter().try_for_each(|handler| self.switch_handler(handler))
+    }
+
+    pub fn groups(&self) -> &BTreeSet<Group> {
+        &self.groups
+    }
+
+    /// What could not be attached, with the kernel's reason.
+    pub fn missing(&self) -> &[(&'static str, String)] {
+        &self.missing
+    }
+
+    /// Waits up to 25 ms for records and takes what is there.
+    ///
+    /// # Errors
+    /// When a map cannot be read.
+    pub fn poll(&mut self, mut used: impl FnMut(Used)) -> Result<(), SensorError> {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: POLL_MS * 1_000_000 };
+        let mut fds = [PollFd::new(&self.ring, PollFlags::IN)];
+        // A signal ends the wait early; the ring is looked at all the same.
+        let _ = poll(&mut fds, Some(&timeout));
+        self.take_ring();
+        if boot_now() >= self.next_sums {
+            self.next_sums = boot_now() + SUMS_EVERY_NS;
+            let Self { sums, order, merged, .. } = self;
+            sums.take(
+                |key, sum| {
+                    if sum.count > 0 {
+                        if let Some(n) = merged.get_mut(key.op as usize) {
+                            *n += sum.count;
+                        }
+                        order.add(sum.last, Item::Sum(Box::new((*key, *sum))));
+                    }
+                },
+                &mut used,
+            )?;
+            self.take_ring();
+        }
+        Ok(())
+    }
+
+    fn take_ring(&mut self) {
+        for _ in 0..RECORDS_AT_ONCE {
+            let Some(record) = self.ring.next() else { break };
+            // What is no record of ours was put there by nobody; it is left out, and shows as not received.
+            let Ok((head, _)) = Head::read_from_prefix(&record) else { continue };
+            if let Some(n) = self.received.get_mut(usize::from(head.op)) {
+                *n += 1;
+            }
+            self.order.add(head.time, Item::Record((&*record).into()));
+        }
+    }
+
+    /// The next item in the order of times, if it has waited long enough at `now` (`u64::MAX` for all).
+    pub fn next(&mut self, now: u64) -> Option<(u64, Item)> {
+        self.order.next(now)
+    }
+
+    /// What each op came to since the start.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn counts(&self) -> Result<Counts, SensorError> {
+        self.counters.read(&self.received, &self.merged)
+    }
+
+    /// Items that came too late for their place.
+    pub fn late(&self) -> u64 {
+        self.order.late()
+    }
+
+    /// Items held for their order now.
+    pub fn waiting(&self) -> usize {
+        self.order.len()
+    }
+}
+
+fn wanted(groups: &BTreeSet<Group>) -> u64 {
+    let is_on = |op: &&Op| groups.contains(&Group::of(**op)) || Group::of(**op) == Group::Process;
+    Op::ALL.iter().filter(is_on).fold(0, |ops, op| ops | 1 << *op as u8)
+}
+
+fn take(bpf: &mut Ebpf, name: &str) -> Result<Map, SensorError> {
+    bpf.take_map(name).ok_or_else(|| SensorError::Object(format!("it has no map {name}")))
+}
+
+fn program<'a>(bpf: &'a mut Ebpf, name: &str) -> Result<&'a mut RawTracePoint, SensorError> {
+    let program = bpf.program_mut(name).ok_or_else(|| SensorError::Object(format!("it has no program {name}")))?;
+    program.try_into().map_err(|_| SensorError::Object(format!("its program {name} is no raw tracepoint")))
+}
+
+/// `confidentiality` in brackets is the level in force (Documentation/security/lockdown).
+fn is_locked_down() -> bool {
+    let level = fs::read_to_string(Path::new("/sys/kernel/security/lockdown"));
+    level.is_ok_and(|level| level.contains("[confidentiality]"))
+}
+
+fn is_denied(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(this) = error {
+        if let Some(io) = this.downcast_ref::<io::Error>()
+            && io.kind() == io::ErrorKind::PermissionDenied
+        {
+            return true;
+        }
+        error = this.source();
+    }
+    false
+}
+
+/// An error with all its causes; the verifier's words are in the last.
+fn full(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn load_error(error: aya::EbpfError) -> SensorError {
+    if is_denied(&error) {
+        return SensorError::NotPermitted(full(&error));
+    }
+    SensorError::Bpf("loading the eBPF object".into(), full(&error))
+}
+
+fn attach_error(tracepoint: &str, error: &ProgramError) -> SensorError {
+    if is_denied(error) {
+        return SensorError::NotPermitted(full(error));
+    }
+    SensorError::Kernel(format!("the tracepoint {tracepoint} ({})", full(error)))
+}
