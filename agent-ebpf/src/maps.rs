@@ -1,6 +1,7 @@
 use crate::record::Scratch;
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf};
+use tracewell_event_abi::body::FileId;
 use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, Folder};
 use tracewell_event_abi::count::Counts;
@@ -32,6 +33,10 @@ pub static SUMS_1: HashMap<Key, Sum> = HashMap::with_max_entries(8192, 0);
 pub static USED_0: HashMap<u64, u64> = HashMap::with_max_entries(1024, 0);
 #[map]
 pub static USED_1: HashMap<u64, u64> = HashMap::with_max_entries(1024, 0);
+
+/// What the agent's threads last opened with `O_PATH`, by thread: how it learns the identity of what a path means.
+#[map]
+pub static IDENTIFIED: HashMap<u32, FileId> = HashMap::with_max_entries(64, 0);
 
 /// What is not wanted. The agent adds its own process; children inherit it.
 #[map]

@@ -38,13 +38,17 @@ pub fn add(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) -> Wanted {
             continue;
         }
         let parent = dentry.follow(at!(dentry_parent));
-        if parent == dentry || record.room_taken(start) > PATH_MAX {
+        if record.room_taken(start) > PATH_MAX {
             break;
         }
         if filters_folders && is_ignored(dentry) {
             return Wanted::No;
         }
         if !record.kernel_name(dentry.follow(at!(dentry_name))) {
+            break;
+        }
+        if parent == dentry {
+            // A file that is in no folder, such as a memfd.
             break;
         }
         dentry = parent;

@@ -7,6 +7,8 @@
 //! The live agent and replay run this same code; neither the clock nor a thread is read here.
 
 pub mod sensor;
+pub mod translate;
+pub mod live;
 pub mod normalise;
 pub mod loss;
 pub mod profiling;

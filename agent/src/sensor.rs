@@ -7,10 +7,12 @@
 pub mod attach;
 pub mod btf;
 pub mod counts;
+mod identify;
 mod order;
 mod sums;
 mod sys;
 
+pub use identify::Identifier;
 pub use order::{Item, WINDOW_NS};
 
 use attach::{Group, HANDLERS, Handler, TRACEPOINTS};
@@ -27,6 +29,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::{fs, io};
 use sums::{Sums, Used};
+use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, filter};
 use tracewell_event_abi::head::{Head, OPS, Op};
 use tracewell_event_abi::offsets::Offsets;
@@ -150,8 +153,14 @@ impl Sensor {
             loader.map_max_entries(name, options.sums_max);
         }
         let mut bpf = loader.load(OBJECT).map_err(load_error)?;
-        let config =
-            Config { ops: wanted(&options.groups), budget: options.budget, generation: 0, filters: filter::PROCESSES };
+        let config = Config {
+            ops: wanted(&options.groups),
+            budget: options.budget,
+            generation: 0,
+            filters: filter::PROCESSES,
+            own: own_process(),
+            reserved: 0,
+        };
         let sums = Sums::new(&mut bpf, config)?;
         let map = take(&mut bpf, "RING")?;
         let ring = RingBuf::try_from(map).map_err(bpf_error("opening the ring"))?;
@@ -174,8 +183,7 @@ impl Sensor {
             missing: Vec::new(),
             bpf,
         };
-        let own = rustix::process::getpid().as_raw_nonzero().get().cast_unsigned();
-        for process in options.ignored_processes.iter().copied().chain([own]) {
+        for process in options.ignored_processes.iter().copied().chain([own_process()]) {
             sensor.ignored.insert(process, 1, 0).map_err(bpf_error("ignoring the agent itself"))?;
         }
         sensor.load()?;
@@ -255,21 +263,34 @@ impl Sensor {
         self.take_ring();
         if boot_now() >= self.next_sums {
             self.next_sums = boot_now() + SUMS_EVERY_NS;
-            let Self { sums, order, merged, .. } = self;
-            sums.take(
-                |key, sum| {
-                    if sum.count > 0 {
-                        if let Some(n) = merged.get_mut(key.op as usize) {
-                            *n += sum.count;
-                        }
-                        order.add(sum.last, Item::Sum(Box::new((*key, *sum))));
-                    }
-                },
-                &mut used,
-            )?;
+            self.take_sums(&mut used)?;
             self.take_ring();
         }
         Ok(())
+    }
+
+    /// Takes what is in the ring and among the sums now.
+    ///
+    /// # Errors
+    /// When a map cannot be read.
+    pub fn flush(&mut self) -> Result<(), SensorError> {
+        self.take_sums(&mut |_| {})?;
+        self.take_ring();
+        Ok(())
+    }
+
+    fn take_sums(&mut self, used: &mut impl FnMut(Used)) -> Result<(), SensorError> {
+        let Self { sums, order, merged, .. } = self;
+        let add = |key: &Key, sum: &Sum| {
+            // A sum of nothing stands for one operation, which was sent.
+            if sum.count > 0 {
+                if let Some(n) = merged.get_mut(key.op as usize) {
+                    *n += sum.count;
+                }
+                order.add(sum.last, Item::Sum(Box::new((*key, *sum))));
+            }
+        };
+        sums.take(add, used)
     }
 
     fn take_ring(&mut self) {
@@ -282,6 +303,14 @@ impl Sensor {
             }
             self.order.add(head.time, Item::Record((&*record).into()));
         }
+    }
+
+    /// Asks the kernel what files are. There is one.
+    ///
+    /// # Errors
+    /// When it was taken before.
+    pub fn take_identifier(&mut self) -> Result<Identifier, SensorError> {
+        Identifier::new(take(&mut self.bpf, "IDENTIFIED")?)
     }
 
     /// The next item in the order of times, if it has waited long enough at `now` (`u64::MAX` for all).
@@ -306,6 +335,10 @@ impl Sensor {
     pub fn waiting(&self) -> usize {
         self.order.len()
     }
+}
+
+fn own_process() -> u32 {
+    rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
 fn wanted(groups: &BTreeSet<Group>) -> u64 {

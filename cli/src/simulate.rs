@@ -1,12 +1,12 @@
 //! `tracewell simulate`, and `tracewell replay --simulate`: the events of a fleet that does not exist, with exact truth.
 
 use crate::args::SimulateArgs;
-use crate::convert::EventFile;
 use crate::failure::Failure;
 use crate::output::text::plural;
 use crate::progress::Progress;
 use std::io::{self, Write};
 use tracewell_datasets::simulate::{Simulation, SimulationConfig, Story};
+use tracewell_datasets::tracewell::EventFile;
 use tracewell_datasets::truth::Truth;
 use tracewell_model::{EventNs, Record};
 
@@ -27,13 +27,13 @@ pub fn run(args: &SimulateArgs) -> Result<(), Failure> {
     if args.truth.as_ref() == Some(&args.to) {
         return Err(Failure::Input(format!("{} cannot hold both events and truth", args.to.display())));
     }
-    let mut file = EventFile::create(&args.to)?;
+    let mut file = EventFile::create(&args.to).map_err(Failure::input)?;
     let mut progress = Progress::new(None);
     for record in simulation.by_ref() {
         progress.record(matches!(record, Record::Event(_)), || 0);
-        file.write(&record)?;
+        file.write(&record).map_err(Failure::internal)?;
     }
-    file.finish()?;
+    file.finish().map_err(Failure::internal)?;
     let (_, n_events) = progress.finish();
     let truth = simulation.truth();
     if let Some(path) = &args.truth {

@@ -4,6 +4,7 @@
 //! field; a field that is not described there is refused, so that a misspelt one is not silently lost.
 
 mod convert;
+mod file;
 mod line;
 mod names;
 mod write;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use tracewell_model::Record;
 
+pub use file::EventFile;
 pub use write::TracewellWriter;
 
 pub(crate) const NAME: &str = "tracewell";

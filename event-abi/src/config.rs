@@ -12,6 +12,9 @@ pub struct Config {
     pub generation: u32,
     /// Bits of [`filter`].
     pub filters: u32,
+    /// Thread group of the agent, which asks what files are by opening them with `O_PATH`.
+    pub own: u32,
+    pub reserved: u32,
 }
 
 /// Which filters have entries; the others are not looked up.
@@ -33,5 +36,5 @@ pub struct Folder {
     pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<Config>() == 24);
+const _: () = assert!(size_of::<Config>() == 32);
 const _: () = assert!(size_of::<Folder>() == 16);

@@ -4,14 +4,19 @@
 use crate::call::Call;
 use crate::file::{OpenFile, is_handle};
 use crate::kernel::at;
+use crate::maps::{CONFIG, IDENTIFIED};
 use crate::path::Wanted;
 use crate::record::{Record, Slot};
 use crate::sums::collapse_file;
+use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::segment::Kind;
 
-/// `FMODE_CREATED` of include/linux/fs.h: this open made the file.
+/// `FMODE_READ` and `FMODE_CREATED` of include/linux/fs.h: what the file may be used for, and that this open made it.
+const FMODE_READ: u32 = 1;
+/// `FMODE_PATH`: only a place, opened with `O_PATH`.
+const FMODE_PATH: u32 = 0x4000;
 const FMODE_CREATED: u32 = 0x10_0000;
 
 super::handler!(open, call => run(call));
@@ -20,6 +25,11 @@ super::handler!(open, call => run(call));
 fn run(call: Call) -> Option<()> {
     if call.ret < 0 {
         return None;
+    }
+    // SAFETY: the helper has no preconditions.
+    let id = unsafe { bpf_get_current_pid_tgid() };
+    if CONFIG.get(0)?.own == (id >> 32) as u32 {
+        return identify(call, id as u32);
     }
     let mut record = Record::start(Op::Open, Slot::Call)?;
     let Some(file) = OpenFile::of_fd(call.ret as u64) else {
@@ -32,8 +42,11 @@ fn run(call: Call) -> Option<()> {
         record.filtered();
         return None;
     }
-    let is_new = file.file.read::<u32>(at!(file_mode)) & FMODE_CREATED != 0;
-    if is_new {
+    let mode = file.file.read::<u32>(at!(file_mode));
+    if mode & FMODE_READ == 0 {
+        record.head().flags |= flag::WRITE_ONLY;
+    }
+    if mode & FMODE_CREATED != 0 {
         record.head().flags |= flag::CREATED;
     } else {
         record = collapse_file(record, Op::Open, &id)?;
@@ -42,6 +55,16 @@ fn run(call: Call) -> Option<()> {
     match file.add_path(&mut record, Kind::Path) {
         Wanted::Yes => record.submit(),
         Wanted::No => record.filtered(),
+    }
+    Some(())
+}
+
+/// The agent asks what a path means: it opens it as a place, and finds the answer in a map.
+#[inline(always)]
+fn identify(call: Call, tid: u32) -> Option<()> {
+    let file = OpenFile::of_fd(call.ret as u64)?;
+    if file.file.read::<u32>(at!(file_mode)) & FMODE_PATH != 0 {
+        let _ = IDENTIFIED.insert(&tid, &file.id(), 0);
     }
     Some(())
 }

@@ -1,0 +1,31 @@
+//! `tracewell-agent record`: the live source to a file.
+
+use crate::args::RecordArgs;
+use crate::failure::Failure;
+use crate::host::{Host, sensor_options};
+use crate::stop::Stop;
+use tracewell_agent::live::Live;
+use tracewell_datasets::tracewell::EventFile;
+use tracewell_model::Record;
+
+pub fn run(args: &RecordArgs) -> Result<(), Failure> {
+    let stop = Stop::new(args.sensor.duration)?;
+    let host = Host::claim(&args.sensor)?;
+    let mut file = EventFile::create(&args.to).map_err(Failure::input)?;
+    let mut n_records = 0u64;
+    let mut write = |record: Record| {
+        n_records += 1;
+        file.write(&record).map_err(Failure::internal)
+    };
+    write(Live::host(host.id, &host.name))?;
+    let mut live = Live::start(host.id, &sensor_options(&args.sensor))?;
+    tracing::info!(host = host.name, file = %args.to.display(), "recording");
+    while !stop.is_now() {
+        live.turn(&mut write)?;
+    }
+    live.finish(&mut write)?;
+    file.finish().map_err(Failure::internal)?;
+    let lost = live.counts()?.sum(|op| op.lost());
+    tracing::info!(records = n_records, lost, "recorded");
+    Ok(())
+}

@@ -1,0 +1,28 @@
+use crate::failure::Failure;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// When to end: on SIGINT or SIGTERM, or after a time. A second signal ends at once.
+pub struct Stop {
+    told: Arc<AtomicBool>,
+    at: Option<Instant>,
+}
+
+impl Stop {
+    pub fn new(after: Option<Duration>) -> Result<Self, Failure> {
+        let told = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag unset and sets it, the second finds it set.
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&told)).map_err(Failure::internal)?;
+            flag::register(signal, Arc::clone(&told)).map_err(Failure::internal)?;
+        }
+        Ok(Self { told, at: after.map(|after| Instant::now() + after) })
+    }
+
+    pub fn is_now(&self) -> bool {
+        self.told.load(Ordering::Relaxed) || self.at.is_some_and(|at| Instant::now() >= at)
+    }
+}

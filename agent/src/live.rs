@@ -1,0 +1,122 @@
+//! The live source: what the sensor and /proc say, as one stream of records.
+//!
+//! [`Live::start`] lets the sensor run and then takes stock of what ran before ([`snapshot`]); each [`Live::turn`] gives the
+//! records that are ready. The stream is what a recording holds, so that replaying it does what the live run did.
+
+pub mod snapshot;
+
+use crate::sensor::counts::Counts;
+use crate::sensor::{Options, Sensor, SensorError, WINDOW_NS, boot_now};
+use crate::translate::{Clock, Translator};
+use std::collections::BTreeMap;
+use tracewell_model::{HostId, HostRecord, LossCause, Record, Str};
+
+/// Time between two ticks of the stream, in ns.
+const TICK_NS: u64 = 1_000_000_000;
+
+pub struct Live {
+    sensor: Sensor,
+    translator: Translator,
+    next_tick: u64,
+    /// Losses told so far.
+    told: BTreeMap<LossCause, u64>,
+}
+
+impl Live {
+    /// Starts the sensor and takes stock.
+    ///
+    /// # Errors
+    /// [`SensorError`], one sentence for each thing that can be missing.
+    pub fn start(host: HostId, options: &Options) -> Result<Self, SensorError> {
+        let mut sensor = Sensor::start(options)?;
+        let mut identifier = sensor.take_identifier()?;
+        let clock = Clock::of_this_machine();
+        let now = boot_now();
+        let snapshot = snapshot::take(&mut identifier);
+        let identify = Box::new(move |path: &std::path::Path| identifier.identify(path, false));
+        let mut translator = Translator::new(host, clock, identify);
+        translator.take_stock(snapshot, now);
+        Ok(Self { sensor, translator, next_tick: now + WINDOW_NS, told: BTreeMap::new() })
+    }
+
+    /// What the stream begins with.
+    pub fn host(host: HostId, name: &str) -> Record {
+        Record::Host(HostRecord { host, name: Str::from(name) })
+    }
+
+    /// Gives what ran before, as far as it was not given yet.
+    pub fn stock(&mut self, take: impl FnMut(Record)) {
+        self.translator.records().for_each(take);
+    }
+
+    /// Waits a little and gives the records that are ready, in order.
+    ///
+    /// # Errors
+    /// When the sensor fails, or `take` does.
+    pub fn turn<E: From<SensorError>>(&mut self, mut take: impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
+        self.sensor.poll(|_| {})?;
+        let now = boot_now();
+        self.give(now, &mut take)?;
+        let given = now.saturating_sub(WINDOW_NS);
+        if given >= self.next_tick {
+            self.next_tick = given + TICK_NS;
+            self.tell_losses(given)?;
+            self.translator.tick(given);
+        }
+        self.translator.records().try_for_each(take)
+    }
+
+    /// Gives everything that still waits: the end of the stream.
+    ///
+    /// # Errors
+    /// As [`Self::turn`].
+    pub fn finish<E: From<SensorError>>(&mut self, mut take: impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
+        self.sensor.flush()?;
+        self.give(u64::MAX, &mut take)?;
+        let now = boot_now();
+        self.tell_losses(now)?;
+        self.translator.tick(now);
+        self.translator.records().try_for_each(take)
+    }
+
+    fn give<E>(&mut self, now: u64, take: &mut impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
+        while let Some((_, item)) = self.sensor.next(now) {
+            self.translator.item(&item);
+            self.translator.records().try_for_each(&mut *take)?;
+        }
+        Ok(())
+    }
+
+    /// What was lost since the last time, by cause.
+    fn tell_losses(&mut self, now: u64) -> Result<(), SensorError> {
+        let counts = self.sensor.counts()?;
+        for (cause, total) in [
+            (LossCause::RingFull, counts.sum(|op| op.kernel.ring_full)),
+            (LossCause::Throttled, counts.sum(|op| op.kernel.throttled)),
+            (LossCause::Oversize, counts.sum(|op| op.kernel.oversize)),
+            (LossCause::Unknown, counts.sum(|op| op.kernel.unreadable) + self.translator.malformed()),
+        ] {
+            let told = self.told.entry(cause).or_default();
+            if total > *told {
+                self.translator.lost(now, cause, total - *told);
+                *told = total;
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// When the kernel's counts cannot be read.
+    pub fn counts(&self) -> Result<Counts, SensorError> {
+        self.sensor.counts()
+    }
+
+    pub fn sensor(&mut self) -> &mut Sensor {
+        &mut self.sensor
+    }
+
+    /// Processes remembered now.
+    pub fn processes(&self) -> usize {
+        self.translator.processes()
+    }
+}

@@ -1,0 +1,222 @@
+//! From what the kernel side says to records of the model, in the order of their times.
+//!
+//! [`Translator`] keeps what single records do not say: who runs which program ([`processes`]), which path a file was last
+//! known by ([`paths`]), and how the kernel's clock lies to the calendar ([`clock`]). [`parse`] reads the bytes of a
+//! record; then each kind of thing has its file: [`file`], [`names`], [`socket`], [`process`].
+//!
+//! Everything that comes from the kernel is bounded and checked: what cannot be understood becomes a counted loss.
+
+mod clock;
+mod file;
+mod names;
+mod parse;
+mod paths;
+mod process;
+mod processes;
+mod socket;
+mod text;
+
+pub use clock::Clock;
+
+use crate::live::snapshot::{KnownSocket, Snapshot};
+use crate::sensor::Item;
+use parse::Parsed;
+use paths::Paths;
+use processes::Processes;
+use std::path::Path;
+use tracewell_event_abi::body::{Body, FileId};
+use tracewell_event_abi::collapse::{Key, Sum};
+use tracewell_event_abi::head::{Head, Op, flag};
+use tracewell_model::{
+    Detail, Event, EventFlags, HostId, LossCause, LossRecord, Object, Operation, ProcessRef, Record, SocketRef, Str,
+};
+
+pub struct Translator {
+    host: HostId,
+    clock: Clock,
+    processes: Processes,
+    paths: Paths,
+    identify: Identify,
+    out: Vec<Record>,
+    n_malformed: u64,
+}
+
+/// Says which file a path means now.
+pub type Identify = Box<dyn FnMut(&Path) -> Option<FileId> + Send>;
+
+impl Translator {
+    pub fn new(host: HostId, clock: Clock, identify: Identify) -> Self {
+        Self {
+            identify,
+            host,
+            clock,
+            processes: Processes::new(clock),
+            paths: Paths::default(),
+            out: Vec::new(),
+            n_malformed: 0,
+        }
+    }
+
+    /// Takes what the sensor gave; records that follow from it are in what [`Self::records`] gives.
+    pub fn item(&mut self, item: &Item) {
+        match item {
+            Item::Record(bytes) => match Parsed::of(bytes) {
+                Some(parsed) => self.record(&parsed),
+                None => self.n_malformed += 1,
+            },
+            Item::Sum(sum) => self.sum(&sum.0, &sum.1),
+        }
+    }
+
+    /// Takes up what ran before the sensor did. What processes had open is told as if they opened it now, repaired.
+    pub fn take_stock(&mut self, snapshot: Snapshot, now: u64) {
+        let (host, time) = (self.host, self.clock.time(now));
+        for known in snapshot.processes {
+            let (files, sockets) = (known.files.clone(), known.sockets.clone());
+            let namespace = known.mount_namespace;
+            let record = self.processes.take_up(host, time, known);
+            let subject = record.process;
+            self.out.push(Record::Process(record));
+            let mut push = |op, object| {
+                let detail = Detail::None;
+                let flags = EventFlags::REPAIRED;
+                let event =
+                    Event { time, host, subject, op, object, detail, amount_bytes: 0, count: 1, errno: 0, flags };
+                self.out.push(Record::Event(event));
+            };
+            for (file, path) in files {
+                let path = self.paths.learn(namespace, paths::inode(&file), path.into());
+                push(Operation::Open, Object::File(file::file_ref(&file, Some(path))));
+            }
+            for socket in sockets {
+                let cookie = Some((u64::from(socket.net_namespace), socket.ino));
+                let KnownSocket { op, protocol, local, remote, path, .. } = socket;
+                let path = path.map(Str::from);
+                push(op, Object::Socket(SocketRef { cookie, protocol, local, remote, path, ..SocketRef::default() }));
+            }
+        }
+    }
+
+    /// Nothing earlier than `now` will come any more.
+    pub fn tick(&mut self, now: u64) {
+        self.out.push(Record::Tick { host: self.host, time: self.clock.time(now) });
+    }
+
+    /// Operations were lost for the same cause.
+    pub fn lost(&mut self, now: u64, cause: LossCause, n_events: u64) {
+        let time = self.clock.time(now);
+        self.out.push(Record::Loss(LossRecord { host: self.host, time, cause, n_events }));
+    }
+
+    /// The records that are ready, in order.
+    pub fn records(&mut self) -> std::vec::Drain<'_, Record> {
+        self.out.drain(..)
+    }
+
+    /// Records of the kernel side that could not be understood. Always 0 unless the two sides do not fit together.
+    pub fn malformed(&self) -> u64 {
+        self.n_malformed
+    }
+
+    /// Processes remembered now.
+    pub fn processes(&self) -> usize {
+        self.processes.len()
+    }
+
+    fn record(&mut self, parsed: &Parsed<'_>) {
+        let subject = self.subject(&parsed.head, parsed.op);
+        match (parsed.op, parsed.body) {
+            (Op::Fork, Body::Fork) => self.forked(parsed, subject),
+            (Op::Exec, Body::Exec) => self.executed(parsed, subject),
+            (Op::Exit, _) => self.exited(parsed, subject),
+            (_, Body::File) => self.file(parsed, subject),
+            (_, Body::Socket) => self.socket(parsed, subject),
+            (_, Body::Target) => self.target(parsed, subject),
+            (op, Body::Names | Body::None) => self.named(op, parsed, subject),
+            _ => self.n_malformed += 1,
+        }
+    }
+
+    fn sum(&mut self, key: &Key, sum: &Sum) {
+        let Some(op) = u8::try_from(key.op).ok().and_then(Op::from_u8) else {
+            self.n_malformed += 1;
+            return;
+        };
+        let head = Head {
+            time: sum.last,
+            start: key.start,
+            cgroup: sum.cgroup,
+            bytes: sum.bytes,
+            tgid: key.tgid,
+            tid: key.tgid,
+            uid: sum.uid,
+            op: op as u8,
+            mount_namespace: sum.mount_namespace,
+            ..Head::default()
+        };
+        let subject = self.subject(&head, op);
+        let (object, operation) = if matches!(op, Op::Send | Op::Receive) {
+            (Object::Socket(self.socket_ref(&sum.socket, None)), self.socket_operation(op))
+        } else {
+            (Object::File(self.known_file(&sum.file)), self.file_operation(op, &head))
+        };
+        if let Some(op) = operation {
+            let count = u32::try_from(sum.count).unwrap_or(u32::MAX);
+            let event = Event { count, ..self.event(&head, subject, op, object) };
+            self.out.push(Record::Event(event));
+        }
+    }
+
+    /// Who did it; says what is newly known of them first.
+    fn subject(&mut self, head: &Head, op: Op) -> ProcessRef {
+        let process = self.clock.process(head.tgid, head.start);
+        let (time, host) = (self.clock.time(head.time), self.host);
+        if let Some(repaired) = self.processes.find_or_repair(host, time, head, process) {
+            self.out.push(Record::Process(repaired));
+        }
+        let Some(known) = self.processes.get_mut(head.tgid) else { return process };
+        if known.uid != Some(head.uid) && op != Op::Exec {
+            let had = known.uid.replace(head.uid);
+            if had.is_some() {
+                // Without the system call for it, this is what an attack on the kernel looks like.
+                let flags = if op == Op::Credentials { EventFlags::NONE } else { EventFlags::REPAIRED };
+                let detail = Detail::Credentials { uid: head.uid };
+                let event = self.event(head, process, Operation::ChangeCredentials, Object::None);
+                let event = Event { detail, flags, amount_bytes: 0, errno: 0, ..event };
+                self.out.push(Record::Event(event));
+            }
+        }
+        process
+    }
+
+    fn event(&self, head: &Head, subject: ProcessRef, op: Operation, object: Object) -> Event {
+        let cut = head.flags & (flag::TRUNCATED | flag::PARTIAL_PATH) != 0;
+        let told = head.flags & flag::FROM_USER != 0;
+        let flag = |is_so, flag| if is_so { flag } else { EventFlags::NONE };
+        Event {
+            time: self.clock.time(head.time),
+            host: self.host,
+            subject,
+            op,
+            object,
+            detail: Detail::None,
+            amount_bytes: head.bytes,
+            count: 1,
+            errno: head.errno,
+            flags: flag(cut, EventFlags::TRUNCATED) | flag(told, EventFlags::REPAIRED),
+        }
+    }
+
+    fn push(&mut self, head: &Head, subject: ProcessRef, op: Operation, object: Object, detail: Detail) {
+        let event = Event { detail, ..self.event(head, subject, op, object) };
+        self.out.push(Record::Event(event));
+    }
+
+    /// The name of a process's container, once it is known.
+    pub fn set_container(&mut self, tgid: u32, container: Str, now: u64) {
+        let time = self.clock.time(now);
+        if let Some(record) = self.processes.set_container(self.host, time, tgid, container) {
+            self.out.push(Record::Process(record));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Operations on names, and those that are about no node at all.
+
+use super::parse::Parsed;
+use super::paths::inode;
+use super::{Translator, text};
+use std::path::Path;
+use tracewell_event_abi::head::{Op, flag};
+use tracewell_event_abi::segment::Kind;
+use tracewell_model::{Detail, FileKind, FileRef, Inode, Object, Operation, ProcessRef, Str};
+
+impl Translator {
+    pub(super) fn named(&mut self, op: Op, parsed: &Parsed<'_>, subject: ProcessRef) {
+        let first = self.path_of(parsed, Kind::Base, Kind::Name);
+        match op {
+            Op::Rename | Op::Link => {
+                let second = self.path_of(parsed, Kind::SecondBase, Kind::SecondName);
+                if let (Some(from), Some(to)) = (first, second) {
+                    self.to_new_path(op, parsed, subject, &from, to);
+                }
+            }
+            Op::Symlink => self.at_path(parsed, subject, Operation::Create, first, |_, _| None),
+            Op::Unlink => {
+                let gone = |this: &mut Self, path: &Str| this.paths.removed(parsed.head.mount_namespace, path);
+                self.at_path(parsed, subject, Operation::Unlink, first, gone);
+            }
+            Op::Chmod | Op::Chown | Op::Truncate | Op::Mount => {
+                let operation = match op {
+                    Op::Chmod => Operation::Chmod,
+                    Op::Chown => Operation::Chown,
+                    Op::Truncate => Operation::Truncate,
+                    _ => Operation::Mount,
+                };
+                let find = |this: &mut Self, path: &Str| this.file_at(parsed, path);
+                self.at_path(parsed, subject, operation, first, find);
+            }
+            Op::BpfLoad => {
+                let name = parsed.segment(Kind::Label).map(text::until_zero).unwrap_or_default();
+                let program = FileRef { kind: FileKind::Memory, ..FileRef::at_path(format!("bpf:{name}")) };
+                self.push(&parsed.head, subject, Operation::BpfLoad, Object::File(program), Detail::None);
+            }
+            Op::ModuleLoad => self.push(&parsed.head, subject, Operation::ModuleLoad, Object::None, Detail::None),
+            Op::IoUring => self.push(&parsed.head, subject, Operation::IoUring, Object::None, Detail::None),
+            // The change of user was said before; a change of namespaces has no operation of the model yet.
+            _ => {}
+        }
+    }
+
+    fn at_path(
+        &mut self,
+        parsed: &Parsed<'_>,
+        subject: ProcessRef,
+        op: Operation,
+        path: Option<Str>,
+        find: impl FnOnce(&mut Self, &Str) -> Option<Inode>,
+    ) {
+        let Some(path) = path else { return };
+        let inode = find(self, &path);
+        let file = FileRef { inode, ..FileRef::at_path(path) };
+        self.push(&parsed.head, subject, op, Object::File(file), Detail::None);
+    }
+
+    fn to_new_path(&mut self, op: Op, parsed: &Parsed<'_>, subject: ProcessRef, from: &Str, to: Str) {
+        let namespace = parsed.head.mount_namespace;
+        let (operation, file, replaced) = if op == Op::Rename {
+            let (file, replaced) = self.paths.moved(namespace, from, &to);
+            (Operation::Rename, file, replaced)
+        } else {
+            (Operation::Link, self.paths.at(namespace, from), None)
+        };
+        let file = file.or_else(|| self.on_disk(parsed, &to));
+        if let Some(file) = file {
+            self.paths.learn(namespace, file, to.clone());
+        }
+        let replaced = replaced.filter(|replaced| Some(*replaced) != file);
+        let replaced = replaced.map(|inode| FileRef { inode: Some(inode), ..FileRef::at_path(to.clone()) });
+        let file = FileRef { inode: file, ..FileRef::at_path(from.clone()) };
+        let detail = Detail::NewPath { path: to, replaced };
+        self.push(&parsed.head, subject, operation, Object::File(file), detail);
+    }
+
+    /// The file that a path is known to mean, else the one that is there now.
+    fn file_at(&mut self, parsed: &Parsed<'_>, path: &Str) -> Option<Inode> {
+        let namespace = parsed.head.mount_namespace;
+        self.paths.at(namespace, path).or_else(|| self.on_disk(parsed, path))
+    }
+
+    /// A path from a name and what it is relative to.
+    fn path_of(&mut self, parsed: &Parsed<'_>, base: Kind, name: Kind) -> Option<Str> {
+        let name = text::until_zero(parsed.segment(name)?);
+        let is_partial = parsed.head.flags & flag::PARTIAL_PATH != 0;
+        let base = parsed.segment(base).map(|names| text::path(names, is_partial));
+        Some(text::resolved(base.as_deref(), &name))
+    }
+
+    /// Looks at the filesystem as the process sees it. The process may have changed it since, which is why the event
+    /// that this goes into is flagged as repaired.
+    fn on_disk(&mut self, parsed: &Parsed<'_>, path: &str) -> Option<Inode> {
+        let seen = format!("/proc/{}/root{path}", parsed.head.tgid);
+        (self.identify)(Path::new(&seen)).map(|file| inode(&file))
+    }
+}
