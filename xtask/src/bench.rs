@@ -1,3 +1,4 @@
+use crate::ebpf::{self, Warnings};
 use crate::setup;
 use crate::workspace::{Workspace, run as run_command};
 use anyhow::{Context, Result};
@@ -40,6 +41,7 @@ struct Interval {
 /// Runs every benchmark of the workspace and prints one table of what criterion measured in this run.
 pub fn run(workspace: &Workspace) -> Result<()> {
     setup::run(workspace)?;
+    ebpf::build(workspace, Warnings::Shown)?;
     #[expect(clippy::disallowed_methods, reason = "compared with the times of files")]
     let start = SystemTime::now();
     let metadata = workspace.metadata()?;

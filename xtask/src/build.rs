@@ -1,3 +1,4 @@
+use crate::ebpf::{self, Warnings};
 use crate::setup;
 use crate::workspace::{Workspace, run as run_command};
 use anyhow::{Context, Result};
@@ -10,6 +11,7 @@ pub const PROGRAMS: &[(&str, &str)] = &[("tracewell-cli", "tracewell")];
 /// Builds all programs in release mode and copies them into `out`.
 pub fn run(workspace: &Workspace, out: &Path) -> Result<()> {
     setup::run(workspace)?;
+    ebpf::build(workspace, Warnings::Shown)?;
     let mut command = workspace.cargo();
     command.args(["build", "--release", "--locked"]);
     for (package, program) in PROGRAMS {

@@ -1,3 +1,4 @@
+use crate::ebpf::{self, Warnings};
 use crate::setup;
 use crate::workspace::{Workspace, display, run as run_command};
 use anyhow::Result;
@@ -9,6 +10,7 @@ const FLEET: &str = "seed=1,hosts=6,duration=4h,rate=20,attacks=all";
 /// Builds `tracewell`, replays a small attacked fleet and explains the incident that ranks first.
 pub fn run(workspace: &Workspace) -> Result<()> {
     setup::run(workspace)?;
+    ebpf::build(workspace, Warnings::Shown)?;
     eprintln!("building tracewell; the first time RocksDB is built too, which takes some minutes");
     run_command(workspace.cargo().args(["build", "--package", "tracewell-cli", "--bin", "tracewell"]))?;
     let tracewell = workspace.target.join("debug/tracewell");

@@ -1,12 +1,14 @@
 //! `cargo xtask`: everything that is done to the project, in Rust.
 //!
 //! Each command is one file. [`workspace`] knows where things are and how cargo is called, [`steps`] shows progress,
-//! [`checks`] holds what is checked beyond compiler and tests. This crate knows no crate of the product and nothing of
+//! [`packages`] installs, [`ebpf`] builds the kernel side with its own compiler, [`checks`] holds what is checked beyond compiler and tests. This crate knows no crate of the product and nothing of
 //! RocksDB, so that it builds in seconds (its own cargo profile, `xtask`).
 
 mod workspace;
 mod steps;
+mod packages;
 mod setup;
+mod ebpf;
 mod test;
 mod test_output;
 mod checks;
@@ -42,6 +44,8 @@ enum Command {
     Demo,
     /// Run the benchmarks and print their table
     Bench,
+    /// Build the eBPF programs alone and print where they are, for a plain cargo's TRACEWELL_EBPF_OBJECT
+    Ebpf,
     /// Build all programs in release mode and copy them into a folder
     Build {
         #[arg(long, value_name = "DIR")]
@@ -66,6 +70,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { full } => return test::run(&workspace, full),
         Command::Demo => demo::run(&workspace)?,
         Command::Bench => bench::run(&workspace)?,
+        Command::Ebpf => ebpf::run(&workspace)?,
         Command::Build { out } => build::run(&workspace, &out)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,8 @@
+use crate::ebpf::Warnings;
 use crate::steps::{Steps, seconds};
 use crate::test_output::{Counts, TestOutput};
 use crate::workspace::{Workspace, display, run as run_command};
-use crate::{checks, full, setup};
+use crate::{checks, ebpf, full, setup};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -10,12 +11,13 @@ use std::time::Instant;
 /// Runs all steps, also after one failed, and ends with one line that counts tests.
 pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
     let start = Instant::now();
-    let mut steps = Steps::new(if full { 9 } else { 6 });
+    let mut steps = Steps::new(if full { 10 } else { 7 });
     let mut counts = Counts::default();
     let mut scored = Vec::new();
     if steps.run("setup", || setup::run(workspace)).is_some() {
         steps.run("format", || run_command(workspace.cargo().args(["fmt", "--all", "--check"])));
         steps.run("dependencies, licences and architecture", || checks::run(workspace));
+        steps.run("eBPF programs", || ebpf_programs(workspace, &mut counts));
         steps.run("clippy", || clippy(workspace));
         steps.run("documentation", || documentation(workspace));
         steps.run("tests", || tests(&mut test_command(workspace), &mut counts));
@@ -67,6 +69,16 @@ pub fn tests(command: &mut Command, counts: &mut Counts) -> Result<()> {
     let status = child.wait().context("waiting for the tests")?;
     if !status.success() {
         bail!("`{shown}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// Before all else that is built, so that it is built with them.
+fn ebpf_programs(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    ebpf::check_format(workspace)?;
+    if !ebpf::build(workspace, Warnings::Denied)? {
+        println!("SKIPPED: eBPF programs: what builds them is not here (docs/ebpf.md)");
+        counts.skipped += 1;
     }
     Ok(())
 }

@@ -64,6 +64,11 @@ impl Workspace {
         if !self.target.as_os_str().is_empty() {
             command.env("CARGO_TARGET_DIR", &self.target);
         }
+        // Named only if it is there, and always then, so that the agent is built anew only when the programs are.
+        let programs = self.ebpf_object();
+        if programs.is_file() {
+            command.env("TRACEWELL_EBPF_OBJECT", programs);
+        }
         if runs("ccache", &["--version"]) {
             for (name, compiler) in [("CC", "ccache gcc"), ("CXX", "ccache g++")] {
                 if env::var_os(name).is_none() {
@@ -72,6 +77,11 @@ impl Workspace {
             }
         }
         command
+    }
+
+    /// Where `ebpf::build` leaves the eBPF programs.
+    pub fn ebpf_object(&self) -> PathBuf {
+        self.target.join("ebpf/programs.o")
     }
 
     /// All packages in use, with all features and for all platforms.
