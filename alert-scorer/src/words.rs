@@ -265,6 +265,7 @@ fn verb(op: Operation) -> &'static str {
         Operation::Mount => "mounted",
         Operation::Memfd => "made the memory file",
         Operation::IoUring => "used io_uring on",
+        Operation::Namespace => "changed into",
     }
 }
 

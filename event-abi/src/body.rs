@@ -54,7 +54,8 @@ pub struct Fork {
     pub reserved: u32,
 }
 
-/// Of [`Body::Exec`]. Segments: path of the executable, working directory, arguments, chosen environment variables.
+/// Of [`Body::Exec`]. Segments: path of the executable, name of the script that it interprets, working directory, arguments,
+/// chosen environment variables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Exec {

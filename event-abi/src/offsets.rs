@@ -106,6 +106,8 @@ offsets! {
     unix_peer = "unix_sock.peer",
     unix_address_len = "unix_address.len",
     unix_address_name = "unix_address.name",
+    bprm_filename = "linux_binprm.filename",
+    bprm_interp = "linux_binprm.interp",
     prog_aux = "bpf_prog.aux",
     prog_aux_name = "bpf_prog_aux.name",
     module_name = "module.name",

@@ -73,7 +73,8 @@ impl Structure {
             | Operation::Signal
             | Operation::Mount
             | Operation::Memfd
-            | Operation::IoUring => None,
+            | Operation::IoUring
+            | Operation::Namespace => None,
         };
         if inserted.is_new {
             self.touched(graph, &step);

@@ -30,6 +30,8 @@ pub enum Operation {
     Mount,
     Memfd,
     IoUring,
+    /// Entering or leaving namespaces (`setns`, `unshare`).
+    Namespace,
 }
 
 /// The operations that the host profile counts together.
@@ -51,12 +53,12 @@ pub enum OpClass {
     NetOut,
     /// Accepting, binding, listening, receiving.
     NetIn,
-    /// Credentials, tracing, signals, modules, BPF, mounts, memfd, io_uring.
+    /// Credentials, tracing, signals, modules, BPF, mounts, namespaces, memfd, io_uring.
     Control,
 }
 
 impl Operation {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Fork,
         Self::Exec,
         Self::Exit,
@@ -85,6 +87,7 @@ impl Operation {
         Self::Mount,
         Self::Memfd,
         Self::IoUring,
+        Self::Namespace,
     ];
 
     /// The name in files, messages and on the screen.
@@ -118,6 +121,7 @@ impl Operation {
             Self::Mount => "mount",
             Self::Memfd => "memfd",
             Self::IoUring => "io_uring",
+            Self::Namespace => "namespace",
         }
     }
 
@@ -142,7 +146,8 @@ impl Operation {
             | Self::BpfLoad
             | Self::Mount
             | Self::Memfd
-            | Self::IoUring => OpClass::Control,
+            | Self::IoUring
+            | Self::Namespace => OpClass::Control,
         }
     }
 

@@ -15,12 +15,12 @@ use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind};
 
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn exec(ctx: RawTracePointContext) -> i32 {
-    let _ = run(Ptr(ctx.arg::<u64>(0)));
+    let _ = run(Ptr(ctx.arg::<u64>(0)), Ptr(ctx.arg::<u64>(2)));
     0
 }
 
 #[inline(always)]
-fn run(task: Ptr) -> Option<()> {
+fn run(task: Ptr, binary: Ptr) -> Option<()> {
     let mut record = Record::start(Op::Exec, Slot::Call)?;
     let memory = task.follow(at!(task_mm));
     let Some(exe) = OpenFile::of(memory.follow(at!(mm_exe_file))) else {
@@ -29,6 +29,13 @@ fn run(task: Ptr) -> Option<()> {
     };
     record.body(Body::Exec, &body::Exec { exe: exe.id() });
     exe.add_path(&mut record, Kind::Path);
+    // Both are one string unless a script named its interpreter (fs/binfmt_script.c).
+    let script = binary.follow(at!(bprm_filename));
+    if script != binary.follow(at!(bprm_interp)) {
+        let start = record.open_segment();
+        record.kernel_name(script);
+        record.close_segment(Kind::Name, start);
+    }
     add_working_directory(&mut record, Kind::WorkingDirectory);
     let start = memory.read::<u64>(at!(mm_arg_start));
     let len = memory.read::<u64>(at!(mm_arg_end)).wrapping_sub(start);

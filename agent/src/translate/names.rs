@@ -4,6 +4,7 @@ use super::parse::Parsed;
 use super::paths::inode;
 use super::{Translator, text};
 use std::path::Path;
+use tracewell_event_abi::body::Names;
 use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::segment::Kind;
 use tracewell_model::{Detail, FileKind, FileRef, Inode, Object, Operation, ProcessRef, Str};
@@ -40,7 +41,12 @@ impl Translator {
             }
             Op::ModuleLoad => self.push(&parsed.head, subject, Operation::ModuleLoad, Object::None, Detail::None),
             Op::IoUring => self.push(&parsed.head, subject, Operation::IoUring, Object::None, Detail::None),
-            // The change of user was said before; a change of namespaces has no operation of the model yet.
+            Op::Namespace => {
+                let flags = parsed.body::<Names>().map_or(0, |names| names.value);
+                let place = FileRef::at_path(format!("namespace:{}", kinds_of_namespace(flags)));
+                self.push(&parsed.head, subject, Operation::Namespace, Object::File(place), Detail::None);
+            }
+            // The change of user was said before.
             _ => {}
         }
     }
@@ -79,13 +85,13 @@ impl Translator {
     }
 
     /// The file that a path is known to mean, else the one that is there now.
-    fn file_at(&mut self, parsed: &Parsed<'_>, path: &Str) -> Option<Inode> {
+    pub(super) fn file_at(&mut self, parsed: &Parsed<'_>, path: &Str) -> Option<Inode> {
         let namespace = parsed.head.mount_namespace;
         self.paths.at(namespace, path).or_else(|| self.on_disk(parsed, path))
     }
 
     /// A path from a name and what it is relative to.
-    fn path_of(&mut self, parsed: &Parsed<'_>, base: Kind, name: Kind) -> Option<Str> {
+    pub(super) fn path_of(&mut self, parsed: &Parsed<'_>, base: Kind, name: Kind) -> Option<Str> {
         let name = text::until_zero(parsed.segment(name)?);
         let is_partial = parsed.head.flags & flag::PARTIAL_PATH != 0;
         let base = parsed.segment(base).map(|names| text::path(names, is_partial));
@@ -98,4 +104,21 @@ impl Translator {
         let seen = format!("/proc/{}/root{path}", parsed.head.tgid);
         (self.identify)(Path::new(&seen)).map(|file| inode(&file))
     }
+}
+
+/// Kinds of namespaces as /proc/<pid>/ns names them, from `CLONE_NEW*` flags (include/uapi/linux/sched.h). A `setns` may
+/// leave them out, where the descriptor says it all.
+fn kinds_of_namespace(flags: u64) -> String {
+    const KINDS: [(u64, &str); 8] = [
+        (0x0000_0080, "time"),
+        (0x0002_0000, "mnt"),
+        (0x0200_0000, "cgroup"),
+        (0x0400_0000, "uts"),
+        (0x0800_0000, "ipc"),
+        (0x1000_0000, "user"),
+        (0x2000_0000, "pid"),
+        (0x4000_0000, "net"),
+    ];
+    let kinds: Vec<_> = KINDS.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, name)| *name).collect();
+    if kinds.is_empty() { "of a descriptor".into() } else { kinds.join(",") }
 }

@@ -5,7 +5,7 @@ use super::{Translator, text};
 use tracewell_event_abi::body::{Exec, Fork, Target};
 use tracewell_event_abi::head::Op;
 use tracewell_event_abi::segment::Kind;
-use tracewell_model::{Detail, Event, Object, Operation, ProcessRef, Record};
+use tracewell_model::{Detail, Event, FileRef, Object, Operation, ProcessRef, Record};
 
 impl Translator {
     pub(super) fn forked(&mut self, parsed: &Parsed<'_>, subject: ProcessRef) {
@@ -22,6 +22,12 @@ impl Translator {
         let uid = parsed.head.uid;
         let had = self.processes.executed(parsed.head.tgid, file.path.clone(), cmdline.clone(), uid);
         self.push(&parsed.head, subject, Operation::Exec, Object::File(file), Detail::Exec { cmdline });
+        if let Some(script) = self.path_of(parsed, Kind::WorkingDirectory, Kind::Name) {
+            // The interpreter is what the kernel runs; what it will do stands in the script.
+            let inode = self.file_at(parsed, &script);
+            let script = FileRef { inode, ..FileRef::at_path(script) };
+            self.push(&parsed.head, subject, Operation::MapExecutable, Object::File(script), Detail::None);
+        }
         if had.is_some_and(|had| had != uid) {
             // A program with a set-user-id bit.
             let event = self.event(&parsed.head, subject, Operation::ChangeCredentials, Object::None);

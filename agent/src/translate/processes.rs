@@ -25,7 +25,6 @@ pub struct Process {
     pub cmdline: Option<Str>,
     pub uid: Option<u32>,
     pub container: Option<Str>,
-    pub cgroup: u64,
     /// Pid namespace and the number in it; 0 and 0 when unknown.
     inner: (u32, u32),
 }
@@ -60,23 +59,16 @@ impl Processes {
             .filter(|known| self.clock.process_of_ticks(known.tgid, known.start_ticks) == process);
         let mut known = known.unwrap_or(Known { tgid: head.tgid, ..Known::default() });
         known.uid = Some(head.uid);
-        Some(self.take_up_as(host, time, known, process, head.cgroup))
+        Some(self.take_up_as(host, time, known, process))
     }
 
     /// Takes up what /proc says.
     pub fn take_up(&mut self, host: HostId, time: EventNs, known: Known) -> ProcessRecord {
         let process = self.clock.process_of_ticks(known.tgid, known.start_ticks);
-        self.take_up_as(host, time, known, process, 0)
+        self.take_up_as(host, time, known, process)
     }
 
-    fn take_up_as(
-        &mut self,
-        host: HostId,
-        time: EventNs,
-        known: Known,
-        process: ProcessRef,
-        cgroup: u64,
-    ) -> ProcessRecord {
+    fn take_up_as(&mut self, host: HostId, time: EventNs, known: Known, process: ProcessRef) -> ProcessRecord {
         let parent = known.parent.map(|(tgid, ticks)| self.clock.process_of_ticks(tgid, ticks));
         let entry = Process {
             process,
@@ -85,7 +77,6 @@ impl Processes {
             cmdline: known.cmdline.map(Str::from),
             uid: known.uid,
             container: None,
-            cgroup,
             inner: (0, 0),
         };
         let record = entry.record(host, time);
@@ -104,7 +95,6 @@ impl Processes {
                 cmdline: None,
                 uid: Some(head.uid),
                 container: None,
-                cgroup: head.cgroup,
                 inner,
             },
         };

@@ -36,8 +36,9 @@ impl Alerts {
         while let Some(frame) = self.incoming.receive() {
             let message = decode(&frame).map_err(Failure::internal)?;
             let Payload::Alert(update) = message.payload else { continue };
+            let form = self.form;
             let Some(graph) = self.join(update) else { continue };
-            let text = match self.form {
+            let text = match form {
                 Form::Text => text(graph),
                 Form::Json => format!("{}\n", json(graph)),
             };

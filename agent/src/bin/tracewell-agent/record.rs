@@ -9,7 +9,6 @@ use tracewell_datasets::tracewell::EventFile;
 use tracewell_model::Record;
 
 pub fn run(args: &RecordArgs) -> Result<(), Failure> {
-    let stop = Stop::new(args.sensor.duration)?;
     let host = Host::claim(&args.sensor)?;
     let mut file = EventFile::create(&args.to).map_err(Failure::input)?;
     let mut n_records = 0u64;
@@ -19,6 +18,7 @@ pub fn run(args: &RecordArgs) -> Result<(), Failure> {
     };
     write(Live::host(host.id, &host.name))?;
     let mut live = Live::start(host.id, &sensor_options(&args.sensor))?;
+    let stop = Stop::new(args.sensor.duration)?;
     tracing::info!(host = host.name, file = %args.to.display(), "recording");
     while !stop.is_now() {
         live.turn(&mut write)?;

@@ -15,7 +15,6 @@ use tracewell_store::{RocksHistory, Store, StoreOptions};
 use tracewell_wire::{MemoryEnd, memory_pair};
 
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    let stop = Stop::new(args.sensor.duration)?;
     let parameters = parameters(args)?;
     let host = Host::claim(&args.sensor)?;
     let (store, _temporary) = open_store(args)?;
@@ -31,6 +30,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     watch.take(&Record::Host(record))?;
 
     let mut live = Live::start(host.id, &sensor_options(&args.sensor))?;
+    let stop = Stop::new(args.sensor.duration)?;
     tracing::info!(host = host.name, "watching");
     for (program, error) in live.sensor().missing() {
         tracing::warn!(program, %error, "not attached");

@@ -15,7 +15,6 @@ use tracewell_model::{Detail, Event, NodeKind, Object, OpClass, Operation, Proce
 const PROGRAMS_MAX: usize = 65_536;
 
 pub fn run(args: &TraceArgs) -> Result<(), Failure> {
-    let stop = Stop::new(args.sensor.duration)?;
     let host = Host::claim(&args.sensor)?;
     let mut options = sensor_options(&args.sensor);
     options.groups = match args.what {
@@ -24,6 +23,7 @@ pub fn run(args: &TraceArgs) -> Result<(), Failure> {
         What::Network => [Group::Process, Group::Network].into(),
     };
     let mut live = Live::start(host.id, &options)?;
+    let stop = Stop::new(args.sensor.duration)?;
     let mut screen = Screen { args, programs: HashMap::new(), sums: BTreeMap::new(), shown: Instant::now() };
     let mut printed = Printed::Yes;
     if args.output == Form::Text {
