@@ -15,13 +15,14 @@ impl Structure {
                 socket.opener = Some(step.subject);
             }
         });
-        if is_other_machine(&graph.hot(socket).attrs) {
+        // Also over loopback: a service behind a proxy of its own machine is led from outside all the same.
+        if peer(&graph.hot(socket).attrs).is_some() {
             graph.process_mut(step.inserted.subject)?.serves = true;
         }
         None
     }
 
-    /// A call to another machine by a program that a server started, or that its own lineage wrote.
+    /// A call to another machine by a program that a server started, or any call by one that its own lineage wrote.
     pub(super) fn connected(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {
         let Some((socket, key)) = step.object else { return Ok(None) };
         graph.change(socket, |state| {
@@ -30,14 +31,15 @@ impl Structure {
             }
         });
         let attrs = &graph.hot(socket).attrs;
-        if !is_other_machine(attrs) || matches!(attrs, NodeAttrs::Socket { protocol: Protocol::Udp, .. }) {
+        if peer(attrs).is_none() || matches!(attrs, NodeAttrs::Socket { protocol: Protocol::Udp, .. }) {
             return Ok(None);
         }
+        let is_outside = is_other_machine(attrs);
         let state = graph.hot(step.inserted.subject);
         let wrote_itself = state.role.process().is_some_and(|process| {
             process.facts.iter().any(|fact| matches!(fact, Reason::RanOwnWrite { .. } | Reason::RanUnlinked { .. }))
         });
-        let calls = wrote_itself || self.foreign_server(graph, step)?.is_some();
+        let calls = wrote_itself || is_outside && self.foreign_server(graph, step)?.is_some();
         Ok(calls.then_some(Reason::CallsOut { socket: key }))
     }
 
@@ -88,11 +90,13 @@ impl Structure {
     }
 }
 
+/// The address of a socket's other end, where it is known.
+fn peer(attrs: &NodeAttrs) -> Option<IpAddr> {
+    let NodeAttrs::Socket { remote: Some(remote), .. } = attrs else { return None };
+    Some(remote.ip().to_canonical()).filter(|ip| !ip.is_unspecified())
+}
+
 /// Whether a socket's other end is known and lies on another machine.
 fn is_other_machine(attrs: &NodeAttrs) -> bool {
-    let NodeAttrs::Socket { remote: Some(remote), .. } = attrs else { return false };
-    match remote.ip().to_canonical() {
-        IpAddr::V4(ip) => !(ip.is_loopback() || ip.is_unspecified()),
-        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unspecified()),
-    }
+    peer(attrs).is_some_and(|ip| !ip.is_loopback())
 }
