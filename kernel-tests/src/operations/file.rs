@@ -1,6 +1,6 @@
 use super::Operation;
 use rustix::fs::{MemfdFlags, memfd_create};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::{fs, fs::File, fs::Permissions};
@@ -8,6 +8,7 @@ use tracewell_event_abi::head::Op;
 
 pub const OPERATIONS: &[Operation] = &[
     Operation { name: "write a file", ops: &[Op::Open, Op::Write], run: |folder| fs::write(folder.join("a"), "text") },
+    Operation { name: "write a file many times", ops: &[Op::Write], run: write_often },
     Operation { name: "read a file", ops: &[Op::Open, Op::Read], run: read },
     Operation { name: "rename a file", ops: &[Op::Rename], run: rename },
     Operation { name: "remove a file", ops: &[Op::Unlink], run: remove },
@@ -22,6 +23,12 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation { name: "make a file in memory", ops: &[Op::Memfd], run: make_in_memory },
 ];
+
+/// Most of them are summed in the kernel.
+fn write_often(folder: &Path) -> io::Result<()> {
+    let mut file = File::create(folder.join("a"))?;
+    (0..100).try_for_each(|_| file.write_all(b"text"))
+}
 
 fn read(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("a"), "text")?;
