@@ -8,6 +8,7 @@ use aya_ebpf::helpers::generated::{
 };
 use core::ffi::c_void;
 use tracewell_event_abi::body::Body;
+use tracewell_event_abi::collapse::Sum;
 use tracewell_event_abi::config::{Config, filter};
 use tracewell_event_abi::count::Counts;
 use tracewell_event_abi::head::{Head, Op};
@@ -22,6 +23,8 @@ const WAKE_BYTES: u64 = 512 << 10;
 
 #[repr(C, align(8))]
 pub struct Scratch {
+    /// Where a sum begins: the stack has no room for it beside what it is made from.
+    sum: Sum,
     /// Bytes after the head so far. Here and not in a register: the verifier then takes it for any number, which the mask
     /// bounds, and need not follow each length that each text may have.
     len: u64,
@@ -82,6 +85,13 @@ impl Record {
     pub fn head(&mut self) -> &mut Head {
         // SAFETY: as in `start`.
         unsafe { &mut (*self.scratch).head }
+    }
+
+    /// Where a sum may be put together.
+    #[inline(always)]
+    pub fn sum(&mut self) -> &mut Sum {
+        // SAFETY: as in `start`.
+        unsafe { &mut (*self.scratch).sum }
     }
 
     #[inline(always)]

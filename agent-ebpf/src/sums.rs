@@ -45,17 +45,12 @@ fn collapse(mut record: Record, op: Op, key: Key, file: &FileId, socket: &Socket
         record.merged();
         return None;
     }
-    let sum = Sum {
-        bytes: 0,
-        count: 0,
-        last: time,
-        cgroup: head.cgroup,
-        uid: head.uid,
-        mount_namespace: head.mount_namespace,
-        file: *file,
-        socket: *socket,
-    };
-    if sums.insert(&key, &sum, BPF_NOEXIST as u64).is_ok() {
+    let (cgroup, uid, mount_namespace) = (head.cgroup, head.uid, head.mount_namespace);
+    let sum = record.sum();
+    (sum.bytes, sum.count, sum.last) = (0, 0, time);
+    (sum.cgroup, sum.uid, sum.mount_namespace) = (cgroup, uid, mount_namespace);
+    (sum.file, sum.socket) = (*file, *socket);
+    if sums.insert(&key, sum, BPF_NOEXIST as u64).is_ok() {
         return Some(record);
     }
     // Another thread of the process was first, or there is no room.

@@ -15,6 +15,7 @@ mod checks;
 mod full;
 mod demo;
 mod bench;
+mod vm;
 mod build;
 
 use anyhow::Result;
@@ -44,6 +45,14 @@ enum Command {
     Demo,
     /// Run the benchmarks and print their table
     Bench,
+    /// Run the kernel tests in virtual machines with other kernels, and print which kernel supports what
+    Vm {
+        /// Series such as 6.1; all of them if none is named
+        kernels: Vec<String>,
+        /// Arguments of the kernel tests
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Build the eBPF programs alone and print where they are, for a plain cargo's TRACEWELL_EBPF_OBJECT
     Ebpf,
     /// Build all programs in release mode and copy them into a folder
@@ -70,6 +79,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Test { full } => return test::run(&workspace, full),
         Command::Demo => demo::run(&workspace)?,
         Command::Bench => bench::run(&workspace)?,
+        Command::Vm { kernels, arguments } if !vm::run(&workspace, &kernels, &arguments)? => {
+            return Ok(ExitCode::FAILURE);
+        }
+        Command::Vm { .. } => {}
         Command::Ebpf => ebpf::run(&workspace)?,
         Command::Build { out } => build::run(&workspace, &out)?,
     }

@@ -1,0 +1,79 @@
+//! What is compared, and how it is told: a line for each test, and one at the end that counts them.
+
+use crate::operations;
+use crate::watch::{Watched, watch};
+use anyhow::{Result, bail};
+use std::fs;
+
+/// Lines of an error that are shown: the end of what the verifier says of a program tells what it refused.
+const LINES_MAX: usize = 40;
+
+#[derive(Default)]
+struct Tests {
+    passed: u32,
+    failed: u32,
+}
+
+impl Tests {
+    fn test(&mut self, name: &str, outcome: Result<()>) {
+        match outcome {
+            Ok(()) => {
+                self.passed += 1;
+                println!("test {name} ... ok");
+            }
+            Err(error) => {
+                self.failed += 1;
+                println!("test {name} ... FAILED\n{}", tail(&format!("{error:#}")));
+            }
+        }
+    }
+}
+
+/// Runs them all. Returns whether they passed.
+pub fn run() -> Result<bool> {
+    // What the firmware said ends without a line break.
+    println!("\nkernel {}", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim());
+    let mut tests = Tests::default();
+    match watch() {
+        Ok(watched) => compare(&watched, &mut tests),
+        Err(error) => tests.test("the sensor starts", Err(error)),
+    }
+    println!("kernel-tests: {} passed, {} failed", tests.passed, tests.failed);
+    Ok(tests.failed == 0)
+}
+
+fn compare(watched: &Watched, tests: &mut Tests) {
+    tests.test("the sensor starts", Ok(()));
+    for (program, error) in &watched.missing {
+        println!("not attached: {program}\n{}", tail(error));
+    }
+    let names: Vec<_> = watched.missing.iter().map(|(program, _)| *program).collect();
+    tests.test("every program attaches", fails_with(!names.is_empty(), || names.join(", ")));
+    for operation in operations::all() {
+        let unseen = operation.ops.iter().filter(|op| !watched.seen.contains_key(op));
+        let unseen: Vec<_> = unseen.map(|op| op.name()).collect();
+        tests.test(operation.name, fails_with(!unseen.is_empty(), || format!("not seen: {}", unseen.join(", "))));
+    }
+    println!("{:<15} {:>7} {:>9} {:>7} {:>9} {:>7}", "op", "seen", "submitted", "merged", "filtered", "lost");
+    for (op, counts) in watched.counts.iter().filter(|(_, counts)| counts.kernel.seen > 0) {
+        let kernel = &counts.kernel;
+        let (seen, submitted, merged, filtered) = (kernel.seen, kernel.submitted, kernel.merged, kernel.filtered);
+        println!("{:<15} {seen:>7} {submitted:>9} {merged:>7} {filtered:>9} {:>7}", op.name(), counts.lost());
+    }
+    let wrong = watched.counts.iter().filter(|(_, counts)| !counts.adds_up());
+    let wrong: Vec<_> = wrong.map(|(op, counts)| format!("{}: {counts:?}", op.name())).collect();
+    tests.test("counts add up", fails_with(!wrong.is_empty(), || wrong.join("\n")));
+}
+
+fn fails_with(is_wrong: bool, what: impl FnOnce() -> String) -> Result<()> {
+    if is_wrong {
+        bail!("{}", what());
+    }
+    Ok(())
+}
+
+/// The last lines of a text, without those that are empty.
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES_MAX)..].join("\n")
+}
