@@ -73,6 +73,7 @@ impl Sums {
         self.tell()?;
         // Programs run with preemption off; this returns when every CPU has been elsewhere since.
         if membarrier(MembarrierCommand::Global).is_err() {
+            #[expect(clippy::disallowed_methods, reason = "the time is longer than any program can run")]
             thread::sleep(GRACE);
         }
         let mut cursor = Cursor::default();
