@@ -70,3 +70,27 @@ impl Name {
         (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - N_PLACES.ilog2())) as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracewell_model::Uuid;
+
+    /// Three times as many names as places, each asked for twice.
+    #[test]
+    fn a_key_is_the_same_whether_it_was_remembered_or_not() {
+        let host = HostId(7);
+        let mut keys = Keys::new(host);
+        for i in (0..N_PLACES as u64).flat_map(|i| [i, i]) {
+            let process = ProcessRef { pid: 1, start: i, uuid: None };
+            let inode = Inode { dev: 1, ino: i, generation: 0 };
+            let file = FileRef { inode: Some(inode), ..FileRef::default() };
+            let socket = SocketRef { cookie: Some((1, i)), ..SocketRef::default() };
+            assert_eq!(keys.process(&process), process.key(host));
+            assert_eq!(keys.file(&file), file.key(host));
+            assert_eq!(keys.socket(&socket), socket.key(host));
+            let named = FileRef { uuid: Some(Uuid(i.into())), ..file };
+            assert_eq!(keys.file(&named), named.key(host));
+        }
+    }
+}
