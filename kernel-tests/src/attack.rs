@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
 use tracewell_agent::Pipeline;
@@ -77,10 +77,10 @@ fn request(port: u16, host: &str) -> io::Result<String> {
 
 /// Carries it out and looks at what the agent makes of it.
 pub fn test() -> Result<()> {
-    let mut service = Started::new(Command::new("/proc/self/exe").arg(SERVE).stdout(Stdio::piped()))?;
+    let mut service = Started::new(Command::new("/proc/self/exe").arg(SERVE))?;
     let port: u16 = service.line()?.trim().parse().context("the service's port")?;
     let mut load = Command::new("/proc/self/exe");
-    let _load = Started::new(load.args([LOAD, &port.to_string()]).stdout(Stdio::null()))?;
+    let _load = Started::new(load.args([LOAD, &port.to_string()]))?;
     let outside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let mut watch = Watch::start()?;
     watch.run_for(Duration::from_secs(2))?;
@@ -160,9 +160,8 @@ fn host() -> HostRecord {
 
 impl Watch {
     fn start() -> Result<Self> {
-        let options = Options { ignored_processes: vec![], ..Options::default() };
         let mut watch =
-            Self { live: Live::start(host().host, &options)?, records: Vec::new(), agent: Agent::new() };
+            Self { live: Live::start(host().host, &Options::default())?, records: Vec::new(), agent: Agent::new() };
         watch.records.push(Record::Host(host()));
         watch.agent.take(&Record::Host(host()))?;
         Ok(watch)
@@ -187,13 +186,7 @@ impl Watch {
     }
 
     /// Gives how long it took.
-    fn run_until_found(
-        &mut self,
-        folder: &Path,
-        port: u16,
-        outside: SocketAddr,
-        done: Instant,
-    ) -> Result<Duration> {
+    fn run_until_found(&mut self, folder: &Path, port: u16, outside: SocketAddr, done: Instant) -> Result<Duration> {
         loop {
             self.turn()?;
             let missing = self.agent.alerts.values().map(|alert| missing(alert, folder, port, outside));
@@ -236,14 +229,16 @@ fn missing(alert: &AlertGraph, folder: &Path, port: u16, outside: SocketAddr) ->
         alert.nodes.values().any(|node| matches!(&node.attrs, NodeAttrs::File { path: Some(at), .. } if &**at == path))
     };
     let socket = |is: &dyn Fn(Option<SocketAddr>, Option<SocketAddr>) -> bool| {
-        alert.nodes.values().any(
-            |node| matches!(&node.attrs, NodeAttrs::Socket { local, remote, .. } if is(*local, *remote)),
-        )
+        alert
+            .nodes
+            .values()
+            .any(|node| matches!(&node.attrs, NodeAttrs::Socket { local, remote, .. } if is(*local, *remote)))
     };
     let program = folder.join("update").display().to_string();
-    let process = alert.nodes.values().any(
-        |node| matches!(&node.attrs, NodeAttrs::Process { cmdline: Some(line), .. } if line.contains(&program)),
-    );
+    let process = alert
+        .nodes
+        .values()
+        .any(|node| matches!(&node.attrs, NodeAttrs::Process { cmdline: Some(line), .. } if line.contains(&program)));
     [
         ("the accepted connection", socket(&|local, _| local.is_some_and(|local| local.port() == port))),
         ("the dropped program", file(&program)),

@@ -1,7 +1,9 @@
 use anyhow::{Result, bail};
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::{env, process};
-use tracewell_kernel_tests::{init, operations, tests};
+use tracewell_kernel_tests::{attack, init, operations, overflow, tests};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -24,7 +26,20 @@ fn run(arguments: &[String]) -> Result<bool> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => tests::run(),
         [operations::ACT] => operations::act().map(|()| true),
-        [operations::IDLE] => Ok(true),
+        [operations::ONE, index, folder] => operations::one(index, Path::new(folder)).map(|()| true),
+        [operations::IDLE, ..] => Ok(true),
+        [operations::WAIT] => wait().map(|()| true),
+        [overflow::FLOOD] => overflow::flood().map(|()| true),
+        [attack::SERVE] => attack::serve().map(|()| true),
+        [attack::LOAD, port] => attack::load(port.parse()?).map(|()| true),
         _ => bail!("usage: kernel-tests"),
     }
+}
+
+/// Says that it runs, and waits for the end of its stdin.
+fn wait() -> Result<()> {
+    io::stdout().write_all(b".")?;
+    io::stdout().flush()?;
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
 }

@@ -1,9 +1,14 @@
 //! What is compared, and how it is told: a line for each test, and one at the end that counts them.
 
-use crate::operations;
-use crate::watch::{Watched, watch};
+use crate::lines::lines;
+use crate::operations::{self, ACT};
+use crate::watch::{Taking, Watched, watch};
+use crate::{attack, overflow};
 use anyhow::{Result, bail};
 use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tracewell_agent::sensor::Options;
 
 /// Lines of an error that are shown: the end of what the verifier says of a program tells what it refused.
 const LINES_MAX: usize = 40;
@@ -34,9 +39,15 @@ pub fn run() -> Result<bool> {
     // What the firmware said ends without a line break.
     println!("\nkernel {}", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim());
     let mut tests = Tests::default();
-    match watch() {
+    match watch(Command::new("/proc/self/exe").arg(ACT), &Options::default(), Taking::Always) {
         Ok(watched) => compare(&watched, &mut tests),
         Err(error) => tests.test("the sensor starts", Err(error)),
+    }
+    tests.test("what is lost is counted exactly", overflow::test());
+    if Path::new("/bin/bash").exists() {
+        tests.test("an attack becomes one alert", attack::test());
+    } else {
+        println!("not tried: an attack becomes one alert (there is no shell here)");
     }
     println!("kernel-tests: {} passed, {} failed", tests.passed, tests.failed);
     Ok(tests.failed == 0)
@@ -49,10 +60,18 @@ fn compare(watched: &Watched, tests: &mut Tests) {
     }
     let names: Vec<_> = watched.missing.iter().map(|(program, _)| *program).collect();
     tests.test("every program attaches", fails_with(!names.is_empty(), || names.join(", ")));
-    for operation in operations::all() {
-        let unseen = operation.ops.iter().filter(|op| !watched.seen.contains_key(op));
-        let unseen: Vec<_> = unseen.map(|op| op.name()).collect();
-        tests.test(operation.name, fails_with(!unseen.is_empty(), || format!("not seen: {}", unseen.join(", "))));
+    for said in watched.output.lines() {
+        let parts: Vec<_> = said.split('\t').collect();
+        let &[index, process, folder, unsupported] = &parts[..] else { continue };
+        let operation = index.parse().ok().and_then(|index| operations::all().nth(index));
+        let (Some(operation), Ok(process)) = (operation, process.parse()) else { continue };
+        if !unsupported.is_empty() {
+            println!("not tried: {} ({unsupported})", operation.name);
+            continue;
+        }
+        let seen = lines(&watched.records, process, folder);
+        let explained = || format!("expected:\n  {}\nseen:\n  {}", operation.edges.join("\n  "), seen.join("\n  "));
+        tests.test(operation.name, fails_with(seen != operation.edges, explained));
     }
     println!("{:<15} {:>7} {:>9} {:>7} {:>9} {:>7}", "op", "seen", "submitted", "merged", "filtered", "lost");
     for (op, counts) in watched.counts.iter().filter(|(_, counts)| counts.kernel.seen > 0) {

@@ -93,8 +93,8 @@ impl Translator {
     /// A path from a name and what it is relative to.
     pub(super) fn path_of(&mut self, parsed: &Parsed<'_>, base: Kind, name: Kind) -> Option<Str> {
         let name = text::until_zero(parsed.segment(name)?);
-        let is_partial = parsed.head.flags & flag::PARTIAL_PATH != 0;
-        let base = parsed.segment(base).map(|names| text::path(names, is_partial));
+        let has_root = parsed.head.flags & flag::PARTIAL_PATH == 0;
+        let base = parsed.segment(base).map(|names| text::path(names, has_root));
         Some(text::resolved(base.as_deref(), &name))
     }
 

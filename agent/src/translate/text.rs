@@ -7,16 +7,16 @@ const COMMAND_MAX: usize = 8192;
 
 /// A path from its names, which the kernel side gives from the file upward. One that did not reach the root has no slash
 /// in front.
-pub fn path(names: &[u8], is_partial: bool) -> Str {
+pub fn path(names: &[u8], has_root: bool) -> Str {
     let names: Vec<_> = names.split(|&byte| byte == 0).filter(|name| !name.is_empty()).collect();
     let mut path = String::new();
     for (n, name) in names.iter().rev().enumerate() {
-        if n > 0 || !is_partial {
+        if n > 0 || has_root {
             path.push('/');
         }
         path.push_str(&String::from_utf8_lossy(name));
     }
-    if path.is_empty() && !is_partial {
+    if path.is_empty() && has_root {
         path.push('/');
     }
     path.into()
@@ -62,9 +62,9 @@ mod tests {
 
     #[test]
     fn paths_are_put_together_from_the_file_upward() {
-        assert_eq!(&*path(b"passwd\0etc\0", false), "/etc/passwd");
-        assert_eq!(&*path(b"", false), "/");
-        assert_eq!(&*path(b"memfd:x\0", true), "memfd:x");
+        assert_eq!(&*path(b"passwd\0etc\0", true), "/etc/passwd");
+        assert_eq!(&*path(b"", true), "/");
+        assert_eq!(&*path(b"memfd:x\0", false), "memfd:x");
     }
 
     #[test]
