@@ -102,7 +102,7 @@ impl Translator {
     /// that this goes into is flagged as repaired.
     fn on_disk(&mut self, parsed: &Parsed<'_>, path: &str) -> Option<Inode> {
         let seen = format!("/proc/{}/root{path}", parsed.head.tgid);
-        (self.identify)(Path::new(&seen)).map(|file| inode(&file))
+        (self.machine.identify)(Path::new(&seen)).map(|file| inode(&file))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Texts of the kernel as texts of the model.
 
+use crate::redact::Redactor;
 use tracewell_model::Str;
 
 /// Bytes of a command line that are kept.
@@ -45,11 +46,11 @@ pub fn until_zero(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.split(|&byte| byte == 0).next().unwrap_or_default()).into_owned()
 }
 
-/// Arguments as one line, split by single spaces.
-pub fn command_line(arguments: &[u8]) -> Str {
+/// Arguments as one line, split by single spaces, without secrets.
+pub fn command_line(redactor: &Redactor, exe: &str, arguments: &[u8]) -> Str {
     let arguments = arguments.strip_suffix(b"\0").unwrap_or(arguments);
     let words: Vec<_> = arguments.split(|&byte| byte == 0).map(String::from_utf8_lossy).collect();
-    let mut line = words.join(" ");
+    let (mut line, _) = redactor.arguments(exe, words.iter().map(AsRef::as_ref));
     if line.len() > COMMAND_MAX {
         line.truncate(line.floor_char_boundary(COMMAND_MAX));
     }
@@ -77,7 +78,9 @@ mod tests {
 
     #[test]
     fn arguments_are_joined_with_spaces() {
-        assert_eq!(&*command_line(b"ls\0-l\0\0"), "ls -l ");
-        assert_eq!(&*command_line(b"sh\0-c\0a b\0"), "sh -c a b");
+        let redactor = Redactor::new(&[]).unwrap();
+        assert_eq!(&*command_line(&redactor, "/bin/ls", b"ls\0-l\0\0"), "ls -l ");
+        assert_eq!(&*command_line(&redactor, "/bin/sh", b"sh\0-c\0a b\0"), "sh -c a b");
+        assert_eq!(&*command_line(&redactor, "/bin/x", b"x\0--password\0y\0"), "x --password <redacted>");
     }
 }
