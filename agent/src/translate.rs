@@ -42,10 +42,12 @@ pub struct Translator {
     n_malformed: u64,
 }
 
+pub type Identify = Box<dyn FnMut(&Path) -> Option<FileId> + Send>;
+
 /// What the machine is asked, because records do not say it.
 pub struct Machine {
     /// Which file a path means now.
-    pub identify: Box<dyn FnMut(&Path) -> Option<FileId> + Send>,
+    pub identify: Identify,
     /// The workload that a process belongs to now.
     pub workload: Box<dyn FnMut(u32) -> Option<Str> + Send>,
     /// Takes secrets out of command lines.
