@@ -2,7 +2,7 @@
 //!
 //! Processes of its own carry out [`operations`], one file for each kind; [`watch`] runs the live source meanwhile, and
 //! [`tests`] compares the [`lines`] of what was seen with the edges that each operation is. [`overflow`] makes the kernel lose
-//! events, [`attack`] carries out a harmless attack and wants one alert. The same binary runs on a host, as root, and as
+//! events, [`flood`] tries to, [`attack`] carries out a harmless attack and wants one alert. The same binary runs on a host, as root, and as
 //! the first process of a virtual machine, where [`init`] makes the system that is missing there (`cargo xtask vm`).
 
 pub mod init;
@@ -10,5 +10,6 @@ pub mod operations;
 pub mod watch;
 pub mod lines;
 pub mod overflow;
+pub mod flood;
 pub mod attack;
 pub mod tests;

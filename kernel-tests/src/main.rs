@@ -3,7 +3,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, process};
-use tracewell_kernel_tests::{attack, init, operations, overflow, tests};
+use tracewell_kernel_tests::{attack, flood, init, operations, overflow, tests};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -30,6 +30,9 @@ fn run(arguments: &[String]) -> Result<bool> {
         [operations::IDLE, ..] => Ok(true),
         [operations::WAIT] => wait().map(|()| true),
         [overflow::FLOOD] => overflow::flood().map(|()| true),
+        [flood::FILES] => flood::files().map(|()| true),
+        [flood::FORKS] => flood::forks().map(|()| true),
+        [flood::CONNECTIONS] => flood::connections().map(|()| true),
         [attack::SERVE] => attack::serve().map(|()| true),
         [attack::LOAD, port] => attack::load(port.parse()?).map(|()| true),
         _ => bail!("usage: kernel-tests"),
