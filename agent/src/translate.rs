@@ -26,7 +26,7 @@ use paths::Paths;
 use processes::Processes;
 use std::path::Path;
 use tracewell_event_abi::body::{Body, FileId};
-use tracewell_event_abi::collapse::{Key, Sum};
+use tracewell_event_abi::collapse::{Key, Open, Sum};
 use tracewell_event_abi::head::{Head, Op, flag};
 use tracewell_model::{
     Detail, Event, EventFlags, HostId, LossCause, LossRecord, Object, Operation, ProcessRef, Record, SocketRef, Str,
@@ -165,6 +165,7 @@ impl Translator {
             uid: sum.uid,
             op: op as u8,
             mount_namespace: sum.mount_namespace,
+            flags: if op == Op::Open && key.peer == Open::WriteOnly as u64 { flag::WRITE_ONLY } else { 0 },
             ..Head::default()
         };
         let subject = self.subject(&head, op);

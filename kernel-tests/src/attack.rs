@@ -14,6 +14,7 @@ use std::{env, fs, io};
 use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::{Options, SensorError};
+use tracewell_alert_scorer::words::Names;
 use tracewell_graph_core::history::MemoryHistory;
 use tracewell_model::{AlertGraph, AlertId, HostId, HostRecord, NodeAttrs, Record};
 use tracewell_parameters::Parameters;
@@ -190,13 +191,22 @@ impl Watch {
     fn run_until_found(&mut self, folder: &Path, port: u16, outside: SocketAddr, done: Instant) -> Result<Duration> {
         loop {
             self.turn()?;
-            let missing = self.agent.alerts.values().map(|alert| missing(alert, folder, port, outside));
-            match missing.min_by_key(Vec::len) {
-                Some(missing) if missing.is_empty() => return Ok(done.elapsed()),
-                missing if done.elapsed() > WITHIN => {
-                    let missing = missing.map_or_else(|| "all of it".into(), |missing| missing.join(", "));
-                    bail!("no alert had the whole chain within {} s; the best lacked {missing}", WITHIN.as_secs());
+            let alerts = self.agent.alerts.values();
+            let best = alerts
+                .map(|alert| (missing(alert, folder, port, outside), alert))
+                .min_by_key(|(missing, _)| missing.len());
+            match best {
+                Some((missing, _)) if missing.is_empty() => return Ok(done.elapsed()),
+                Some((missing, alert)) if done.elapsed() > WITHIN => {
+                    let names = Names::of(&[alert]);
+                    let nodes: Vec<_> = alert.nodes.keys().map(|key| names.name(*key)).collect();
+                    let (missing, nodes) = (missing.join(", "), nodes.join(", "));
+                    bail!(
+                        "within {} s no alert had the whole chain; the best lacked {missing}; it had {nodes}",
+                        WITHIN.as_secs()
+                    );
                 }
+                None if done.elapsed() > WITHIN => bail!("there was no alert within {} s", WITHIN.as_secs()),
                 _ => {}
             }
         }

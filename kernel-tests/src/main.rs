@@ -24,7 +24,8 @@ fn main() -> ExitCode {
 /// Whether all went well.
 fn run(arguments: &[String]) -> Result<bool> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => tests::run(),
+        [] => tests::run(""),
+        [operations::ONLY, name] => tests::run(name),
         [operations::ACT] => operations::act().map(|()| true),
         [operations::ONE, index, folder] => operations::one(index, Path::new(folder)).map(|()| true),
         [operations::IDLE, ..] => Ok(true),
@@ -35,7 +36,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         [flood::CONNECTIONS] => flood::connections().map(|()| true),
         [attack::SERVE] => attack::serve().map(|()| true),
         [attack::LOAD, port] => attack::load(port.parse()?).map(|()| true),
-        _ => bail!("usage: kernel-tests"),
+        _ => bail!("usage: kernel-tests [only NAME]"),
     }
 }
 

@@ -13,6 +13,7 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::{env, fs};
 
 /// Arguments of the processes that carry out the operations, and of those that they start.
+pub const ONLY: &str = "only";
 pub const ACT: &str = "act";
 pub const ONE: &str = "one";
 pub const IDLE: &str = "idle";

@@ -9,7 +9,7 @@ use nix::sys::ptrace;
 use nix::sys::uio::{RemoteIoVec, process_vm_writev};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::path::Path;
 use std::{env, fs};
 
@@ -51,6 +51,20 @@ pub const OPERATIONS: &[Operation] = &[
         ],
         run: bind_mount,
     },
+    Operation {
+        name: "read and write through an overlay",
+        edges: &[
+            "p0 namespace namespace:mnt (by path)",
+            "p0 mount / (by path)",
+            "p0 create ~/lower/f",
+            "p0 write ~/lower/f, 4 B",
+            "p0 mount ~/m (by path)",
+            "p0 open ~/m/f",
+            "p0 read ~/m/f, 4 B",
+            "p0 write ~/m/f, 4 B",
+        ],
+        run: overlay,
+    },
 ];
 
 fn trace(_: &Path) -> io::Result<()> {
@@ -79,11 +93,33 @@ fn write_memory(_: &Path) -> io::Result<()> {
     }
 }
 
-/// The same file through a bind mount, in a namespace of its own so that the machine is left as it was.
-fn bind_mount(folder: &Path) -> io::Result<()> {
+/// Enters a mount namespace of its own, so that the machine is left as it was.
+fn leave_mounts(folder: &Path) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
-    env::set_current_dir(folder)?;
+    env::set_current_dir(folder)
+}
+
+fn overlay(folder: &Path) -> io::Result<()> {
+    leave_mounts(folder)?;
+    for name in ["lower", "upper", "work", "m"] {
+        fs::create_dir(name)?;
+    }
+    fs::write("lower/f", "text")?;
+    let options = Some("lowerdir=lower,upperdir=upper,workdir=work");
+    match mount(Some("overlay"), "m", Some("overlay"), MsFlags::empty(), options) {
+        Err(Errno::ENODEV) => return Err(io::ErrorKind::Unsupported.into()),
+        outcome => outcome?,
+    }
+    fs::read("m/f")?;
+    // The file moves to the upper folder; it stays the file that it was.
+    fs::OpenOptions::new().append(true).open("m/f")?.write_all(b"more")?;
+    Ok(umount("m")?)
+}
+
+/// The same file through a bind mount.
+fn bind_mount(folder: &Path) -> io::Result<()> {
+    leave_mounts(folder)?;
     fs::create_dir("a")?;
     fs::create_dir("b")?;
     fs::write("a/f", "")?;

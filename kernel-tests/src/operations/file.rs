@@ -1,5 +1,6 @@
 use super::Operation;
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::pipe::{SpliceFlags, splice};
 use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
@@ -113,6 +114,11 @@ pub const OPERATIONS: &[Operation] = &[
         run: copy,
     },
     Operation {
+        name: "splice a file into a pipe",
+        edges: &["p0 create ~/a", "p0 write ~/a, 4 B", "p0 open ~/a", "p0 read ~/a, 4 B", "p0 write a pipe, 4 B"],
+        run: splice_into_pipe,
+    },
+    Operation {
         name: "make a file in memory",
         edges: &["p0 memfd memfd:payload", "p0 write memfd:payload, 4 B"],
         run: make_in_memory,
@@ -150,6 +156,13 @@ fn copy(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("a"), "text")?;
     let (from, to) = (File::open(folder.join("a"))?, File::create(folder.join("b"))?);
     rustix::fs::sendfile(&to, &from, None, 4)?;
+    Ok(())
+}
+
+fn splice_into_pipe(folder: &Path) -> io::Result<()> {
+    fs::write(folder.join("a"), "text")?;
+    let (file, (_reader, writer)) = (File::open(folder.join("a"))?, io::pipe()?);
+    splice(&file, None, &writer, None, 4, SpliceFlags::empty())?;
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 use super::{IDLE, Operation, WAIT};
-use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use std::{env, fs, fs::Permissions, io};
 
 pub const OPERATIONS: &[Operation] = &[
     Operation {
@@ -19,6 +21,31 @@ pub const OPERATIONS: &[Operation] = &[
         name: "start a process with more arguments than are kept",
         edges: &["p0 fork p1", "p1 exec itself with 8176 B of arguments, truncated", "p1 exit"],
         run: |_| itself().args([IDLE, &"a".repeat(50_000)]).status().map(drop),
+    },
+    Operation {
+        name: "start a script",
+        edges: &[
+            "p0 create ~/a",
+            "p0 write ~/a, 256 B",
+            "p0 chmod ~/a",
+            "p0 fork p1",
+            "p1 exec itself with idle ~/a",
+            "p1 map-executable ~/a",
+            "p1 exit",
+        ],
+        run: start_script,
+    },
+    Operation {
+        name: "start a process under the number of one that ended",
+        edges: &[
+            "p0 fork p1",
+            "p1 exec itself with idle",
+            "p1 exit",
+            "p0 fork p2",
+            "p2 exec itself with idle",
+            "p2 exit",
+        ],
+        run: reuse_number,
     },
     Operation {
         name: "start a process as another user",
@@ -55,6 +82,29 @@ pub fn waiting() -> io::Result<Child> {
     let stdout = child.stdout.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
     io::Read::read_exact(stdout, &mut [0])?;
     Ok(child)
+}
+
+/// Its interpreter is this program, which is told to do nothing; the file always has the same length.
+fn start_script(folder: &Path) -> io::Result<()> {
+    let (script, interpreter) = (folder.join("a"), env::current_exe()?);
+    fs::write(&script, format!("{:<256}", format!("#!{} {IDLE}\n", interpreter.display())))?;
+    fs::set_permissions(&script, Permissions::from_mode(0o755))?;
+    Command::new(script).status().map(drop)
+}
+
+/// The kernel is told which number it gave last (man 5 proc, `ns_last_pid`). Others may take it in between.
+fn reuse_number(_: &Path) -> io::Result<()> {
+    const LAST: &str = "/proc/sys/kernel/ns_last_pid";
+    let mut first = itself().arg(IDLE).spawn()?;
+    first.wait()?;
+    // Starts are told apart by clock ticks of 10 ms.
+    #[expect(clippy::disallowed_methods, reason = "the time is what it is about")]
+    std::thread::sleep(Duration::from_millis(30));
+    match fs::write(LAST, (first.id() - 1).to_string()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        outcome => outcome?,
+    }
+    itself().arg(IDLE).status().map(drop)
 }
 
 fn start_as_another(_: &Path) -> io::Result<()> {
