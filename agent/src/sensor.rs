@@ -13,7 +13,7 @@ mod sums;
 mod sys;
 
 pub use identify::Identifier;
-pub use order::{Item, WINDOW_NS};
+pub use order::{BYTES_MAX as ORDER_BYTES_MAX, Item, WINDOW_NS};
 
 use attach::{Group, HANDLERS, Handler, TRACEPOINTS};
 use aya::maps::{HashMap as BpfHashMap, Map, MapData, ProgramArray, RingBuf};

@@ -1,3 +1,4 @@
+use crate::config::ConfigError;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -58,6 +59,12 @@ impl fmt::Display for Failure {
 impl From<SensorError> for Failure {
     fn from(error: SensorError) -> Self {
         Self::Sensor(error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::input(error)
     }
 }
 

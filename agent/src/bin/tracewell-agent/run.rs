@@ -2,34 +2,35 @@
 
 use crate::alerts::Alerts;
 use crate::args::RunArgs;
+use crate::config::Config;
 use crate::failure::{Failure, Printed};
-use crate::host::{Host, sensor_options};
+use crate::host::Host;
 use crate::stop::Stop;
+use std::path::Path;
 use tempfile::TempDir;
 use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_datasets::tracewell::EventFile;
 use tracewell_model::{HostRecord, Record};
-use tracewell_parameters::Parameters;
 use tracewell_store::{RocksHistory, Store, StoreOptions};
 use tracewell_wire::{MemoryEnd, memory_pair};
 
-pub fn run(args: &RunArgs) -> Result<(), Failure> {
-    let parameters = parameters(args)?;
-    let host = Host::claim(&args.sensor)?;
-    let (store, _temporary) = open_store(args)?;
+pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
+    let config = Config::load(file, |fields| args.lay_over(fields))?;
+    let host = Host::claim(&config.host_name)?;
+    let (store, _temporary) = open_store(&config)?;
     let history = RocksHistory::open(&store, host.id).map_err(Failure::internal)?;
     let record = HostRecord { host: host.id, name: host.name.as_str().into() };
     let (agent_end, other_end) = memory_pair();
     let mut watch = Watch {
-        pipeline: Pipeline::new(&record, &parameters, Box::new(history)),
+        pipeline: Pipeline::new(&record, &config.parameters, Box::new(history)),
         agent_end,
         recording: args.record.as_deref().map(EventFile::create).transpose().map_err(Failure::input)?,
     };
-    let mut alerts = Alerts::new(args.output, other_end);
+    let mut alerts = Alerts::new(config.form, other_end);
     watch.take(&Record::Host(record))?;
 
-    let mut live = Live::start(host.id, &sensor_options(&args.sensor))?;
+    let mut live = Live::start(host.id, &config.sensor)?;
     let stop = Stop::new(args.sensor.duration)?;
     tracing::info!(host = host.name, "watching");
     for (program, error) in live.sensor().missing() {
@@ -75,19 +76,12 @@ impl Watch {
     }
 }
 
-fn parameters(args: &RunArgs) -> Result<Parameters, Failure> {
-    let Some(path) = &args.parameters else { return Ok(Parameters::default()) };
-    let text = std::fs::read_to_string(path);
-    let text = text.map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
-    Parameters::parse(&text).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
-}
-
-fn open_store(args: &RunArgs) -> Result<(Store, Option<TempDir>), Failure> {
-    let temporary = match &args.history {
+fn open_store(config: &Config) -> Result<(Store, Option<TempDir>), Failure> {
+    let temporary = match &config.history {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("tracewell-agent-").tempdir().map_err(Failure::internal)?),
     };
-    let folder = args.history.as_deref().or(temporary.as_ref().map(TempDir::path));
+    let folder = config.history.as_deref().or(temporary.as_ref().map(TempDir::path));
     let folder = folder.expect("one of both is there");
     Ok((Store::open(folder, StoreOptions::default()).map_err(Failure::input)?, temporary))
 }

@@ -1,11 +1,13 @@
 //! `tracewell-agent trace`: the live source on the screen.
 
 use crate::args::{Form, TraceArgs, What};
+use crate::config::Config;
 use crate::failure::{Failure, Printed, print};
-use crate::host::{Host, sensor_options};
+use crate::host::Host;
 use crate::stop::Stop;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::Instant;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::attach::Group;
@@ -14,9 +16,10 @@ use tracewell_model::{Detail, Event, NodeKind, Object, OpClass, Operation, Proce
 /// Processes whose programs are remembered.
 const PROGRAMS_MAX: usize = 65_536;
 
-pub fn run(args: &TraceArgs) -> Result<(), Failure> {
-    let host = Host::claim(&args.sensor)?;
-    let mut options = sensor_options(&args.sensor);
+pub fn run(args: &TraceArgs, config: Option<&Path>) -> Result<(), Failure> {
+    let config = Config::load(config, |fields| args.sensor.lay_over(fields))?;
+    let host = Host::claim(&config.host_name)?;
+    let mut options = config.sensor;
     options.groups = match args.what {
         What::Process => [Group::Process, Group::System].into(),
         What::File => [Group::Process, Group::File].into(),
