@@ -16,7 +16,7 @@ impl Translator {
             Op::Rename | Op::Link => {
                 let second = self.path_of(parsed, Kind::SecondBase, Kind::SecondName);
                 if let (Some(from), Some(to)) = (first, second) {
-                    self.to_new_path(op, parsed, subject, &from, to);
+                    self.put_at_new_path(op, parsed, subject, &from, to);
                 }
             }
             Op::Symlink => self.at_path(parsed, subject, Operation::Create, first, |_, _| None),
@@ -65,7 +65,7 @@ impl Translator {
         self.push(&parsed.head, subject, op, Object::File(file), Detail::None);
     }
 
-    fn to_new_path(&mut self, op: Op, parsed: &Parsed<'_>, subject: ProcessRef, from: &Str, to: Str) {
+    fn put_at_new_path(&mut self, op: Op, parsed: &Parsed<'_>, subject: ProcessRef, from: &Str, to: Str) {
         let namespace = parsed.head.mount_namespace;
         let (operation, file, replaced) = if op == Op::Rename {
             let (file, replaced) = self.paths.moved(namespace, from, &to);
