@@ -2,6 +2,7 @@ use crate::config::{Fields, RING_SIZES, is_ring_size};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+use tracewell_agent::sensor::attach::Group;
 
 /// Watches this host: what led to what, and what of it is out of the ordinary.
 #[derive(Debug, Parser)]
@@ -22,6 +23,12 @@ pub enum Command {
     Record(RecordArgs),
     /// Show what happens on this host while it happens
     Trace(TraceArgs),
+    /// Print the processes, open files and sockets that are there, as events, and end
+    Snapshot(SnapshotArgs),
+    /// Ask the running agent how it is
+    Status(StatusArgs),
+    /// Switch groups of probes of the running agent: `+network` on, `-file` off; without any, say which are on
+    Probes(ProbesArgs),
     /// Say what this machine allows, what that costs, and how to mend it
     Doctor(DoctorArgs),
     /// Print the configuration that is in force for `run`, as TOML, with its hash
@@ -82,9 +89,9 @@ pub struct RunArgs {
     /// Serve metrics and health here: a loopback address and port
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<String>,
-    /// Socket that `status` and `probes` talk to
+    /// Socket that `status` and `probes` talk to; empty for none
     #[arg(long, value_name = "FILE")]
-    pub control: Option<PathBuf>,
+    pub control: Option<String>,
 }
 
 impl RunArgs {
@@ -95,7 +102,7 @@ impl RunArgs {
         put(&mut fields.pipeline.history, &text(&self.history));
         put(&mut fields.output.form, &self.output.map(|form| form.name().to_owned()));
         put(&mut fields.metrics.listen, &self.metrics);
-        put(&mut fields.control.socket, &text(&self.control));
+        put(&mut fields.control.socket, &self.control);
     }
 }
 
@@ -130,6 +137,40 @@ pub struct TraceArgs {
     /// How events are shown
     #[arg(long, value_enum, default_value_t = Form::Text)]
     pub output: Form,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SnapshotArgs {
+    /// Name of this host; what the machine calls itself by default
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Socket of the agent; as the configuration says by default
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<PathBuf>,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub output: Form,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ProbesArgs {
+    /// +GROUP or -GROUP of file, network and system; options come before
+    #[arg(value_name = "SWITCH", allow_hyphen_values = true, value_parser = switch)]
+    pub switches: Vec<Switch>,
+    /// Socket of the agent; as the configuration says by default
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<PathBuf>,
+}
+
+/// A group of probes and what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    pub group: Group,
+    pub is_on: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -170,6 +211,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) if (0.1..=1e9).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("expected a number of seconds of at least 0.1".into()),
+    }
+}
+
+fn switch(text: &str) -> Result<Switch, String> {
+    let sign = text.chars().next().filter(|sign| "+-".contains(*sign));
+    let group = Group::ALL.into_iter().find(|group| text.get(1..) == Some(group.name()));
+    match (sign, group) {
+        (Some(sign), Some(group)) => Ok(Switch { group, is_on: sign == '+' }),
+        _ => Err("expected + or - and one of file, network and system; options come before".into()),
     }
 }
 

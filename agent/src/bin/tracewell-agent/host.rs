@@ -1,6 +1,8 @@
 use crate::failure::Failure;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
+use tracewell_agent::sensor::SensorError;
 use tracewell_model::HostId;
 
 /// This host, and the right to be the one that watches it.
@@ -16,8 +18,10 @@ impl Host {
     /// # Errors
     /// When another agent watches this host.
     pub fn claim(name: &str) -> Result<Self, Failure> {
-        let lock = File::create(Path::new(LOCK))
-            .map_err(|error| Failure::Input(format!("cannot write {LOCK}: {error}; watching a host needs root")))?;
+        let lock = File::create(Path::new(LOCK)).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => SensorError::NotPermitted(format!("cannot write {LOCK}")).into(),
+            _ => Failure::Internal(format!("cannot write {LOCK}: {error}")),
+        })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -4,6 +4,7 @@ use crate::args::RecordArgs;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::host::Host;
+use crate::privileges;
 use crate::stop::Stop;
 use std::path::Path;
 use tracewell_agent::live::Live;
@@ -21,6 +22,7 @@ pub fn run(args: &RecordArgs, config: Option<&Path>) -> Result<(), Failure> {
     };
     write(Live::host(host.id, &host.name))?;
     let mut live = Live::start(host.id, &config.sensor)?;
+    privileges::drop_what_is_not_needed(&[Some(&args.to)]);
     let stop = Stop::new(args.sensor.duration)?;
     tracing::info!(host = host.name, file = %args.to.display(), "recording");
     while !stop.is_now() {

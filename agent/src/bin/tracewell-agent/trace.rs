@@ -4,6 +4,7 @@ use crate::args::{Form, TraceArgs, What};
 use crate::config::Config;
 use crate::failure::{Failure, Printed, print};
 use crate::host::Host;
+use crate::privileges;
 use crate::stop::Stop;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
@@ -26,6 +27,7 @@ pub fn run(args: &TraceArgs, config: Option<&Path>) -> Result<(), Failure> {
         What::Network => [Group::Process, Group::Network].into(),
     };
     let mut live = Live::start(host.id, &options)?;
+    privileges::drop_what_is_not_needed(&[]);
     let stop = Stop::new(args.sensor.duration)?;
     let mut screen = Screen { args, programs: HashMap::new(), sums: BTreeMap::new(), shown: Instant::now() };
     let mut printed = Printed::Yes;
@@ -117,7 +119,7 @@ impl Screen<'_> {
 
     /// Shows the sums when it is time.
     fn sums(&mut self) -> Result<Printed, Failure> {
-        if !self.args.every.is_some_and(|every| self.shown.elapsed() >= every) {
+        if self.args.every.is_none_or(|every| self.shown.elapsed() < every) {
             return Ok(Printed::Yes);
         }
         self.shown = Instant::now();
