@@ -41,14 +41,16 @@ pub fn add(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) -> Wanted {
         if record.room_taken(start) > PATH_MAX {
             break;
         }
+        if parent == dentry {
+            record.head().flags |= flag::NO_FOLDER;
+            record.kernel_name(dentry.follow(at!(dentry_name)));
+            is_whole = true;
+            break;
+        }
         if filters_folders && is_ignored(dentry) {
             return Wanted::No;
         }
         if !record.kernel_name(dentry.follow(at!(dentry_name))) {
-            break;
-        }
-        if parent == dentry {
-            // A file that is in no folder, such as a memfd.
             break;
         }
         dentry = parent;

@@ -4,7 +4,7 @@ use crate::maps::{CONFIG, SUMS_0, SUMS_1};
 use crate::record::{Record, counts};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use tracewell_event_abi::body::{FileId, Socket};
-use tracewell_event_abi::collapse::{Key, Sum};
+use tracewell_event_abi::collapse::{Key, Open, Sum};
 use tracewell_event_abi::head::{Head, Op};
 
 /// Adds the operation to the sum of its like. Gives the record back where it is the first of them.
@@ -12,6 +12,14 @@ use tracewell_event_abi::head::{Head, Op};
 pub fn collapse_file(record: Record, op: Op, file: &FileId) -> Option<Record> {
     let key = Key { ino: file.ino, dev: file.dev, generation: file.generation, ..Key::default() };
     collapse(record, op, key, file, &Socket::default())
+}
+
+/// The same for files that are opened: those opened only to be written have a sum of their own.
+#[inline(always)]
+pub fn collapse_open(record: Record, way: Open, file: &FileId) -> Option<Record> {
+    let peer = way as u64;
+    let key = Key { ino: file.ino, dev: file.dev, generation: file.generation, peer, ..Key::default() };
+    collapse(record, Op::Open, key, file, &Socket::default())
 }
 
 /// The same for a socket.

@@ -4,9 +4,16 @@
 //! flow, one file a step: [`normalise`] vets times and splits what path-only sources leave implicit; `graph-core` keeps
 //! the graph and the links, [`profiling`] asks its profile; [`uplink`] sends the summaries, and [`contribute`] what was
 //! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers what was not seen.
-//! The live agent and replay run this same code; neither the clock nor a thread is read here.
+//! The live agent and replay run this same code; neither the clock nor a thread is read there.
+//!
+//! Before it lies the live source, which does I/O: [`sensor`] runs the eBPF programs and orders what they say,
+//! [`translate`] makes records of it, with secrets taken out by [`redact`] and with the container that a process belongs
+//! to, which `container` knows; [`live`] is all of them as one stream of records.
 
 pub mod sensor;
+#[cfg(feature = "program")]
+pub mod container;
+pub mod redact;
 pub mod translate;
 pub mod live;
 pub mod normalise;

@@ -3,11 +3,14 @@
 //! [`Live::start`] lets the sensor run and then takes stock of what ran before ([`snapshot`]); each [`Live::turn`] gives the
 //! records that are ready. The stream is what a recording holds, so that replaying it does what the live run did.
 
+#[cfg(feature = "program")]
+mod belonging;
 pub mod snapshot;
 
+use crate::redact::Redactor;
 use crate::sensor::counts::Counts;
 use crate::sensor::{Options, Sensor, SensorError, WINDOW_NS, boot_now};
-use crate::translate::{Clock, Translator};
+use crate::translate::{Clock, Machine, Translator};
 use std::collections::BTreeMap;
 use tracewell_model::{HostId, HostRecord, LossCause, Record, Str};
 
@@ -17,6 +20,8 @@ const TICK_NS: u64 = 1_000_000_000;
 pub struct Live {
     sensor: Sensor,
     translator: Translator,
+    #[cfg(feature = "program")]
+    belongings: belonging::Belongings,
     next_tick: u64,
     /// Losses told so far.
     told: BTreeMap<LossCause, u64>,
@@ -33,10 +38,26 @@ impl Live {
         let clock = Clock::of_this_machine();
         let now = boot_now();
         let snapshot = snapshot::take(&mut identifier);
-        let identify = Box::new(move |path: &std::path::Path| identifier.identify(path, false));
-        let mut translator = Translator::new(host, clock, identify);
+        #[cfg(feature = "program")]
+        let belongings = belonging::Belongings::start();
+        let machine = Machine {
+            identify: Box::new(move |path| identifier.identify(path, false)),
+            #[cfg(feature = "program")]
+            workload: Box::new(belongings.asker()),
+            #[cfg(not(feature = "program"))]
+            workload: Box::new(|_| None),
+            redactor: Redactor::new(&options.secrets).map_err(SensorError::Secrets)?,
+        };
+        let mut translator = Translator::new(host, clock, machine);
         translator.take_stock(snapshot, now);
-        Ok(Self { sensor, translator, next_tick: now + WINDOW_NS, told: BTreeMap::new() })
+        Ok(Self {
+            sensor,
+            translator,
+            #[cfg(feature = "program")]
+            belongings,
+            next_tick: now + WINDOW_NS,
+            told: BTreeMap::new(),
+        })
     }
 
     /// What the stream begins with.
@@ -54,12 +75,18 @@ impl Live {
     /// # Errors
     /// When the sensor fails, or `take` does.
     pub fn turn<E: From<SensorError>>(&mut self, mut take: impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
+        #[cfg(feature = "program")]
+        self.belongings.keep_fresh();
         self.sensor.poll(|_| {})?;
         let now = boot_now();
         self.give(now, &mut take)?;
         let given = now.saturating_sub(WINDOW_NS);
         if given >= self.next_tick {
             self.next_tick = given + TICK_NS;
+            #[cfg(feature = "program")]
+            if self.belongings.has_news() {
+                self.translator.ask_again(given);
+            }
             self.tell_losses(given)?;
             self.translator.tick(given);
         }

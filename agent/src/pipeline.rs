@@ -159,10 +159,12 @@ impl Pipeline {
         let mut stands_out = false;
         if let (true, Some(edge), Some(object)) = (inserted.is_new, inserted.edge, inserted.object) {
             let seen = self.profiling.observe(&mut self.graph, event, inserted.subject, object);
-            if let Some((surprise, label)) = seen {
+            if let Some((surprise, leaf)) = seen {
                 self.graph.set_surprise(edge, surprise.0);
-                let (graph, subject) = (&mut self.graph, inserted.subject);
-                stands_out = self.structure.observe_rare(graph, subject, event.op, surprise, &label);
+                if self.structure.is_rare(surprise) {
+                    let (graph, label) = (&mut self.graph, self.profiling.label(leaf));
+                    stands_out = self.structure.observe_rare(graph, inserted.subject, event.op, surprise, &label);
+                }
             }
         }
         stands_out |= self.structure.observe(&mut self.graph, event, inserted)?;

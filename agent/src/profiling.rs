@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use tracewell_graph_core::fleet::FleetView;
 use tracewell_graph_core::graph::{Graph, NodeIdx, NodeState, Role};
-use tracewell_graph_core::profile::{Direction, HostProfile, ObjectLabel, State, SubjectId, Tail};
+use tracewell_graph_core::profile::{Direction, HostProfile, LeafId, ObjectLabel, State, SubjectId, Tail};
 use tracewell_graph_core::structure::Structure;
 use tracewell_model::{Event, EventNs, Millibits, NodeAttrs, OpClass, Operation, Protocol, Str};
 use tracewell_parameters::Parameters;
@@ -37,14 +37,14 @@ impl Profiling {
         self.profile.accounted_bytes()
     }
 
-    /// The surprise of a new edge and its generalised object; `None` for what the profile does not count.
+    /// The surprise of a new edge and the leaf of its object; `None` for what the profile does not count.
     pub fn observe(
         &mut self,
         graph: &mut Graph,
         event: &Event,
         subject: NodeIdx,
         object: NodeIdx,
-    ) -> Option<(Millibits, Str)> {
+    ) -> Option<(Millibits, LeafId)> {
         if event.op.class() == OpClass::Lifecycle {
             return None;
         }
@@ -56,12 +56,17 @@ impl Profiling {
                 let observation = self.profile.observe(leaf, event.time)?;
                 Ok((observation.surprise, leaf))
             });
-            if let Ok((surprise, leaf)) = seen {
-                return Some((surprise, self.profile.label(leaf).unwrap_or_default()));
+            if let Ok(seen) = seen {
+                return Some(seen);
             }
             set_subject(graph, subject, None);
         }
         None
+    }
+
+    /// The generalised object that a leaf stands for.
+    pub fn label(&self, leaf: LeafId) -> Str {
+        self.profile.label(leaf).unwrap_or_default()
     }
 
     /// Takes up the weight that a process had reached when it ended.

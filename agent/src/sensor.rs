@@ -15,6 +15,7 @@ mod sys;
 pub use identify::Identifier;
 pub use order::{BYTES_MAX as ORDER_BYTES_MAX, Item, WINDOW_NS};
 
+use crate::redact::RedactError;
 use attach::{Group, HANDLERS, Handler, TRACEPOINTS};
 use aya::maps::{HashMap as BpfHashMap, Map, MapData, ProgramArray, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint};
@@ -56,6 +57,8 @@ pub struct Options {
     pub groups: BTreeSet<Group>,
     /// Processes that are not watched, with all they start. The agent itself is always among them.
     pub ignored_processes: Vec<u32>,
+    /// Patterns of secrets in command lines, beside the shipped ones (docs/redaction.md).
+    pub secrets: Vec<String>,
 }
 
 impl Default for Options {
@@ -66,6 +69,7 @@ impl Default for Options {
             budget: 0,
             groups: Group::ALL.into(),
             ignored_processes: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }
@@ -90,6 +94,8 @@ pub enum SensorError {
     Object(String),
     #[error("{0} failed: {1}")]
     Bpf(String, String),
+    #[error(transparent)]
+    Secrets(#[from] RedactError),
 }
 
 fn bpf_error<E: Display>(doing: &str) -> impl Fn(E) -> SensorError {

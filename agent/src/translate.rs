@@ -18,14 +18,15 @@ mod text;
 
 pub use clock::Clock;
 
-use crate::live::snapshot::{KnownSocket, Snapshot};
+use crate::live::snapshot::{Known, KnownSocket, Snapshot};
+use crate::redact::Redactor;
 use crate::sensor::Item;
 use parse::Parsed;
 use paths::Paths;
 use processes::Processes;
 use std::path::Path;
 use tracewell_event_abi::body::{Body, FileId};
-use tracewell_event_abi::collapse::{Key, Sum};
+use tracewell_event_abi::collapse::{Key, Open, Sum};
 use tracewell_event_abi::head::{Head, Op, flag};
 use tracewell_model::{
     Detail, Event, EventFlags, HostId, LossCause, LossRecord, Object, Operation, ProcessRef, Record, SocketRef, Str,
@@ -36,18 +37,27 @@ pub struct Translator {
     clock: Clock,
     processes: Processes,
     paths: Paths,
-    identify: Identify,
+    machine: Machine,
     out: Vec<Record>,
     n_malformed: u64,
 }
 
-/// Says which file a path means now.
 pub type Identify = Box<dyn FnMut(&Path) -> Option<FileId> + Send>;
 
+/// What the machine is asked, because records do not say it.
+pub struct Machine {
+    /// Which file a path means now.
+    pub identify: Identify,
+    /// The workload that a process belongs to now.
+    pub workload: Box<dyn FnMut(u32) -> Option<Str> + Send>,
+    /// Takes secrets out of command lines.
+    pub redactor: Redactor,
+}
+
 impl Translator {
-    pub fn new(host: HostId, clock: Clock, identify: Identify) -> Self {
+    pub fn new(host: HostId, clock: Clock, machine: Machine) -> Self {
         Self {
-            identify,
+            machine,
             host,
             clock,
             processes: Processes::new(clock),
@@ -74,6 +84,8 @@ impl Translator {
         for known in snapshot.processes {
             let (files, sockets) = (known.files.clone(), known.sockets.clone());
             let namespace = known.mount_namespace;
+            let known = self.without_secrets(known);
+            let tgid = known.tgid;
             let record = self.processes.take_up(host, time, known);
             let subject = record.process;
             self.out.push(Record::Process(record));
@@ -94,6 +106,7 @@ impl Translator {
                 let path = path.map(Str::from);
                 push(op, Object::Socket(SocketRef { cookie, protocol, local, remote, path, ..SocketRef::default() }));
             }
+            self.ask_workload(tgid, now);
         }
     }
 
@@ -152,6 +165,7 @@ impl Translator {
             uid: sum.uid,
             op: op as u8,
             mount_namespace: sum.mount_namespace,
+            flags: if op == Op::Open && key.peer == Open::WriteOnly as u64 { flag::WRITE_ONLY } else { 0 },
             ..Head::default()
         };
         let subject = self.subject(&head, op);
@@ -171,8 +185,11 @@ impl Translator {
     fn subject(&mut self, head: &Head, op: Op) -> ProcessRef {
         let process = self.clock.process(head.tgid, head.start);
         let (time, host) = (self.clock.time(head.time), self.host);
-        if let Some(repaired) = self.processes.find_or_repair(host, time, head, process) {
+        if !self.processes.has(head.tgid, process) {
+            let known = Known::read(head.tgid).map(|known| self.without_secrets(known));
+            let repaired = self.processes.repair(host, time, head, process, known);
             self.out.push(Record::Process(repaired));
+            self.ask_workload(head.tgid, head.time);
         }
         let Some(known) = self.processes.get_mut(head.tgid) else { return process };
         if known.uid != Some(head.uid) && op != Op::Exec {
@@ -212,11 +229,26 @@ impl Translator {
         self.out.push(Record::Event(event));
     }
 
-    /// The name of a process's container, once it is known.
-    pub fn set_container(&mut self, tgid: u32, container: Str, now: u64) {
+    /// Asks anew for the workload of each process that was said to belong to one: some have got another name.
+    #[cfg(feature = "program")]
+    pub fn ask_again(&mut self, now: u64) {
+        for tgid in self.processes.of_workloads() {
+            self.ask_workload(tgid, now);
+        }
+    }
+
+    fn ask_workload(&mut self, tgid: u32, now: u64) {
+        let Some(workload) = (self.machine.workload)(tgid) else { return };
         let time = self.clock.time(now);
-        if let Some(record) = self.processes.set_container(self.host, time, tgid, container) {
+        if let Some(record) = self.processes.set_workload(self.host, time, tgid, workload) {
             self.out.push(Record::Process(record));
         }
+    }
+
+    fn without_secrets(&self, mut known: Known) -> Known {
+        let exe = known.exe.as_deref().unwrap_or_default();
+        let clean = |words: Vec<String>| self.machine.redactor.arguments(exe, words.iter().map(String::as_str)).0;
+        known.arguments = known.arguments.map(|words| vec![clean(words)]);
+        known
     }
 }

@@ -18,8 +18,17 @@ pub struct Key {
     /// Device and generation of a file; 0 and the network namespace's inode of a socket.
     pub dev: u32,
     pub generation: u32,
-    /// Hash of the addresses of a socket; 0 for a file. Tells the peers of an unconnected socket apart.
+    /// Hash of the peer's address of a socket, which tells the peers of an unconnected one apart; an [`Open`] of an opened
+    /// file; else 0.
     pub peer: u64,
+}
+
+/// What a file was opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Open {
+    Any,
+    WriteOnly,
 }
 
 /// What was summed.

@@ -44,6 +44,8 @@ pub mod flag {
     pub const BY_KERNEL: u16 = 1 << 3;
     /// The operation made the file.
     pub const CREATED: u16 = 1 << 4;
+    /// The file is in no folder, such as a pipe or a memfd: its path is a name alone.
+    pub const NO_FOLDER: u16 = 1 << 6;
     /// The file was opened only to be written.
     pub const WRITE_ONLY: u16 = 1 << 5;
 }

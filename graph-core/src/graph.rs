@@ -8,6 +8,7 @@
 mod arena;
 mod filter;
 mod insert;
+mod keys;
 mod read;
 mod spill;
 mod state;
@@ -18,7 +19,8 @@ pub use state::{FileState, NodeState, ProcessState, RARE_MAX, Role, SocketState}
 use crate::history::History;
 use arena::Arena;
 use filter::SpilledFilter;
-use tracewell_model::{EventNs, HostId, NodeKey, NodeKind, ProcessRef};
+use keys::Keys;
+use tracewell_model::{EventNs, HostId, NodeKey, NodeKind};
 use tracewell_parameters::GraphParameters;
 
 /// A node's place in the hot window. Valid until the next [`Graph::insert`] or [`Graph::describe`].
@@ -37,8 +39,7 @@ pub struct Graph {
     spilled: SpilledFilter,
     arena: Arena,
     next_seq: u64,
-    /// Subject of the last event and its key: events come in runs of one process, and a key costs a hash.
-    last_subject: Option<(ProcessRef, NodeKey)>,
+    keys: Keys,
     /// What ended before is forgotten.
     horizon: EventNs,
     counts: GraphCounts,
@@ -84,7 +85,7 @@ impl Graph {
             spilled: SpilledFilter::new(parameters.spilled_filter_bytes),
             arena: Arena::default(),
             next_seq: 1,
-            last_subject: None,
+            keys: Keys::new(host),
             horizon: EventNs::ZERO,
             counts: GraphCounts::default(),
         }

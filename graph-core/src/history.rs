@@ -42,7 +42,7 @@ pub trait History {
     /// `amount_bytes` and `flags` may differ. Only one that `may_repeat` will be asked for by [`head`](Self::head).
     fn put_edge(&mut self, edge: &EdgeRow, may_repeat: bool) -> Result<(), HistoryError>;
 
-    /// The edge with the highest `seq` among those from `from` to `to` by `op` that might repeat when they were stored.
+    /// The edge from `from` to `to` by `op` that was stored last of those that might repeat then.
     fn head(&mut self, from: NodeKey, to: NodeKey, op: Operation) -> Result<Option<EdgeRow>, HistoryError>;
 
     /// Edges of `node` that began at or before `until`, latest `(first, seq)` first, at most `limit`.

@@ -63,7 +63,9 @@ impl Linker {
         let Some(state) = graph.hot(process).role.process() else { return Ok(()) };
         let (weight, joined) = (structure.weight(state), state.hopset);
         let key = graph.key(process);
-        if weight.0 < self.parameters.terminal_min_millibits {
+        // Among those that descend from what stands out, one fact is enough.
+        let is_terminal = weight.0 >= self.parameters.terminal_min_millibits || joined != 0 && !state.facts.is_empty();
+        if !is_terminal {
             if joined != 0 {
                 self.change(graph, joined, time, |_| ())?;
             }

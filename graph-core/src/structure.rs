@@ -85,6 +85,11 @@ impl Structure {
         Ok(fact.is_some_and(|fact| add_fact(graph, inserted.subject, fact)))
     }
 
+    /// Whether an operation is unlikely enough to be remembered.
+    pub fn is_rare(&self, surprise: Millibits) -> bool {
+        surprise.0 >= self.parameters.rare_min_millibits
+    }
+
     /// Takes up an unlikely operation of a process. Returns whether it counts.
     pub fn observe_rare(
         &self,
@@ -94,7 +99,7 @@ impl Structure {
         surprise: Millibits,
         what: &Str,
     ) -> bool {
-        if surprise.0 < self.parameters.rare_min_millibits {
+        if !self.is_rare(surprise) {
             return false;
         }
         graph.change(subject, |state| {

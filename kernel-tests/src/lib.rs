@@ -1,10 +1,15 @@
 //! What the sensor must see, tried on a real kernel.
 //!
-//! A process of its own carries out [`operations`], one file for each kind; [`watch`] runs the sensor meanwhile, and
-//! [`tests`] compares. The same binary runs on a host, as root, and as the first process of a virtual machine, where
-//! [`init`] makes the system that is missing there (`cargo xtask vm`).
+//! Processes of its own carry out [`operations`], one file for each kind; [`watch`] runs the live source meanwhile, and
+//! [`tests`] compares the [`lines`] of what was seen with the edges that each operation is. [`overflow`] makes the kernel lose
+//! events, [`flood`] tries to, [`attack`] carries out a harmless attack and wants one alert. The same binary runs on a host, as root, and as
+//! the first process of a virtual machine, where [`init`] makes the system that is missing there (`cargo xtask vm`).
 
 pub mod init;
 pub mod operations;
 pub mod watch;
+pub mod lines;
+pub mod overflow;
+pub mod flood;
+pub mod attack;
 pub mod tests;

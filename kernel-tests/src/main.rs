@@ -1,7 +1,9 @@
 use anyhow::{Result, bail};
+use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::{env, process};
-use tracewell_kernel_tests::{init, operations, tests};
+use tracewell_kernel_tests::{attack, flood, init, operations, overflow, tests};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -22,9 +24,26 @@ fn main() -> ExitCode {
 /// Whether all went well.
 fn run(arguments: &[String]) -> Result<bool> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => tests::run(),
+        [] => tests::run(""),
+        [operations::ONLY, name] => tests::run(name),
         [operations::ACT] => operations::act().map(|()| true),
-        [operations::IDLE] => Ok(true),
-        _ => bail!("usage: kernel-tests"),
+        [operations::ONE, index, folder] => operations::one(index, Path::new(folder)).map(|()| true),
+        [operations::IDLE, ..] => Ok(true),
+        [operations::WAIT] => wait().map(|()| true),
+        [overflow::FLOOD] => overflow::flood().map(|()| true),
+        [flood::FILES] => flood::files().map(|()| true),
+        [flood::FORKS] => flood::forks().map(|()| true),
+        [flood::CONNECTIONS] => flood::connections().map(|()| true),
+        [attack::SERVE] => attack::serve().map(|()| true),
+        [attack::LOAD, port] => attack::load(port.parse()?).map(|()| true),
+        _ => bail!("usage: kernel-tests [only NAME]"),
     }
+}
+
+/// Says that it runs, and waits for the end of its stdin.
+fn wait() -> Result<()> {
+    io::stdout().write_all(b".")?;
+    io::stdout().flush()?;
+    io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
 }

@@ -1,102 +1,79 @@
-//! The sensor, run while a process carries out the operations.
+//! The live source, run while a process carries out the operations.
 
-use crate::operations::ACT;
+use crate::operations::Started;
 use anyhow::{Context, Result, bail};
-use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
+use tracewell_agent::live::Live;
 use tracewell_agent::sensor::counts::Counts;
-use tracewell_agent::sensor::{Item, Options, Sensor};
-use tracewell_event_abi::body::{self, Body};
-use tracewell_event_abi::head::{Head, Op};
-use zerocopy::FromBytes;
+use tracewell_agent::sensor::{Options, SensorError};
+use tracewell_model::{HostId, Record};
 
-/// What the sensor said.
+/// What was said while a process ran.
 pub struct Watched {
-    /// Operations seen of the process and those that it started.
-    pub seen: BTreeMap<Op, u64>,
+    pub records: Vec<Record>,
     pub counts: Counts,
     /// What did not attach, and why.
     pub missing: Vec<(&'static str, String)>,
+    /// What the process said.
+    pub output: String,
 }
 
-/// How long the operations may take on an emulated processor.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the process may take on an emulated processor.
+const PATIENCE: Duration = Duration::from_secs(100);
 /// How long to wait for a moment at which nothing is under way.
-const QUIET_WITHIN: Duration = Duration::from_secs(5);
+const QUIET_WITHIN: Duration = Duration::from_secs(8);
 
-/// Starts the sensor, lets a process carry out the operations, and takes what is said of it.
-pub fn watch() -> Result<Watched> {
+/// Whether records are taken while the process runs, or only when it has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Taking {
+    Always,
+    AtTheEnd,
+}
+
+/// Starts the sensor, lets a process run, which waits for the end of its stdin to begin, and takes what is said.
+pub fn watch(process: &mut Command, options: &Options, taking: Taking) -> Result<Watched> {
     // Started first: what the sensor's own process starts while it runs is left out, as the sensor itself is.
-    let mut actor = Command::new("/proc/self/exe");
-    let mut actor = actor.arg(ACT).stdin(Stdio::piped()).spawn().context("starting the process to be watched")?;
-    let mut sensor = Sensor::start(&Options::default()).inspect_err(|_| {
-        let _ = actor.kill();
-    })?;
-    drop(actor.stdin.take());
-
-    let mut items = Vec::new();
+    let mut process = Started::new(process)?;
+    let mut live = Live::start(HostId::from_name("kernel-tests"), options)?;
+    let mut records = Vec::new();
+    process.begin();
     let start = Instant::now();
     let status = loop {
-        take(&mut sensor, &mut items)?;
-        if let Some(status) = actor.try_wait().context("waiting for the process watched")? {
+        if taking == Taking::Always {
+            take(&mut live, &mut records)?;
+        }
+        if let Some(status) = process.has_ended()? {
             break status;
         }
         if start.elapsed() > PATIENCE {
-            // It may have ended meanwhile.
-            let _ = actor.kill();
-            bail!("the operations took longer than {} s", PATIENCE.as_secs());
+            bail!("the process took longer than {} s", PATIENCE.as_secs());
         }
     };
+    let output = process.output()?;
     if !status.success() {
-        bail!("the operations ended with {status}");
+        bail!("the process ended with {status}");
     }
     let end = Instant::now();
     let counts = loop {
-        take(&mut sensor, &mut items)?;
-        let counts = sensor.counts()?;
-        let is_fetched = end.elapsed() > Duration::from_millis(600);
+        take(&mut live, &mut records)?;
+        let counts = live.counts()?;
+        let is_fetched = end.elapsed() > Duration::from_millis(800);
         let is_quiet = counts.iter().all(|(_, of_op)| of_op.adds_up());
         if is_fetched && is_quiet || end.elapsed() > QUIET_WITHIN {
             break counts;
         }
     };
-    while let Some((_, item)) = sensor.next(u64::MAX) {
-        items.push(item);
-    }
-    Ok(Watched { seen: of_process(actor.id(), &items), counts, missing: sensor.missing().to_vec() })
+    live.finish(|record| keep(record, &mut records)).context("ending the watch")?;
+    let missing = live.sensor().missing().to_vec();
+    Ok(Watched { records, counts, missing, output })
 }
 
-fn take(sensor: &mut Sensor, items: &mut Vec<Item>) -> Result<()> {
-    sensor.poll(|_| ())?;
-    while let Some((_, item)) = sensor.next(tracewell_agent::sensor::boot_now()) {
-        items.push(item);
-    }
+fn take(live: &mut Live, records: &mut Vec<Record>) -> Result<()> {
+    Ok(live.turn(|record| keep(record, records))?)
+}
+
+fn keep(record: Record, records: &mut Vec<Record>) -> Result<(), SensorError> {
+    records.push(record);
     Ok(())
-}
-
-/// How often a process and its descendants did what.
-fn of_process(root: u32, items: &[Item]) -> BTreeMap<Op, u64> {
-    let (mut family, mut seen) = (BTreeSet::from([root]), BTreeMap::new());
-    for item in items {
-        let (tgid, op, n) = match item {
-            Item::Sum(sum) => (sum.0.tgid, sum.0.op as u8, sum.1.count),
-            Item::Record(bytes) => {
-                let Ok((head, rest)) = Head::read_from_prefix(bytes) else { continue };
-                if family.contains(&head.tgid)
-                    && head.body == Body::Fork as u8
-                    && let Ok((fork, _)) = body::Fork::read_from_prefix(rest)
-                {
-                    family.insert(fork.tgid);
-                }
-                (head.tgid, head.op, 1)
-            }
-        };
-        if let Some(op) = Op::from_u8(op)
-            && family.contains(&tgid)
-        {
-            *seen.entry(op).or_default() += n;
-        }
-    }
-    seen
 }

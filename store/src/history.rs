@@ -1,13 +1,15 @@
-use crate::key::{self, Bucket, corrupt};
+use crate::edges;
+use crate::key::{self, Bucket, Minute, corrupt};
 use crate::latest::{STAMP_LEN, Stamp};
 use crate::open::{Family, Store};
+use crate::pending::Pending;
 use rocksdb::{ReadOptions, WriteBatch, WriteOptions};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tracewell_graph_core::history::{Direction, EdgeRow, History, HistoryError};
 use tracewell_model::{EventNs, HostId, NodeKey, Operation};
 
-/// Rows that are collected before they are written; a read writes them first.
-const PENDING_BYTES_MAX: usize = 64 << 10;
+/// Rows that are gathered before they are written.
+const PENDING_BYTES_MAX: usize = 256 << 10;
 
 /// One host's history in a store.
 ///
@@ -20,7 +22,7 @@ pub struct RocksHistory {
     horizon: Bucket,
     /// Buckets that may hold edges; retention bounds how many.
     buckets: BTreeSet<Bucket>,
-    pending: WriteBatch,
+    pending: Pending,
     row: Vec<u8>,
 }
 
@@ -38,7 +40,7 @@ impl RocksHistory {
             },
         };
         store.horizons().set(host, horizon);
-        let (store, pending, row) = (store.clone(), WriteBatch::default(), Vec::with_capacity(256));
+        let (store, pending, row) = (store.clone(), Pending::default(), Vec::with_capacity(256));
         let mut history = Self { store, host, horizon, buckets: BTreeSet::new(), pending, row };
         history.buckets = history.find_buckets()?;
         Ok(history)
@@ -74,8 +76,29 @@ impl RocksHistory {
         if self.pending.is_empty() {
             return Ok(());
         }
-        // What the medium refused once is not offered again: the caller is told, and the batch must not grow without bound.
-        let batch = std::mem::take(&mut self.pending);
+        let (host, horizon, row) = (self.host, self.horizon, &mut self.row);
+        let mut batch = WriteBatch::default();
+        // Rises with every row that is written to the store, and outlasts it.
+        let number = self.store.db().latest_sequence_number();
+        let family = self.store.family(Family::Edges);
+        self.pending.each_edges(|node, minute, row| {
+            self.buckets.insert(Bucket::of(minute.start()));
+            batch.put_cf(family, key::edges(host, node, minute, number), row);
+        });
+        let family = self.store.family(Family::Heads);
+        for ((from, to, op), edge) in self.pending.heads() {
+            Stamp { bucket: Bucket::of(edge.first), horizon }.write(row);
+            key::head_value(edge, row);
+            batch.put_cf(family, key::head(host, from, to, op), &row);
+        }
+        let family = self.store.family(Family::Nodes);
+        for (node, pending) in self.pending.nodes() {
+            Stamp { bucket: pending.bucket, horizon }.write(row);
+            row.extend_from_slice(&pending.bytes);
+            batch.put_cf(family, key::node(host, node), &row);
+        }
+        // What the medium refused once is not offered again: the caller is told, and it must not pile up without bound.
+        self.pending.clear();
         self.write(batch)
     }
 
@@ -86,28 +109,16 @@ impl RocksHistory {
     }
 
     fn write_if_much(&mut self) -> Result<(), HistoryError> {
-        if self.pending.size_in_bytes() < PENDING_BYTES_MAX { Ok(()) } else { self.write_pending() }
-    }
-
-    fn stamp(&self, time: EventNs) -> Stamp {
-        Stamp { bucket: Bucket::of(time), horizon: self.horizon }
-    }
-
-    fn put_latest(&mut self, family: Family, key: &[u8], time: EventNs, row: &[u8]) -> Result<(), HistoryError> {
-        self.stamp(time).write(&mut self.row);
-        self.row.extend_from_slice(row);
-        self.pending.put_cf(self.store.family(family), key, &self.row);
-        self.write_if_much()
+        if self.pending.bytes() < PENDING_BYTES_MAX { Ok(()) } else { self.write_pending() }
     }
 
     /// The row under a key, without its stamp, unless it has expired.
     fn latest<T>(
-        &mut self,
+        &self,
         family: Family,
         key: &[u8],
         read: impl FnOnce(&[u8]) -> Result<T, HistoryError>,
     ) -> Result<Option<T>, HistoryError> {
-        self.write_pending()?;
         let value = self.store.db().get_pinned_cf(self.store.family(family), key);
         let Some(value) = value.map_err(|error| medium(&self.store, &error))? else { return Ok(None) };
         let Some((stamp, row)) = Stamp::read(&value) else {
@@ -122,32 +133,28 @@ impl RocksHistory {
 
 impl History for RocksHistory {
     fn put_node(&mut self, key: NodeKey, time: EventNs, row: &[u8]) -> Result<(), HistoryError> {
-        self.put_latest(Family::Nodes, &key::node(self.host, key), time, row)
+        self.pending.put_node(key, time, row);
+        self.write_if_much()
     }
 
     fn node(&mut self, key: NodeKey) -> Result<Option<Vec<u8>>, HistoryError> {
-        self.latest(Family::Nodes, &key::node(self.host, key), |row| Ok(row.to_vec()))
+        match self.pending.node(key) {
+            Some(row) => Ok(Some(row.to_vec())),
+            None => self.latest(Family::Nodes, &key::node(self.host, key), |row| Ok(row.to_vec())),
+        }
     }
 
     fn put_edge(&mut self, edge: &EdgeRow, may_repeat: bool) -> Result<(), HistoryError> {
-        self.buckets.insert(Bucket::of(edge.first));
-        for (node, direction, other) in [(edge.from, Direction::Out, edge.to), (edge.to, Direction::In, edge.from)] {
-            key::edge_value(edge, other, &mut self.row);
-            let key = key::edge(self.host, node, direction, edge.order());
-            self.pending.put_cf(self.store.family(Family::Edges), key, &self.row);
-        }
-        if may_repeat {
-            self.stamp(edge.first).write(&mut self.row);
-            key::head_value(edge, &mut self.row);
-            let key = key::head(self.host, edge.from, edge.to, edge.op);
-            self.pending.merge_cf(self.store.family(Family::Heads), key, &self.row);
-        }
+        self.pending.put_edge(edge, may_repeat);
         self.write_if_much()
     }
 
     fn head(&mut self, from: NodeKey, to: NodeKey, op: Operation) -> Result<Option<EdgeRow>, HistoryError> {
-        let key = key::head(self.host, from, to, op);
-        self.latest(Family::Heads, &key, |row| key::head_row((from, to, op), row))
+        let head = (from, to, op);
+        match self.pending.head(head) {
+            Some(edge) => Ok(Some(edge)),
+            None => self.latest(Family::Heads, &key::head(self.host, from, to, op), |row| key::head_row(head, row)),
+        }
     }
 
     fn edges(
@@ -161,13 +168,23 @@ impl History for RocksHistory {
         let mut options = ReadOptions::default();
         options.set_prefix_same_as_start(true);
         let mut iterator = self.store.db().raw_iterator_cf_opt(self.store.family(Family::Edges), options);
-        let mut found = Vec::new();
+        let mut found = BTreeMap::new();
+        let mut read_to = Minute::of(until);
         for &bucket in self.buckets.range(..=Bucket::of(until)).rev() {
-            iterator.seek(key::edges_from(bucket, self.host, node, direction, until));
-            while found.len() < limit
-                && let Some((key, value)) = iterator.item()
-            {
-                found.push(key::edge_row(node, direction, key, value)?);
+            iterator.seek(key::edges_from(bucket, self.host, node, Minute::of(until)));
+            while let Some((key, row)) = iterator.item() {
+                let minute = key::minute_of(key)?;
+                if minute < read_to && found.len() >= limit {
+                    break;
+                }
+                read_to = minute;
+                for edge in edges::read(node, minute, row) {
+                    let (its_direction, edge) = edge?;
+                    if its_direction == direction && edge.first <= until {
+                        // The later of two rows of one edge is met first.
+                        found.entry(edge.order()).or_insert(edge);
+                    }
+                }
                 iterator.next();
             }
             iterator.status().map_err(|error| medium(&self.store, &error))?;
@@ -175,11 +192,15 @@ impl History for RocksHistory {
                 break;
             }
         }
-        Ok(found)
+        Ok(found.into_values().rev().take(limit).collect())
     }
 
     fn put_blob(&mut self, id: u64, time: EventNs, row: &[u8]) -> Result<(), HistoryError> {
-        self.put_latest(Family::Blobs, &key::blob(self.host, id), time, row)
+        Stamp { bucket: Bucket::of(time), horizon: self.horizon }.write(&mut self.row);
+        self.row.extend_from_slice(row);
+        let mut batch = WriteBatch::default();
+        batch.put_cf(self.store.family(Family::Blobs), key::blob(self.host, id), &self.row);
+        self.write(batch)
     }
 
     fn blob(&mut self, id: u64) -> Result<Option<Vec<u8>>, HistoryError> {

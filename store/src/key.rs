@@ -1,9 +1,9 @@
-//! The bytes of keys. Numbers are big-endian, so that RocksDB's order is theirs; times and sequences of edges are inverted,
+//! The bytes of keys. Numbers are big-endian, so that RocksDB's order is theirs; minutes and batches of edges are inverted,
 //! so that a forward scan meets the latest first.
 //!
 //! | Family | Key | Value |
 //! |---|---|---|
-//! | `edges` | host 8, bucket 4, node 16, direction 1, !first 8, !seq 8 | other end 16, operation 1, row |
+//! | `edges` | host 8, bucket 4, node 16, !minute 4, !batch 8 | edges (`edges.rs`) |
 //! | `nodes` | host 8, node 16 | stamp 8, row |
 //! | `heads` | host 8, from 16, to 16, operation 1 | stamp 8, seq 8, first 8, row |
 //! | `blobs` | host 8, id 8 | stamp 8, row |
@@ -13,7 +13,7 @@
 //! Edges are the bulk: their bucket comes before anything that scatters, so that retention drops whole files. The other
 //! families hold one row for each key; theirs are dropped when files are compacted (`latest.rs`).
 
-use tracewell_graph_core::history::{Direction, EdgeRow, HistoryError};
+use tracewell_graph_core::history::{EdgeRow, HistoryError};
 use tracewell_model::{EventNs, HostId, NodeKey, Operation};
 
 /// Length of a bucket. Reading a node's edges asks each bucket, so that a few dozen must span the retention.
@@ -29,43 +29,46 @@ impl Bucket {
     }
 }
 
-/// Host, bucket, node and direction: what one scan stays within.
-pub(crate) const EDGE_PREFIX_LEN: usize = 8 + 4 + 16 + 1;
-const EDGE_LEN: usize = EDGE_PREFIX_LEN + 8 + 8;
+/// A minute of event time, counted from its zero: edges that began in one are read together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Minute(pub u32);
 
-pub(crate) fn edge(host: HostId, node: NodeKey, direction: Direction, (first, seq): (EventNs, u64)) -> [u8; EDGE_LEN] {
-    edge_in(Bucket::of(first), host, node, direction, (first, seq))
+const MINUTE_NS: u64 = 60 * EventNs::SECOND;
+
+impl Minute {
+    pub fn of(time: EventNs) -> Self {
+        Self((time.0 / MINUTE_NS) as u32)
+    }
+
+    pub fn start(self) -> EventNs {
+        EventNs(u64::from(self.0) * MINUTE_NS)
+    }
 }
 
-/// Where a scan for edges that began at or before `until` starts in a bucket.
-pub(crate) fn edges_from(
-    bucket: Bucket,
-    host: HostId,
-    node: NodeKey,
-    direction: Direction,
-    until: EventNs,
-) -> [u8; EDGE_LEN] {
-    edge_in(bucket, host, node, direction, (until, u64::MAX))
+/// Host, bucket and node: what one scan stays within.
+pub(crate) const EDGES_PREFIX_LEN: usize = 8 + 4 + 16;
+const EDGES_LEN: usize = EDGES_PREFIX_LEN + 4 + 8;
+
+/// Where the edges lie that were written in one batch, touch `node` and began in one minute. Of two batches the later
+/// has the higher number and comes first.
+pub(crate) fn edges(host: HostId, node: NodeKey, minute: Minute, batch: u64) -> [u8; EDGES_LEN] {
+    edges_in(Bucket::of(minute.start()), host, node, minute, batch)
 }
 
-fn edge_in(
-    bucket: Bucket,
-    host: HostId,
-    node: NodeKey,
-    direction: Direction,
-    (first, seq): (EventNs, u64),
-) -> [u8; EDGE_LEN] {
-    let direction = match direction {
-        Direction::In => 0,
-        Direction::Out => 1,
-    };
-    join([
-        &bucket_start(host, bucket),
-        &node.0.to_be_bytes(),
-        &[direction],
-        &(!first.0).to_be_bytes(),
-        &(!seq).to_be_bytes(),
-    ])
+/// Where a scan for edges that began in `minute` or earlier starts in a bucket.
+pub(crate) fn edges_from(bucket: Bucket, host: HostId, node: NodeKey, minute: Minute) -> [u8; EDGES_LEN] {
+    edges_in(bucket, host, node, minute, u64::MAX)
+}
+
+fn edges_in(bucket: Bucket, host: HostId, node: NodeKey, minute: Minute, batch: u64) -> [u8; EDGES_LEN] {
+    join([&bucket_start(host, bucket), &node.0.to_be_bytes(), &(!minute.0).to_be_bytes(), &(!batch).to_be_bytes()])
+}
+
+/// The minute of a key of edges.
+pub(crate) fn minute_of(key: &[u8]) -> Result<Minute, HistoryError> {
+    let minute = key.get(EDGES_PREFIX_LEN..).and_then(<[u8]>::first_chunk);
+    let minute = minute.ok_or_else(|| corrupt("edges", format!("a key has {} bytes", key.len())))?;
+    Ok(Minute(!u32::from_be_bytes(*minute)))
 }
 
 pub(crate) fn bucket_start(host: HostId, bucket: Bucket) -> [u8; 12] {
@@ -99,14 +102,6 @@ pub(crate) fn host_of(key: &[u8]) -> Option<HostId> {
     Some(HostId(u64::from_be_bytes(*key.first_chunk()?)))
 }
 
-/// Writes an edge's value as seen from one end; `other` is the other one.
-pub(crate) fn edge_value(edge: &EdgeRow, other: NodeKey, out: &mut Vec<u8>) {
-    out.clear();
-    out.extend_from_slice(&other.0.to_be_bytes());
-    out.push(edge.op as u8);
-    edge.encode_value(out);
-}
-
 /// Appends what a head knows beyond its key.
 pub(crate) fn head_value(edge: &EdgeRow, out: &mut Vec<u8>) {
     out.extend_from_slice(&edge.seq.to_be_bytes());
@@ -123,22 +118,7 @@ pub(crate) fn head_row(ends: (NodeKey, NodeKey, Operation), value: &[u8]) -> Res
     EdgeRow::decode_value(ends, (EventNs(u64::from_be_bytes(*first)), u64::from_be_bytes(*seq)), row)
 }
 
-/// Reads an edge from its key and value.
-pub(crate) fn edge_row(node: NodeKey, direction: Direction, key: &[u8], value: &[u8]) -> Result<EdgeRow, HistoryError> {
-    let order = key.get(EDGE_PREFIX_LEN..EDGE_LEN).and_then(|order| Some((order.first_chunk()?, order.last_chunk()?)));
-    let (Some((first, seq)), Some((other, [op, row @ ..]))) = (order, value.split_first_chunk()) else {
-        return Err(corrupt("an edge", format!("key has {} bytes and value {}", key.len(), value.len())));
-    };
-    let other = NodeKey(u128::from_be_bytes(*other));
-    let (from, to) = match direction {
-        Direction::In => (other, node),
-        Direction::Out => (node, other),
-    };
-    let order = (EventNs(!u64::from_be_bytes(*first)), !u64::from_be_bytes(*seq));
-    EdgeRow::decode_value((from, to, operation(*op)?), order, row)
-}
-
-fn operation(code: u8) -> Result<Operation, HistoryError> {
+pub(crate) fn operation(code: u8) -> Result<Operation, HistoryError> {
     let known = Operation::ALL.get(usize::from(code)).copied();
     known.ok_or_else(|| corrupt("an edge", format!("operation is {code}, expected 0 to {}", Operation::ALL.len() - 1)))
 }
@@ -164,32 +144,25 @@ mod tests {
 
     #[test]
     fn latest_edges_come_first_within_a_bucket() {
-        let key = |first, seq| edge(HostId(1), NodeKey(2), Direction::Out, (EventNs(first), seq));
-        assert!(key(5, 1) > key(6, 1));
-        assert!(key(5, 1) > key(5, 2));
+        let key = |time, batch| edges(HostId(1), NodeKey(2), Minute::of(EventNs(time)), batch);
+        assert!(key(0, 1) > key(MINUTE_NS, 1));
+        assert!(key(0, 1) > key(0, 2));
         assert!(key(BUCKET_NS, 1) > key(BUCKET_NS - 1, 1), "buckets rise, for retention");
+        assert_eq!(minute_of(&key(7 * MINUTE_NS + 1, 1)).unwrap(), Minute(7));
     }
 
     #[test]
     fn keys_keep_their_bytes() {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        let order = (EventNs(BUCKET_NS), 1);
         assert_eq!(
-            hex(&edge(HostId(7), NodeKey(8), Direction::Out, order)),
-            concat!(
-                "0000000000000007",
-                "00000001",
-                "00000000000000000000000000000008",
-                "01",
-                "ffffb16b6eb0ffff",
-                "fffffffffffffffe"
-            )
+            hex(&edges(HostId(7), NodeKey(8), Minute(24 * 60), 1)),
+            concat!("0000000000000007", "00000001", "00000000000000000000000000000008", "fffffa5f", "fffffffffffffffe")
         );
-        let op = Operation::IoUring as u8;
-        assert_eq!((op, operation(op).unwrap()), (27, Operation::IoUring));
+        let op = Operation::Namespace as u8;
+        assert_eq!((op, operation(op).unwrap()), (28, Operation::Namespace));
         for (code, op) in (0..).zip(Operation::ALL) {
             assert_eq!((op as u8, operation(code).unwrap()), (code, op));
         }
-        assert!(operation(28).is_err());
+        assert!(operation(29).is_err());
     }
 }

@@ -5,8 +5,8 @@
 //! compaction, without tombstones.
 
 use crate::key::{Bucket, host_of};
+use rocksdb::Options;
 use rocksdb::compaction_filter::Decision;
-use rocksdb::{MergeOperands, Options};
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use tracewell_model::HostId;
@@ -68,32 +68,6 @@ pub(crate) fn forget_expired(rows: &mut Options, horizons: &Horizons) {
             host_of(key).zip(Stamp::read(value)).is_some_and(|(host, (stamp, _))| stamp.is_expired(horizons.of(host)));
         if expired { Decision::Remove } else { Decision::Keep }
     });
-}
-
-/// Makes a merge keep the row of the highest sequence, the later one of two equals, without reading before writing.
-pub(crate) fn keep_highest(rows: &mut Options) {
-    // Only whole histories of a key are merged: what expired in between depends on the order.
-    let no_partial_merge = |_: &[u8], _: Option<&[u8]>, _: &MergeOperands| None;
-    rows.set_merge_operator("tracewell.highest", highest, no_partial_merge);
-}
-
-fn highest(_key: &[u8], existing: Option<&[u8]>, operands: &MergeOperands) -> Option<Vec<u8>> {
-    let mut kept = existing;
-    for row in operands {
-        if !kept.is_some_and(|kept| stands_against(kept, row)) {
-            kept = Some(row);
-        }
-    }
-    kept.map(<[u8]>::to_vec)
-}
-
-/// Whether an older row stays when a newer one comes. One that cannot be read does not.
-fn stands_against(older: &[u8], newer: &[u8]) -> bool {
-    let (Some((older, older_row)), Some((newer, newer_row))) = (Stamp::read(older), Stamp::read(newer)) else {
-        return false;
-    };
-    // Sequences are big-endian and come first, so that rows compare as they do.
-    !older.is_expired(newer.horizon) && older_row.first_chunk::<8>() > newer_row.first_chunk::<8>()
 }
 
 #[cfg(test)]

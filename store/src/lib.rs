@@ -14,6 +14,8 @@ mod schema;
 mod open;
 mod key;
 mod latest;
+mod edges;
+mod pending;
 mod history;
 mod backup;
 

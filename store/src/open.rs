@@ -1,4 +1,4 @@
-use crate::key::EDGE_PREFIX_LEN;
+use crate::key::EDGES_PREFIX_LEN;
 use crate::latest::{self, Horizons};
 use crate::schema::{self, Found};
 use rocksdb::{
@@ -26,8 +26,10 @@ impl Default for StoreOptions {
 pub enum StoreError {
     #[error("store {path}: {doing}: {source}", path = path.display())]
     RocksDb { path: PathBuf, doing: &'static str, source: rocksdb::Error },
-    #[error("store {path} has schema {found}, this program reads up to {known}: use a newer program", path = path.display(), known = schema::SCHEMA)]
+    #[error("store {path} has schema {found}, this program reads {known}: use a newer program", path = path.display(), known = schema::SCHEMA)]
     Newer { path: PathBuf, found: u32 },
+    #[error("store {path} has schema {found}, which was never released, this program reads {known}: remove it", path = path.display(), known = schema::SCHEMA)]
+    Older { path: PathBuf, found: u32 },
     #[error("folder {path} holds a RocksDB database that is not a store of Tracewell", path = path.display())]
     Foreign { path: PathBuf },
     #[error("checkpoint {path} exists already, expected a path that is free", path = path.display())]
@@ -37,7 +39,7 @@ pub enum StoreError {
 /// The column families, each with one kind of row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Family {
-    /// Edges by bucket, node, direction and time: each edge twice.
+    /// Edges by bucket, node and minute: each edge under both of its ends.
     Edges,
     /// The latest row of each node.
     Nodes,
@@ -208,14 +210,11 @@ fn family_options(family: Family, options: StoreOptions, cache: &Cache, horizons
     rows.set_level_zero_stop_writes_trigger(48);
     match family {
         Family::Edges => {
-            rows.set_prefix_extractor(SliceTransform::create_fixed_prefix(EDGE_PREFIX_LEN));
-            rows.set_memtable_prefix_bloom_ratio(0.05);
+            rows.set_prefix_extractor(SliceTransform::create_fixed_prefix(EDGES_PREFIX_LEN));
+            // Only scanned, never asked for one key.
+            table.set_whole_key_filtering(false);
         }
-        Family::Nodes | Family::Blobs => latest::forget_expired(&mut rows, horizons),
-        Family::Heads => {
-            latest::forget_expired(&mut rows, horizons);
-            latest::keep_highest(&mut rows);
-        }
+        Family::Nodes | Family::Heads | Family::Blobs => latest::forget_expired(&mut rows, horizons),
     }
     rows.set_block_based_table_factory(&table);
     rows

@@ -1,4 +1,5 @@
-//! Which layout a store has. A newer program reads every older layout; an older program refuses a newer one.
+//! Which layout a store has. A newer program reads every older layout that was ever released; an older program refuses a
+//! newer one.
 
 use crate::StoreError;
 use rocksdb::{DB, IteratorMode, Options};
@@ -8,8 +9,9 @@ use std::path::Path;
 ///
 /// | Schema | What is new |
 /// |---|---|
-/// | 1 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs` |
-pub const SCHEMA: u32 = 1;
+/// | 1 | never released |
+/// | 2 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
+pub const SCHEMA: u32 = 2;
 
 const KEY: &[u8] = b"schema";
 
@@ -36,11 +38,8 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
         return Err(StoreError::Foreign { path: path.into() });
     };
     match u32::from_be_bytes(bytes) {
-        found @ 1..=SCHEMA => {
-            // Schema 1 is the first: there is nothing to carry over yet.
-            debug_assert_eq!(found, SCHEMA);
-            Ok(Found::Known)
-        }
+        SCHEMA => Ok(Found::Known),
+        found @ ..SCHEMA => Err(StoreError::Older { path: path.into(), found }),
         found => Err(StoreError::Newer { path: path.into(), found }),
     }
 }

@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Runs all steps, also after one failed, and ends with one line that counts tests.
 pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
     let start = Instant::now();
-    let mut steps = Steps::new(if full { 11 } else { 8 });
+    let mut steps = Steps::new(if full { 12 } else { 9 });
     let mut counts = Counts::default();
     let mut scored = Vec::new();
     if steps.run("setup", || setup::run(workspace)).is_some() {
@@ -21,6 +21,7 @@ pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
         steps.run("clippy", || clippy(workspace));
         steps.run("documentation", || documentation(workspace));
         steps.run("tests", || tests(&mut test_command(workspace), &mut counts));
+        steps.run("kernel tests on this machine", || vm::test_here(workspace, &mut counts));
         steps.run("virtual machine", || vm::test(workspace, &mut counts));
         if full {
             steps.run("long property tests", || full::property_tests(workspace, &mut counts));

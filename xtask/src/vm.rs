@@ -6,6 +6,7 @@ mod kernel;
 mod qemu;
 
 use crate::ebpf::{self, Warnings};
+use crate::packages;
 use crate::test_output::Counts;
 use crate::workspace::{Workspace, run as run_command};
 use anyhow::{Context, Result, bail};
@@ -13,6 +14,7 @@ use initramfs::Entry;
 use kernel::{KERNELS, Kernel};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// The kernel of `cargo xtask test`.
@@ -48,6 +50,35 @@ pub fn run(workspace: &Workspace, series: &[String], arguments: &[String]) -> Re
     println!("\n| Kernel | Passed | Failed | Not attached | Time |\n|---|---|---|---|---|");
     outcomes.iter().for_each(|outcome| println!("{}", row(outcome)));
     Ok(outcomes.iter().all(|outcome| outcome.counts.failed == 0))
+}
+
+/// The kernel tests on this machine, as a step of `cargo xtask test`. Skipped, with the reason, where it forbids them.
+pub fn test_here(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    let mut skip = |reason: &str| {
+        println!("SKIPPED: kernel tests on this machine: {reason}");
+        counts.skipped += 1;
+    };
+    if !workspace.ebpf_object().is_file() {
+        skip("the eBPF programs could not be built");
+        return Ok(());
+    }
+    if !packages::is_root() {
+        skip("only root may watch a machine");
+        return Ok(());
+    }
+    run_command(workspace.cargo().args(["build", "--package", "tracewell-kernel-tests"]))?;
+    let output =
+        Command::new(workspace.target.join("debug/kernel-tests")).output().context("starting the kernel tests")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if let Some(reason) = said.lines().find_map(|line| line.strip_prefix("SKIPPED: ")) {
+        skip(reason);
+    }
+    let counted = self::counts(&said).with_context(|| format!("{said}the kernel tests ended without a result"))?;
+    *counts += counted;
+    if counted.failed > 0 {
+        bail!("{said}on this machine");
+    }
+    Ok(())
 }
 
 /// One machine as a step of `cargo xtask test`. Skipped, with the reason, where none can be had.

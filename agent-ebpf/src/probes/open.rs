@@ -7,9 +7,10 @@ use crate::kernel::at;
 use crate::maps::{CONFIG, IDENTIFIED};
 use crate::path::Wanted;
 use crate::record::{Record, Slot};
-use crate::sums::collapse_file;
+use crate::sums::collapse_open;
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
 use tracewell_event_abi::body::{self, Body};
+use tracewell_event_abi::collapse::Open;
 use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::segment::Kind;
 
@@ -43,13 +44,14 @@ fn run(call: Call) -> Option<()> {
         return None;
     }
     let mode = file.file.read::<u32>(at!(file_mode));
-    if mode & FMODE_READ == 0 {
+    let way = if mode & FMODE_READ == 0 { Open::WriteOnly } else { Open::Any };
+    if way == Open::WriteOnly {
         record.head().flags |= flag::WRITE_ONLY;
     }
     if mode & FMODE_CREATED != 0 {
         record.head().flags |= flag::CREATED;
     } else {
-        record = collapse_file(record, Op::Open, &id)?;
+        record = collapse_open(record, way, &id)?;
     }
     record.body(Body::File, &body::File { file: id });
     match file.add_path(&mut record, Kind::Path) {

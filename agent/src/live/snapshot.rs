@@ -28,7 +28,7 @@ pub struct Known {
     /// The parent and its start.
     pub parent: Option<(u32, u64)>,
     pub exe: Option<String>,
-    pub cmdline: Option<String>,
+    pub arguments: Option<Vec<String>>,
     pub uid: Option<u32>,
     /// Inode of its mount namespace.
     pub mount_namespace: u32,
@@ -79,13 +79,13 @@ impl Known {
 
     fn of(process: &Process) -> Option<Self> {
         let stat = process.stat().ok()?;
-        let cmdline = process.cmdline().ok().filter(|words| !words.is_empty());
+        let arguments = process.cmdline().ok().filter(|words| !words.is_empty());
         Some(Self {
             tgid: stat.pid.cast_unsigned(),
             start_ticks: stat.starttime,
             parent: (stat.ppid > 0).then_some((stat.ppid.cast_unsigned(), 0)),
             exe: process.exe().ok().map(|path| path.to_string_lossy().into_owned()),
-            cmdline: cmdline.map(|words| words.join(" ")),
+            arguments,
             uid: process.status().ok().map(|status| status.euid),
             ..Self::default()
         })

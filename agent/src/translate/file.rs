@@ -47,9 +47,9 @@ impl Translator {
 
     /// The file of a record, with the path that the record gives.
     pub(super) fn file_ref(&mut self, parsed: &Parsed<'_>, file: &FileId) -> FileRef {
-        let is_partial = parsed.head.flags & flag::PARTIAL_PATH != 0;
-        let names = parsed.segment(Kind::Path).filter(|names| !names.is_empty());
-        let path = names.map(|names| text::path(names, is_partial));
+        let has_root = parsed.head.flags & (flag::PARTIAL_PATH | flag::NO_FOLDER) == 0;
+        let names = parsed.segment(Kind::Path).filter(|names| has_root || !names.is_empty());
+        let path = names.map(|names| text::path(names, has_root));
         let inode = inode(file);
         let path = match path {
             Some(path) => Some(self.paths.learn(parsed.head.mount_namespace, inode, path)),

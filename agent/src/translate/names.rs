@@ -16,7 +16,7 @@ impl Translator {
             Op::Rename | Op::Link => {
                 let second = self.path_of(parsed, Kind::SecondBase, Kind::SecondName);
                 if let (Some(from), Some(to)) = (first, second) {
-                    self.put_at_new_path(op, parsed, subject, &from, to);
+                    self.new_path(op, parsed, subject, &from, to);
                 }
             }
             Op::Symlink => self.at_path(parsed, subject, Operation::Create, first, |_, _| None),
@@ -65,7 +65,7 @@ impl Translator {
         self.push(&parsed.head, subject, op, Object::File(file), Detail::None);
     }
 
-    fn put_at_new_path(&mut self, op: Op, parsed: &Parsed<'_>, subject: ProcessRef, from: &Str, to: Str) {
+    fn new_path(&mut self, op: Op, parsed: &Parsed<'_>, subject: ProcessRef, from: &Str, to: Str) {
         let namespace = parsed.head.mount_namespace;
         let (operation, file, replaced) = if op == Op::Rename {
             let (file, replaced) = self.paths.moved(namespace, from, &to);
@@ -93,8 +93,8 @@ impl Translator {
     /// A path from a name and what it is relative to.
     pub(super) fn path_of(&mut self, parsed: &Parsed<'_>, base: Kind, name: Kind) -> Option<Str> {
         let name = text::until_zero(parsed.segment(name)?);
-        let is_partial = parsed.head.flags & flag::PARTIAL_PATH != 0;
-        let base = parsed.segment(base).map(|names| text::path(names, is_partial));
+        let has_root = parsed.head.flags & flag::PARTIAL_PATH == 0;
+        let base = parsed.segment(base).map(|names| text::path(names, has_root));
         Some(text::resolved(base.as_deref(), &name))
     }
 
@@ -102,7 +102,7 @@ impl Translator {
     /// that this goes into is flagged as repaired.
     fn on_disk(&mut self, parsed: &Parsed<'_>, path: &str) -> Option<Inode> {
         let seen = format!("/proc/{}/root{path}", parsed.head.tgid);
-        (self.identify)(Path::new(&seen)).map(|file| inode(&file))
+        (self.machine.identify)(Path::new(&seen)).map(|file| inode(&file))
     }
 }
 

@@ -18,10 +18,13 @@ impl Translator {
     pub(super) fn executed(&mut self, parsed: &Parsed<'_>, subject: ProcessRef) {
         let Some(exec) = parsed.body::<Exec>() else { return };
         let file = self.file_ref(parsed, &exec.exe);
-        let cmdline = parsed.segment(Kind::Arguments).map(text::command_line);
+        let exe = file.path.as_deref().unwrap_or_default();
+        let cmdline =
+            parsed.segment(Kind::Arguments).map(|words| text::command_line(&self.machine.redactor, exe, words));
         let uid = parsed.head.uid;
         let had = self.processes.executed(parsed.head.tgid, file.path.clone(), cmdline.clone(), uid);
         self.push(&parsed.head, subject, Operation::Exec, Object::File(file), Detail::Exec { cmdline });
+        self.ask_workload(parsed.head.tgid, parsed.head.time);
         if let Some(script) = self.path_of(parsed, Kind::WorkingDirectory, Kind::Name) {
             // The interpreter is what the kernel runs; what it will do stands in the script.
             let inode = self.file_at(parsed, &script);

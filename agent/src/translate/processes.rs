@@ -42,24 +42,24 @@ impl Processes {
         self.known.get_mut(&tgid)
     }
 
-    /// Finds a process, or finds out what can still be found out of it. Gives that as a record.
-    ///
-    /// A process whose number was used by another before is a new one: starts differ.
-    pub fn find_or_repair(
+    /// Whether this very process is known. One whose number was used by another before is not: starts differ.
+    pub fn has(&mut self, tgid: u32, process: ProcessRef) -> bool {
+        self.known.get(&tgid).is_some_and(|known| known.process == process)
+    }
+
+    /// Takes up a process that nothing was heard of, with what /proc still says of its number.
+    pub fn repair(
         &mut self,
         host: HostId,
         time: EventNs,
         head: &Head,
         process: ProcessRef,
-    ) -> Option<ProcessRecord> {
-        if self.known.get(&head.tgid).is_some_and(|known| known.process == process) {
-            return None;
-        }
-        let known = Known::read(head.tgid)
-            .filter(|known| self.clock.process_of_ticks(known.tgid, known.start_ticks) == process);
+        known: Option<Known>,
+    ) -> ProcessRecord {
+        let known = known.filter(|known| self.clock.process_of_ticks(known.tgid, known.start_ticks) == process);
         let mut known = known.unwrap_or(Known { tgid: head.tgid, ..Known::default() });
         known.uid = Some(head.uid);
-        Some(self.take_up_as(host, time, known, process))
+        self.take_up_as(host, time, known, process)
     }
 
     /// Takes up what /proc says.
@@ -74,7 +74,7 @@ impl Processes {
             process,
             parent,
             exe: known.exe.map(Str::from),
-            cmdline: known.cmdline.map(Str::from),
+            cmdline: known.arguments.map(|words| words.join(" ").into()),
             uid: known.uid,
             container: None,
             inner: (0, 0),
@@ -121,7 +121,13 @@ impl Processes {
         })
     }
 
-    pub fn set_container(&mut self, host: HostId, time: EventNs, tgid: u32, container: Str) -> Option<ProcessRecord> {
+    /// The processes that belong to a workload. O(processes).
+    #[cfg(feature = "program")]
+    pub fn of_workloads(&self) -> Vec<u32> {
+        self.known.iter().filter(|(_, known)| known.container.is_some()).map(|(&tgid, _)| tgid).collect()
+    }
+
+    pub fn set_workload(&mut self, host: HostId, time: EventNs, tgid: u32, container: Str) -> Option<ProcessRecord> {
         let known = self.known.get_mut(&tgid)?;
         if known.container.as_ref() == Some(&container) {
             return None;

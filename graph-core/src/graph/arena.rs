@@ -15,6 +15,10 @@ pub(super) struct Node {
     outs: List,
     newer: u32,
     older: u32,
+    /// The touch that made it the most recently used.
+    touched: u32,
+    /// Its version when an edge out of it was last spilled that may repeat; no spilled edge repeats at a later one.
+    pub(super) spilled_version: Option<u32>,
 }
 
 pub(super) struct Edge {
@@ -64,6 +68,7 @@ pub(super) struct Arena {
     heads: HashMap<(u32, u32, Operation), u32, KeyHash>,
     newest: u32,
     oldest: u32,
+    n_touches: u32,
     heap_bytes: usize,
 }
 
@@ -76,6 +81,7 @@ impl Default for Arena {
             heads: HashMap::with_hasher(KeyHash),
             newest: NIL,
             oldest: NIL,
+            n_touches: 0,
             heap_bytes: 0,
         }
     }
@@ -108,6 +114,12 @@ impl Arena {
         result
     }
 
+    /// Notes that an edge out of a node left that may repeat.
+    pub(super) fn note_repeatable(&mut self, from: NodeIdx) {
+        let node = self.nodes.get_mut(from.0);
+        node.spilled_version = Some(node.state.version);
+    }
+
     pub(super) fn edge(&self, edge: EdgeIdx) -> &Edge {
         self.edges.get(edge.0)
     }
@@ -130,7 +142,18 @@ impl Arena {
 
     pub(super) fn add_node(&mut self, key: NodeKey, state: NodeState) -> NodeIdx {
         self.heap_bytes += state.heap_bytes();
-        let slot = self.nodes.add(Node { key, state, ins: EMPTY, outs: EMPTY, newer: NIL, older: NIL });
+        // One that is read back may have left such edges.
+        let spilled_version = state.spilled_out.then_some(state.version);
+        let slot = self.nodes.add(Node {
+            key,
+            state,
+            ins: EMPTY,
+            outs: EMPTY,
+            newer: NIL,
+            older: NIL,
+            touched: 0,
+            spilled_version,
+        });
         self.by_key.insert(key, slot);
         self.link_newest(slot);
         NodeIdx(slot)
@@ -146,9 +169,11 @@ impl Arena {
         (removed.key, removed.state)
     }
 
-    /// Makes `node` the most recently used.
+    /// Makes `node` the most recently used, unless it is among the most recent eighth: order there decides nothing, and
+    /// relinking costs what three nodes cost.
     pub(super) fn touch(&mut self, node: NodeIdx) {
-        if self.newest != node.0 {
+        let age = self.n_touches.wrapping_sub(self.node(node).touched);
+        if age as usize > self.nodes.len / 8 {
             self.unlink(node.0);
             self.link_newest(node.0);
         }
@@ -322,8 +347,9 @@ impl Arena {
         } else {
             self.nodes.get_mut(older).newer = slot;
         }
+        self.n_touches = self.n_touches.wrapping_add(1);
         let node = self.nodes.get_mut(slot);
-        (node.newer, node.older) = (NIL, older);
+        (node.newer, node.older, node.touched) = (NIL, older, self.n_touches);
     }
 
     fn unlink(&mut self, slot: u32) {

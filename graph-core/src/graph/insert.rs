@@ -26,13 +26,22 @@ impl Graph {
     pub fn insert(&mut self, event: &Event) -> Result<Inserted, HistoryError> {
         self.make_room()?;
         let count = u64::from(event.count.max(1));
-        let subject_key = self.subject_key(event.subject);
+        let subject_key = self.keys.process(&event.subject);
         let subject = self.touch(subject_key, event.time, &event.subject)?;
         let object = match &event.object {
             Object::None => None,
-            Object::Process(process) => Some(self.touch(process.key(self.host), event.time, process)?),
-            Object::File(file) => Some(self.touch(file.key(self.host), event.time, file)?),
-            Object::Socket(socket) => Some(self.touch(socket.key(self.host), event.time, socket)?),
+            Object::Process(process) => {
+                let key = self.keys.process(process);
+                Some(self.touch(key, event.time, process)?)
+            }
+            Object::File(file) => {
+                let key = self.keys.file(file);
+                Some(self.touch(key, event.time, file)?)
+            }
+            Object::Socket(socket) => {
+                let key = self.keys.socket(socket);
+                Some(self.touch(key, event.time, socket)?)
+            }
         };
         self.counts.events += count;
         if event.flags != EventFlags::NONE {
@@ -68,8 +77,9 @@ impl Graph {
     /// As [`Self::insert`].
     pub fn describe(&mut self, record: &ProcessRecord) -> Result<NodeIdx, HistoryError> {
         self.make_room()?;
-        let parent = record.parent.map(|parent| parent.key(self.host));
-        let node = self.touch(record.process.key(self.host), record.time, &record.process)?;
+        let parent = record.parent.map(|parent| self.keys.process(&parent));
+        let key = self.keys.process(&record.process);
+        let node = self.touch(key, record.time, &record.process)?;
         self.arena.change(node, |state| {
             if let NodeAttrs::Process { exe, cmdline, uid, container, .. } = &mut state.attrs {
                 for (known, news) in [(exe, &record.exe), (cmdline, &record.cmdline), (container, &record.container)] {
@@ -98,17 +108,6 @@ impl Graph {
     /// Changes a hot node's state, strings included.
     pub fn change<T>(&mut self, node: NodeIdx, change: impl FnOnce(&mut NodeState) -> T) -> T {
         self.arena.change(node, change)
-    }
-
-    fn subject_key(&mut self, subject: ProcessRef) -> NodeKey {
-        match self.last_subject {
-            Some((last, key)) if last == subject => key,
-            _ => {
-                let key = subject.key(self.host);
-                self.last_subject = Some((subject, key));
-                key
-            }
-        }
     }
 
     /// Finds a node hot, reads it back or makes it, and adds what `named` knows of it.

@@ -89,6 +89,9 @@ impl Graph {
         self.arena.remove_edge(edge);
         self.arena.state_mut(from).spilled_out = true;
         self.arena.state_mut(to).spilled_in = true;
+        if may_repeat {
+            self.arena.note_repeatable(from);
+        }
         self.counts.spilled_edges += 1;
         Ok(())
     }
@@ -118,10 +121,10 @@ impl Graph {
         op: Operation,
     ) -> Result<Option<EdgeIdx>, HistoryError> {
         let (source, target) = (self.arena.node(from), self.arena.node(to));
-        if !source.state.spilled_out || !target.state.spilled_in {
+        let version = source.state.version;
+        if source.spilled_version != Some(version) || !target.state.spilled_in {
             return Ok(None);
         }
-        let version = source.state.version;
         let row = self.history.head(source.key, target.key, op)?.filter(|row| row.from_version == version);
         self.counts.reloaded += u64::from(row.is_some());
         Ok(row.map(|row| self.arena.add_edge(from, to, &row)))

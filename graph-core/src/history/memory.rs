@@ -33,8 +33,7 @@ impl History for MemoryHistory {
         self.by_end.insert((edge.from, Direction::Out, edge.first, edge.seq), ());
         self.by_end.insert((edge.to, Direction::In, edge.first, edge.seq), ());
         if may_repeat {
-            let head = self.heads.entry((edge.from, edge.to, edge.op)).or_default();
-            *head = edge.seq.max(*head);
+            self.heads.insert((edge.from, edge.to, edge.op), edge.seq);
         }
         Ok(())
     }

@@ -59,7 +59,18 @@ impl EdgeRow {
         (first, seq): (EventNs, u64),
         value: &[u8],
     ) -> Result<Self, HistoryError> {
-        let mut row = RowReader::new("an edge", value);
+        Self::read_value((from, to, op), (first, seq), &mut RowReader::new("an edge", value))
+    }
+
+    /// As [`Self::decode_value`], from a row that goes on after it.
+    ///
+    /// # Errors
+    /// As [`Self::decode_value`].
+    pub fn read_value(
+        (from, to, op): (NodeKey, NodeKey, Operation),
+        (first, seq): (EventNs, u64),
+        row: &mut RowReader<'_>,
+    ) -> Result<Self, HistoryError> {
         Ok(Self {
             from,
             to,
@@ -171,6 +182,11 @@ impl<'a> RowReader<'a> {
             1 => read(self).map(Some),
             other => Err(self.corrupt(format!("an option is {other}, expected 0 or 1"))),
         }
+    }
+
+    /// What was not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Fails unless everything was read.

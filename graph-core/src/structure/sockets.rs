@@ -1,7 +1,7 @@
 //! Who serves whom, who calls out, who is led by what comes over a socket.
 
-use super::{Step, Structure};
-use crate::graph::{Graph, Role};
+use super::{Step, Structure, ancestors};
+use crate::graph::{Graph, ProcessState, Role};
 use crate::history::HistoryError;
 use std::net::IpAddr;
 use tracewell_model::{NodeAttrs, Protocol, Reason};
@@ -35,12 +35,24 @@ impl Structure {
             return Ok(None);
         }
         let is_outside = is_other_machine(attrs);
-        let state = graph.hot(step.inserted.subject);
-        let wrote_itself = state.role.process().is_some_and(|process| {
-            process.facts.iter().any(|fact| matches!(fact, Reason::RanOwnWrite { .. } | Reason::RanUnlinked { .. }))
-        });
-        let calls = wrote_itself || is_outside && self.foreign_server(graph, step)?.is_some();
+        let calls = self.is_own_work(graph, step)? || is_outside && self.foreign_server(graph, step)?.is_some();
         Ok(calls.then_some(Reason::CallsOut { socket: key }))
+    }
+
+    /// Whether the process, or one between it and the server above it, runs what its own lineage wrote.
+    fn is_own_work(&self, graph: &mut Graph, step: &Step<'_>) -> Result<bool, HistoryError> {
+        let ran_own = |process: &ProcessState| {
+            process.facts.iter().any(|fact| matches!(fact, Reason::RanOwnWrite { .. } | Reason::RanUnlinked { .. }))
+        };
+        let Some(process) = graph.hot(step.inserted.subject).role.process() else { return Ok(false) };
+        let Some(server) = process.server.filter(|_| !ran_own(process)) else { return Ok(ran_own(process)) };
+        for ancestor in ancestors(graph, step.subject)?.into_iter().take_while(|ancestor| *ancestor != server) {
+            let state = graph.state(ancestor)?;
+            if state.is_some_and(|state| state.role.process().is_some_and(ran_own)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Remembers when a process reads from another machine through a socket that another program opened for it.

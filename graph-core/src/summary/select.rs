@@ -5,11 +5,17 @@ use crate::graph::{Graph, NodeState, ProcessState};
 use crate::history::{Direction, HistoryError};
 use crate::link::{Hopset, Member};
 use crate::structure::Structure;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tracewell_model::{AlertNode, EventNs, Millibits, NodeKey, NodeRole, Operation, Reason};
 
 /// Latest edges of a terminal that are looked through for rare ones.
 const RARE_EDGES_SEEN_MAX: usize = 256;
+
+/// Files that few others touch: how many edges they have at most, how many are shown of a terminal, and up to which size of
+/// the alert graph.
+const OWN_FILE_DEGREE_MAX: u32 = 8;
+const OWN_FILES_MAX: usize = 4;
+const OWN_FILES_UP_TO: usize = 30;
 
 pub(super) struct Selection {
     pub(super) nodes: BTreeMap<NodeKey, AlertNode>,
@@ -22,8 +28,8 @@ impl Selection {
         Self { nodes: BTreeMap::new(), n_omitted: 0, nodes_max }
     }
 
-    /// Selects in the order: terminals, evidence of their facts, connectors, descendants, what terminals touched that
-    /// is rare, and who started the terminals. Returns the joint weight of the terminals.
+    /// Selects in the order: terminals, evidence of their facts, connectors, descendants, who started the terminals, what
+    /// they touched that is rare, the connections that led to them, and files that are theirs alone. Returns the joint weight of the terminals.
     pub(super) fn fill(
         &mut self,
         graph: &mut Graph,
@@ -55,6 +61,19 @@ impl Selection {
         for (key, _) in &terminals {
             for peer in rare_peers(graph, *key, rare_min_millibits)? {
                 self.add(graph, peer, NodeRole::Context, Reason::TouchedBy { process: *key })?;
+            }
+        }
+        for (key, process) in &terminals {
+            if let Some((server, connection)) = led_by(graph, *key, process)? {
+                self.add(graph, connection, NodeRole::Context, Reason::TouchedBy { process: server })?;
+            }
+        }
+        // On a host that is hardly known little is rare yet; what the terminals touched alone is shown while there is room.
+        for (key, _) in terminals.iter().filter(|(_, process)| !process.facts.is_empty()) {
+            for peer in own_files(graph, *key)? {
+                if self.nodes.len() < OWN_FILES_UP_TO.min(self.nodes_max) {
+                    self.add(graph, peer, NodeRole::Context, Reason::TouchedBy { process: *key })?;
+                }
             }
         }
         Ok(structure.joint_weight(terminals.iter().map(|(_, process)| process)))
@@ -161,4 +180,41 @@ fn rare_peers(graph: &mut Graph, key: NodeKey, min_millibits: u32) -> Result<Vec
     }
     rare.sort();
     Ok(rare.into_iter().map(|(.., peer)| peer).collect())
+}
+
+/// The connection that a server took last before it started, or led on, a process below it.
+fn led_by(graph: &mut Graph, key: NodeKey, process: &ProcessState) -> Result<Option<(NodeKey, NodeKey)>, HistoryError> {
+    let Some(server) = process.server else { return Ok(None) };
+    let Some(started) = graph.state(key)?.map(|state| state.first) else { return Ok(None) };
+    let edges = graph.edges(server, Direction::In, started, RARE_EDGES_SEEN_MAX)?;
+    Ok(edges.into_iter().find(|edge| edge.op == Operation::Accept).map(|edge| (server, edge.from)))
+}
+
+/// Files that a process read, wrote or made and that few others touch, those of the fewest edges first; no code that it
+/// mapped.
+fn own_files(graph: &mut Graph, key: NodeKey) -> Result<Vec<NodeKey>, HistoryError> {
+    let (mut mapped, mut files) = (BTreeSet::new(), BTreeSet::new());
+    for direction in [Direction::In, Direction::Out] {
+        for edge in graph.edges(key, direction, EventNs::MAX, RARE_EDGES_SEEN_MAX)? {
+            let peer = if direction == Direction::In { edge.from } else { edge.to };
+            match edge.op {
+                Operation::MapExecutable | Operation::Exec => _ = mapped.insert(peer),
+                Operation::Read | Operation::Write | Operation::Create | Operation::Rename => {
+                    _ = files.insert((peer, edge.seq))
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut own: Vec<(u32, u64, NodeKey)> = Vec::new();
+    for (file, seq) in files {
+        let Some(state) = graph.state(file)?.filter(|state| state.role.file().is_some()) else { continue };
+        let degree = state.n_in.saturating_add(state.n_out);
+        let is_own = degree <= OWN_FILE_DEGREE_MAX && !mapped.contains(&file);
+        if is_own && !own.iter().any(|(.., known)| *known == file) {
+            own.push((degree, seq, file));
+        }
+    }
+    own.sort();
+    Ok(own.into_iter().take(OWN_FILES_MAX).map(|(.., file)| file).collect())
 }

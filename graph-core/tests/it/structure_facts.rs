@@ -63,9 +63,10 @@ fn serves_network() {
     check(serving, &["serves for p1"]);
     check(&format!("{serving}\n p9 fork p2\n p2 exec /bin/ls"), &["serves for p1"]);
     check_of("p2", &format!("{serving}\n p9 fork p2\n p2 exec /bin/ls"), &["serves for p1"]);
-    // The server's own program in another process, a local connection, a fork before the first connection.
+    // A proxy of the same machine may stand before it.
+    check("p1 exec /httpd\n p1 accept tcp:127.0.0.1:4000\n p1 fork p9\n p9 exec /bin/sh", &["serves for p1"]);
+    // The server's own program in another process, a fork before the first connection.
     check("p1 exec /httpd\n p1 accept tcp:203.0.113.5:4000\n p1 fork p9\n p9 exec /httpd", &[]);
-    check("p1 exec /httpd\n p1 accept tcp:127.0.0.1:4000\n p1 fork p9\n p9 exec /bin/sh", &[]);
     check("p1 exec /httpd\n p1 fork p9\n p1 accept tcp:203.0.113.5:4000\n p9 exec /bin/sh", &[]);
 }
 
@@ -85,6 +86,14 @@ fn calls_out() {
         "p9 write /x\n p9 exec /x\n p9 connect tcp:198.51.100.7:80",
         &["ran /x written by p9", "calls out to tcp:198.51.100.7:80"],
     );
+    // What runs its own lineage's work may not even call a service of its own machine, nor may what it starts.
+    check(
+        "p9 write /x\n p9 exec /x\n p9 connect tcp:127.0.0.1:80",
+        &["ran /x written by p9", "calls out to tcp:127.0.0.1:80"],
+    );
+    let grandchild = "p9 write /x\n p9 exec /x\n p9 fork p2\n p2 exec /bin/cat\n p2 connect tcp:127.0.0.1:80";
+    check_of("p2", &format!("{shell} {grandchild}"), &["serves for p1", "calls out to tcp:127.0.0.1:80"]);
+    check_of("p2", grandchild, &[]);
     let serves = ["serves for p1"];
     check(&format!("{shell} p9 connect tcp:127.0.0.1:80"), &serves);
     check(&format!("{shell} p9 connect tcp:[::1]:80"), &serves);

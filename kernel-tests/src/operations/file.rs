@@ -1,66 +1,171 @@
 use super::Operation;
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::pipe::{SpliceFlags, splice};
 use std::io::{self, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
-use std::{fs, fs::File, fs::Permissions};
-use tracewell_event_abi::head::Op;
+use std::{env, fs, fs::File, fs::OpenOptions, fs::Permissions};
 
 pub const OPERATIONS: &[Operation] = &[
-    Operation { name: "write a file", ops: &[Op::Open, Op::Write], run: |folder| fs::write(folder.join("a"), "text") },
-    Operation { name: "write a file many times", ops: &[Op::Write], run: write_often },
-    Operation { name: "read a file", ops: &[Op::Open, Op::Read], run: read },
-    Operation { name: "rename a file", ops: &[Op::Rename], run: rename },
-    Operation { name: "remove a file", ops: &[Op::Unlink], run: remove },
-    Operation { name: "link to a file", ops: &[Op::Link], run: link },
-    Operation { name: "make a symbolic link", ops: &[Op::Symlink], run: |folder| symlink("a", folder.join("b")) },
-    Operation { name: "change permissions", ops: &[Op::Chmod], run: change_permissions },
-    Operation { name: "change the owner", ops: &[Op::Chown], run: change_owner },
+    Operation {
+        name: "write a file",
+        edges: &["p0 create ~/a", "p0 write ~/a, 4 B"],
+        run: |folder| fs::write(folder.join("a"), "text"),
+    },
+    Operation {
+        name: "write a file often",
+        edges: &["p0 create ~/a", "p0 write ~/a x100, 400 B"],
+        run: |folder| {
+            let mut file = File::create(folder.join("a"))?;
+            (0..100).try_for_each(|_| file.write_all(b"text"))
+        },
+    },
+    Operation {
+        name: "read a file",
+        edges: &["p0 create ~/a", "p0 write ~/a, 4 B", "p0 open ~/a", "p0 read ~/a, 4 B"],
+        run: read,
+    },
+    Operation {
+        name: "read through a symbolic link and ..",
+        edges: &["p0 create ~/a", "p0 write ~/a, 4 B", "p0 create ~/b (by path)", "p0 open ~/a", "p0 read ~/a, 4 B"],
+        run: read_through_link,
+    },
+    Operation {
+        name: "append to a file",
+        edges: &["p0 create ~/a", "p0 write ~/a x2, 8 B"],
+        run: |folder| {
+            fs::write(folder.join("a"), "text")?;
+            OpenOptions::new().append(true).open(folder.join("a"))?.write_all(b"text")
+        },
+    },
+    Operation { name: "rename a file", edges: &["p0 create ~/a", "p0 rename ~/a to ~/b", "p0 open ~/b"], run: rename },
+    Operation {
+        name: "rename over a file",
+        edges: &["p0 create ~/a", "p0 create ~/b", "p0 rename ~/a to ~/b, which was there"],
+        run: |folder| {
+            fs::write(folder.join("a"), "")?;
+            fs::write(folder.join("b"), "")?;
+            fs::rename(folder.join("a"), folder.join("b"))
+        },
+    },
+    Operation {
+        name: "rename by a relative name",
+        edges: &["p0 create ~/a", "p0 rename ~/a to ~/b"],
+        run: |folder| {
+            env::set_current_dir(folder)?;
+            fs::write("a", "")?;
+            fs::rename("./a", "../".to_owned() + &folder.file_name().unwrap_or_default().to_string_lossy() + "/b")
+        },
+    },
+    Operation {
+        name: "remove a file",
+        edges: &["p0 create ~/a", "p0 unlink ~/a"],
+        run: |folder| {
+            fs::write(folder.join("a"), "")?;
+            fs::remove_file(folder.join("a"))
+        },
+    },
+    Operation {
+        name: "link to a file",
+        edges: &["p0 create ~/a", "p0 link ~/a to ~/b"],
+        run: |folder| {
+            fs::write(folder.join("a"), "")?;
+            fs::hard_link(folder.join("a"), folder.join("b"))
+        },
+    },
+    Operation {
+        name: "make a symbolic link",
+        edges: &["p0 create ~/b (by path)"],
+        run: |folder| symlink("a", folder.join("b")),
+    },
+    Operation {
+        name: "change permissions",
+        edges: &["p0 create ~/a", "p0 chmod ~/a x2"],
+        run: |folder| {
+            let file = File::create(folder.join("a"))?;
+            fs::set_permissions(folder.join("a"), Permissions::from_mode(0o700))?;
+            file.set_permissions(Permissions::from_mode(0o600))
+        },
+    },
+    Operation {
+        name: "change the owner",
+        edges: &["p0 create ~/a", "p0 chown ~/a x2"],
+        run: |folder| {
+            let file = File::create(folder.join("a"))?;
+            chown(folder.join("a"), Some(0), Some(0))?;
+            std::os::unix::fs::fchown(&file, Some(0), Some(0))
+        },
+    },
     Operation {
         name: "truncate a file",
-        ops: &[Op::Truncate],
+        edges: &["p0 create ~/a", "p0 truncate ~/a"],
         run: |folder| File::create(folder.join("a"))?.set_len(2),
     },
-    Operation { name: "make a file in memory", ops: &[Op::Memfd], run: make_in_memory },
+    Operation {
+        name: "copy a file",
+        edges: &[
+            "p0 create ~/a",
+            "p0 write ~/a, 4 B",
+            "p0 open ~/a",
+            "p0 create ~/b",
+            "p0 read ~/a, 4 B",
+            "p0 write ~/b, 4 B",
+        ],
+        run: copy,
+    },
+    Operation {
+        name: "splice a file into a pipe",
+        edges: &["p0 create ~/a", "p0 write ~/a, 4 B", "p0 open ~/a", "p0 read ~/a, 4 B", "p0 write a pipe, 4 B"],
+        run: splice_into_pipe,
+    },
+    Operation {
+        name: "make a file in memory",
+        edges: &["p0 memfd memfd:payload", "p0 write memfd:payload, 4 B"],
+        run: make_in_memory,
+    },
+    Operation {
+        name: "write through a pipe",
+        edges: &["p0 write a pipe, 4 B", "p0 read a pipe, 4 B"],
+        run: |_| {
+            let (mut reader, mut writer) = io::pipe()?;
+            writer.write_all(b"text")?;
+            io::Read::read_exact(&mut reader, &mut [0; 4])
+        },
+    },
 ];
-
-/// Most of them are summed in the kernel.
-fn write_often(folder: &Path) -> io::Result<()> {
-    let mut file = File::create(folder.join("a"))?;
-    (0..100).try_for_each(|_| file.write_all(b"text"))
-}
 
 fn read(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("a"), "text")?;
     fs::read(folder.join("a")).map(drop)
 }
 
+fn read_through_link(folder: &Path) -> io::Result<()> {
+    fs::create_dir(folder.join("d"))?;
+    fs::write(folder.join("a"), "text")?;
+    symlink("a", folder.join("b"))?;
+    fs::read(folder.join("d/../b")).map(drop)
+}
+
 fn rename(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("a"), "")?;
-    fs::rename(folder.join("a"), folder.join("b"))
+    fs::rename(folder.join("a"), folder.join("b"))?;
+    File::open(folder.join("b")).map(drop)
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
-    fs::write(folder.join("a"), "")?;
-    fs::remove_file(folder.join("a"))
+fn copy(folder: &Path) -> io::Result<()> {
+    fs::write(folder.join("a"), "text")?;
+    let (from, to) = (File::open(folder.join("a"))?, File::create(folder.join("b"))?);
+    rustix::fs::sendfile(&to, &from, None, 4)?;
+    Ok(())
 }
 
-fn link(folder: &Path) -> io::Result<()> {
-    fs::write(folder.join("a"), "")?;
-    fs::hard_link(folder.join("a"), folder.join("b"))
-}
-
-fn change_permissions(folder: &Path) -> io::Result<()> {
-    fs::write(folder.join("a"), "")?;
-    fs::set_permissions(folder.join("a"), Permissions::from_mode(0o700))
-}
-
-fn change_owner(folder: &Path) -> io::Result<()> {
-    fs::write(folder.join("a"), "")?;
-    chown(folder.join("a"), Some(0), Some(0))
+fn splice_into_pipe(folder: &Path) -> io::Result<()> {
+    fs::write(folder.join("a"), "text")?;
+    let (file, (_reader, writer)) = (File::open(folder.join("a"))?, io::pipe()?);
+    splice(&file, None, &writer, None, 4, SpliceFlags::empty())?;
+    Ok(())
 }
 
 fn make_in_memory(_: &Path) -> io::Result<()> {
-    memfd_create("kernel-tests", MemfdFlags::CLOEXEC)?;
-    Ok(())
+    File::from(memfd_create("payload", MemfdFlags::CLOEXEC)?).write_all(b"text")
 }

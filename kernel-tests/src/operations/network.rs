@@ -3,16 +3,79 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use tracewell_event_abi::head::Op;
-
-const TCP: &[Op] = &[Op::Bind, Op::Listen, Op::Connect, Op::Accept, Op::Send, Op::Receive];
 
 pub const OPERATIONS: &[Operation] = &[
-    Operation { name: "TCP over IPv4", ops: TCP, run: |_| tcp(Ipv4Addr::LOCALHOST.into()) },
-    Operation { name: "TCP over IPv6", ops: TCP, run: |_| tcp(Ipv6Addr::LOCALHOST.into()) },
-    Operation { name: "UDP over IPv4", ops: &[Op::Send, Op::Receive], run: |_| udp(Ipv4Addr::LOCALHOST.into()) },
-    Operation { name: "UDP over IPv6", ops: &[Op::Send, Op::Receive], run: |_| udp(Ipv6Addr::LOCALHOST.into()) },
-    Operation { name: "a Unix socket", ops: TCP, run: unix },
+    Operation {
+        name: "TCP over IPv4",
+        edges: &[
+            "p0 bind tcp 127.0.0.1:A > *",
+            "p0 listen tcp 127.0.0.1:A > *",
+            "p0 connect tcp 127.0.0.1:B > 127.0.0.1:A",
+            "p0 accept tcp 127.0.0.1:A > 127.0.0.1:B",
+            "p0 send tcp 127.0.0.1:B > 127.0.0.1:A, 4 B",
+            "p0 receive tcp 127.0.0.1:A > 127.0.0.1:B, 4 B",
+        ],
+        run: |_| tcp(Ipv4Addr::LOCALHOST.into()),
+    },
+    Operation {
+        name: "TCP over IPv6",
+        edges: &[
+            "p0 bind tcp ::1:A > *",
+            "p0 listen tcp ::1:A > *",
+            "p0 connect tcp ::1:B > ::1:A",
+            "p0 accept tcp ::1:A > ::1:B",
+            "p0 send tcp ::1:B > ::1:A, 4 B",
+            "p0 receive tcp ::1:A > ::1:B, 4 B",
+        ],
+        run: |_| tcp(Ipv6Addr::LOCALHOST.into()),
+    },
+    Operation {
+        name: "TCP that nobody takes",
+        edges: &[
+            "p0 bind tcp 127.0.0.1:A > *",
+            "p0 listen tcp 127.0.0.1:A > *",
+            "p0 connect tcp * > 127.0.0.1:A fails with 111",
+        ],
+        run: |_| {
+            let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+            match TcpStream::connect(address) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+                outcome => outcome.map(drop),
+            }
+        },
+    },
+    Operation {
+        name: "UDP over IPv4",
+        edges: &[
+            "p0 bind udp 127.0.0.1:A > *",
+            "p0 bind udp 127.0.0.1:B > *",
+            "p0 send udp 127.0.0.1:A > 127.0.0.1:B, 4 B",
+            "p0 receive udp 127.0.0.1:B > 127.0.0.1:A, 4 B",
+        ],
+        run: |_| udp(Ipv4Addr::LOCALHOST.into()),
+    },
+    Operation {
+        name: "UDP over IPv6",
+        edges: &[
+            "p0 bind udp ::1:A > *",
+            "p0 bind udp ::1:B > *",
+            "p0 send udp ::1:A > ::1:B, 4 B",
+            "p0 receive udp ::1:B > ::1:A, 4 B",
+        ],
+        run: |_| udp(Ipv6Addr::LOCALHOST.into()),
+    },
+    Operation {
+        name: "a Unix socket",
+        edges: &[
+            "p0 bind unix ~/socket",
+            "p0 listen unix ~/socket",
+            "p0 connect unix ~/socket",
+            "p0 accept unix ~/socket",
+            "p0 send unix ~/socket, 4 B",
+            "p0 receive unix ~/socket, 4 B",
+        ],
+        run: unix,
+    },
 ];
 
 fn tcp(address: IpAddr) -> io::Result<()> {

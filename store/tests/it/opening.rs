@@ -12,13 +12,8 @@ fn open(path: &Path) -> Result<Store, StoreError> {
 /// Changes a store behind its back.
 fn meddle(path: &Path, change: impl FnOnce(&mut rocksdb::DB)) {
     let families = rocksdb::DB::list_cf(&rocksdb::Options::default(), path).unwrap();
-    let families = families.into_iter().map(|name| {
-        let mut options = rocksdb::Options::default();
-        if name == "heads" {
-            options.set_merge_operator("tracewell.highest", |_, _, _| None, |_, _, _| None);
-        }
-        rocksdb::ColumnFamilyDescriptor::new(name, options)
-    });
+    let families =
+        families.into_iter().map(|name| rocksdb::ColumnFamilyDescriptor::new(name, rocksdb::Options::default()));
     change(&mut rocksdb::DB::open_cf_descriptors(&rocksdb::Options::default(), path, families).unwrap());
 }
 
@@ -31,9 +26,17 @@ fn an_older_program_refuses_a_newer_store_and_leaves_it_alone() {
     assert!(matches!(error, StoreError::Newer { found, .. } if found == SCHEMA + 1), "{error}");
     assert_eq!(
         error.to_string(),
-        format!("store {} has schema 2, this program reads up to 1: use a newer program", folder.path().display())
+        format!("store {} has schema 3, this program reads 2: use a newer program", folder.path().display())
     );
     meddle(folder.path(), |db| assert_eq!(db.get(b"schema").unwrap().unwrap(), (SCHEMA + 1).to_be_bytes()));
+}
+
+#[test]
+fn a_store_of_the_first_schema_is_refused() {
+    let folder = TempDir::new().unwrap();
+    drop(open(folder.path()).unwrap());
+    meddle(folder.path(), |db| db.put(b"schema", 1u32.to_be_bytes()).unwrap());
+    assert!(matches!(open(folder.path()), Err(StoreError::Older { found: 1, .. })));
 }
 
 #[test]
@@ -75,14 +78,14 @@ fn corrupt_values_are_errors_and_never_panics() {
     drop(open(folder.path()).unwrap());
     let host_bytes = host.0.to_be_bytes();
     let node_bytes = node.0.to_be_bytes();
-    let edge_key = |rest: &[u8]| [&host_bytes[..], &[0; 4], &node_bytes, &[1], rest].concat();
+    let edges_key = [&host_bytes[..], &[0; 4], &node_bytes, &[0xff; 12]].concat();
     let head_key = [&host_bytes[..], &node_bytes, &node_bytes, &[Operation::Read as u8]].concat();
     meddle(folder.path(), |db| {
         let family = |name| db.cf_handle(name).unwrap();
         db.put_cf(family("nodes"), [&host_bytes[..], &node_bytes].concat(), b"short").unwrap();
         db.put_cf(family("blobs"), [&host_bytes[..], &[0; 8]].concat(), b"").unwrap();
         db.put_cf(family("heads"), head_key, [0; 20]).unwrap();
-        db.put_cf(family("edges"), edge_key(&[0xff; 16]), [0xff; 40]).unwrap();
+        db.put_cf(family("edges"), edges_key, [0xff; 40]).unwrap();
     });
     let mut history = RocksHistory::open(&open(folder.path()).unwrap(), host).unwrap();
     let errors = [

@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("agent", &["model", "event-abi", "parameters", "graph-core", "alert-scorer", "datasets", "wire", "store"]),
     ("aggregator", &["model", "parameters", "graph-core", "alert-scorer", "wire", "store"]),
     ("cli", &["model", "parameters", "graph-core", "alert-scorer", "datasets", "wire", "store", "agent", "aggregator"]),
-    ("kernel-tests", &["event-abi", "agent"]),
+    ("kernel-tests", &["model", "event-abi", "parameters", "graph-core", "alert-scorer", "wire", "agent"]),
     ("xtask", &[]),
 ];
 

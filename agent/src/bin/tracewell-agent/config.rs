@@ -202,6 +202,7 @@ fn sensor(fields: &Fields) -> Result<Options, ConfigError> {
             .map(|(group, _)| group)
             .collect(),
         ignored_processes: sensor.ignored_processes.iter().map(|pid| fits(*pid)).collect(),
+        ..Options::default()
     })
 }
 

@@ -32,7 +32,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Internal(_) | Self::Sensor(SensorError::Object(_) | SensorError::Bpf(..)) => 1,
-            Self::Input(_) => 2,
+            Self::Input(_) | Self::Sensor(SensorError::Secrets(_)) => 2,
             Self::Sensor(SensorError::NotPermitted(_)) => 3,
             Self::Sensor(SensorError::NoBtf(_)) => 4,
             Self::Sensor(SensorError::LockedDown) => 5,

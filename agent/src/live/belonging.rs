@@ -1,0 +1,83 @@
+//! Which workload a process belongs to: asked of `container`, whose sources are read on a thread of their own.
+
+use crate::container::{Belonging, Names, Options};
+use std::fs;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tracewell_model::Str;
+
+/// Time between two readings of the sources.
+const REFRESH_EVERY: Duration = Duration::from_secs(2);
+
+/// The table of names, and the thread that keeps it up to date.
+pub struct Belongings {
+    names: Arc<Names>,
+    news: Receiver<Str>,
+    tell: Sender<Str>,
+    /// Dropped to end the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Belongings {
+    pub fn start() -> Self {
+        let names = Arc::new(Names::new(Options::default()));
+        names.refresh(Instant::now());
+        let (tell, news) = mpsc::channel();
+        Self { names, news, tell, stop: None, thread: None }
+    }
+
+    /// Keeps the names up to date from now on. Not from the start: a thread has the rights of the one that starts it, and
+    /// the agent gives up most of them between the start and its first turn.
+    pub fn keep_fresh(&mut self) {
+        if self.thread.is_some() {
+            return;
+        }
+        let (stop, stopped) = channel::<()>();
+        let (shared, tell) = (Arc::clone(&self.names), self.tell.clone());
+        self.stop = Some(stop);
+        self.thread = Some(std::thread::spawn(move || {
+            while stopped.recv_timeout(REFRESH_EVERY) == Err(RecvTimeoutError::Timeout) {
+                // What a workload was called before is not known here: all that were called by their ids are asked again.
+                for news in shared.refresh(Instant::now()) {
+                    tracing::debug!(cgroup = &*news.cgroup_path, workload = &*news.belonging.workload, "named");
+                    if tell.send(news.belonging.workload.clone()).is_err() {
+                        return;
+                    }
+                }
+            }
+        }));
+    }
+
+    /// Answers which workload a process belongs to; `None` for the host itself or a process that is gone.
+    pub fn asker(&self) -> impl FnMut(u32) -> Option<Str> + Send + use<> {
+        let names = Arc::clone(&self.names);
+        move |tgid| workload(&names, tgid)
+    }
+
+    /// Whether workloads have got other names since.
+    pub fn has_news(&self) -> bool {
+        self.news.try_iter().count() > 0
+    }
+}
+
+impl Drop for Belongings {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to say any more, also not that it panicked.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Of several hierarchies, the one that knows a container.
+fn workload(names: &Names, tgid: u32) -> Option<Str> {
+    let lines = fs::read_to_string(format!("/proc/{tgid}/cgroup")).ok()?;
+    let paths = lines.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    let found: Vec<Arc<Belonging>> = paths.filter_map(|path| names.of(path)).collect();
+    let container = found.iter().find(|belonging| belonging.container().is_some());
+    container.or(found.first()).map(|belonging| belonging.workload.clone())
+}
