@@ -75,6 +75,8 @@ impl Live {
     /// # Errors
     /// When the sensor fails, or `take` does.
     pub fn turn<E: From<SensorError>>(&mut self, mut take: impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
+        #[cfg(feature = "program")]
+        self.belongings.keep_fresh();
         self.sensor.poll(|_| {})?;
         let now = boot_now();
         self.give(now, &mut take)?;
@@ -91,12 +93,12 @@ impl Live {
         self.translator.records().try_for_each(take)
     }
 
-    /// Gives everything that still waits: the end of the stream.
+    /// Stops watching and gives everything that still waits: the end of the stream.
     ///
     /// # Errors
     /// As [`Self::turn`].
     pub fn finish<E: From<SensorError>>(&mut self, mut take: impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
-        self.sensor.flush()?;
+        self.sensor.quiesce()?;
         self.give(u64::MAX, &mut take)?;
         let now = boot_now();
         self.tell_losses(now)?;
@@ -138,6 +140,11 @@ impl Live {
 
     pub fn sensor(&mut self) -> &mut Sensor {
         &mut self.sensor
+    }
+
+    /// Records of the kernel side that could not be understood.
+    pub fn malformed(&self) -> u64 {
+        self.translator.malformed()
     }
 
     /// Processes remembered now.

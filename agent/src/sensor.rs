@@ -13,7 +13,7 @@ mod sums;
 mod sys;
 
 pub use identify::Identifier;
-pub use order::{Item, WINDOW_NS};
+pub use order::{BYTES_MAX as ORDER_BYTES_MAX, Item, WINDOW_NS};
 
 use crate::redact::RedactError;
 use attach::{Group, HANDLERS, Handler, TRACEPOINTS};
@@ -248,6 +248,15 @@ impl Sensor {
         HANDLERS.iter().try_for_each(|handler| self.switch_handler(handler))
     }
 
+    /// Changes what a cgroup may send within 250 ms; 0 for no limit.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_budget(&mut self, budget: u64) -> Result<(), SensorError> {
+        self.sums.config.budget = budget;
+        self.sums.tell()
+    }
+
     pub fn groups(&self) -> &BTreeSet<Group> {
         &self.groups
     }
@@ -285,6 +294,19 @@ impl Sensor {
         Ok(())
     }
 
+    /// Asks for nothing any more, and takes all that was seen until now: then the counts add up.
+    ///
+    /// # Errors
+    /// When a map cannot be read.
+    pub fn quiesce(&mut self) -> Result<(), SensorError> {
+        self.sums.config.ops = 0;
+        self.sums.tell()?;
+        // Returns when no program that still had the old configuration runs.
+        self.take_sums(&mut |_| {})?;
+        while self.take_ring() == RECORDS_AT_ONCE {}
+        Ok(())
+    }
+
     fn take_sums(&mut self, used: &mut impl FnMut(Used)) -> Result<(), SensorError> {
         let Self { sums, order, merged, .. } = self;
         let add = |key: &Key, sum: &Sum| {
@@ -299,9 +321,10 @@ impl Sensor {
         sums.take(add, used)
     }
 
-    fn take_ring(&mut self) {
-        for _ in 0..RECORDS_AT_ONCE {
-            let Some(record) = self.ring.next() else { break };
+    /// Gives how many records there were.
+    fn take_ring(&mut self) -> usize {
+        for n in 0..RECORDS_AT_ONCE {
+            let Some(record) = self.ring.next() else { return n };
             // What is no record of ours was put there by nobody; it is left out, and shows as not received.
             let Ok((head, _)) = Head::read_from_prefix(&record) else { continue };
             if let Some(n) = self.received.get_mut(usize::from(head.op)) {
@@ -309,6 +332,7 @@ impl Sensor {
             }
             self.order.add(head.time, Item::Record((&*record).into()));
         }
+        RECORDS_AT_ONCE
     }
 
     /// Asks the kernel what files are. There is one.

@@ -15,6 +15,7 @@ const REFRESH_EVERY: Duration = Duration::from_secs(2);
 pub struct Belongings {
     names: Arc<Names>,
     news: Receiver<Str>,
+    tell: Sender<Str>,
     /// Dropped to end the thread.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -24,9 +25,20 @@ impl Belongings {
     pub fn start() -> Self {
         let names = Arc::new(Names::new(Options::default()));
         names.refresh(Instant::now());
-        let ((stop, stopped), (tell, news)) = (channel::<()>(), mpsc::channel());
-        let shared = Arc::clone(&names);
-        let thread = std::thread::spawn(move || {
+        let (tell, news) = mpsc::channel();
+        Self { names, news, tell, stop: None, thread: None }
+    }
+
+    /// Keeps the names up to date from now on. Not from the start: a thread has the rights of the one that starts it, and
+    /// the agent gives up most of them between the start and its first turn.
+    pub fn keep_fresh(&mut self) {
+        if self.thread.is_some() {
+            return;
+        }
+        let (stop, stopped) = channel::<()>();
+        let (shared, tell) = (Arc::clone(&self.names), self.tell.clone());
+        self.stop = Some(stop);
+        self.thread = Some(std::thread::spawn(move || {
             while stopped.recv_timeout(REFRESH_EVERY) == Err(RecvTimeoutError::Timeout) {
                 // What a workload was called before is not known here: all that were called by their ids are asked again.
                 for news in shared.refresh(Instant::now()) {
@@ -36,8 +48,7 @@ impl Belongings {
                     }
                 }
             }
-        });
-        Self { names, news, stop: Some(stop), thread: Some(thread) }
+        }));
     }
 
     /// Answers which workload a process belongs to; `None` for the host itself or a process that is gone.

@@ -25,6 +25,8 @@ pub struct Sums {
     pub config: Config,
     sums: [MapData; 2],
     used: [MapData; 2],
+    /// Maps that may still hold what was used of an earlier budget.
+    n_used_left: u32,
     keys: Vec<Key>,
     values: Vec<Sum>,
 }
@@ -50,6 +52,7 @@ impl Sums {
             config,
             sums,
             used,
+            n_used_left: 0,
             keys: vec![Key::new_zeroed(); BATCH],
             values: vec![Sum::new_zeroed(); BATCH],
         };
@@ -87,8 +90,12 @@ impl Sums {
                 break;
             }
         }
-        if self.config.budget == 0 {
+        if self.config.budget > 0 {
+            self.n_used_left = 2;
+        } else if self.n_used_left == 0 {
             return Ok(());
+        } else {
+            self.n_used_left -= 1;
         }
         let (mut cursor, mut keys, mut values) = (Cursor::default(), [0u64; BATCH], [0u64; BATCH]);
         loop {

@@ -4,3 +4,5 @@ mod arbitrary;
 mod determinism;
 mod hostile;
 mod normaliser;
+#[cfg(feature = "program")]
+mod program;

@@ -24,6 +24,10 @@ impl Alerts {
         Self { form, incoming, graphs: BTreeMap::new(), n_alerts: 0 }
     }
 
+    pub fn set_form(&mut self, form: Form) {
+        self.form = form;
+    }
+
     pub fn n_alerts(&self) -> u64 {
         self.n_alerts
     }

@@ -1,11 +1,16 @@
+use crate::config::{Fields, RING_SIZES, is_ring_size};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+use tracewell_agent::sensor::attach::Group;
 
 /// Watches this host: what led to what, and what of it is out of the ordinary.
 #[derive(Debug, Parser)]
 #[command(name = "tracewell-agent", version, max_term_width = 110)]
 pub struct Args {
+    /// Configuration; /etc/tracewell/agent.toml by default, if it is there
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -18,11 +23,19 @@ pub enum Command {
     Record(RecordArgs),
     /// Show what happens on this host while it happens
     Trace(TraceArgs),
+    /// Print the processes, open files and sockets that are there, as events, and end
+    Snapshot(SnapshotArgs),
+    /// Ask the running agent how it is
+    Status(StatusArgs),
+    /// Switch groups of probes of the running agent: `+network` on, `-file` off; without any, say which are on
+    Probes(ProbesArgs),
     /// Say what this machine allows, what that costs, and how to mend it
     Doctor(DoctorArgs),
+    /// Print the configuration that is in force for `run`, as TOML, with its hash
+    Config(RunArgs),
 }
 
-/// How the host is watched.
+/// How the host is watched; what is not given is as the configuration says.
 #[derive(Debug, clap::Args)]
 pub struct SensorArgs {
     /// Name of this host; what the machine calls itself by default
@@ -32,14 +45,29 @@ pub struct SensorArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
     /// Bytes of the ring between kernel and agent: a power of two from 64 KiB to 1 GiB
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20, value_parser = ring_bytes)]
-    pub ring_bytes: u32,
+    #[arg(long, value_name = "BYTES", value_parser = ring_bytes)]
+    pub ring_bytes: Option<u32>,
     /// Operations that a cgroup may report within a quarter of a second; 0 for no limit
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub budget: u64,
+    #[arg(long, value_name = "N")]
+    pub budget: Option<u64>,
     /// Leave out this process and all that it starts; may be given several times
     #[arg(long, value_name = "PID")]
     pub ignore: Vec<u32>,
+    /// Resident bytes that the agent's parts may come to when they are full
+    #[arg(long, value_name = "BYTES")]
+    pub memory_bytes: Option<u64>,
+}
+
+impl SensorArgs {
+    pub fn lay_over(&self, fields: &mut Fields) {
+        put(&mut fields.host.name, &self.host);
+        put(&mut fields.sensor.ring_bytes, &self.ring_bytes.map(u64::from));
+        put(&mut fields.sensor.budget, &self.budget);
+        put(&mut fields.limits.memory_bytes, &self.memory_bytes);
+        if !self.ignore.is_empty() {
+            fields.sensor.ignored_processes = self.ignore.iter().copied().map(u64::from).collect();
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,8 +84,26 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// How alerts are shown
-    #[arg(long, value_enum, default_value_t = Form::Text)]
-    pub output: Form,
+    #[arg(long, value_enum)]
+    pub output: Option<Form>,
+    /// Serve metrics and health here: a loopback address and port
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<String>,
+    /// Socket that `status` and `probes` talk to; empty for none
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<String>,
+}
+
+impl RunArgs {
+    pub fn lay_over(&self, fields: &mut Fields) {
+        let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        self.sensor.lay_over(fields);
+        put(&mut fields.pipeline.parameters, &text(&self.parameters));
+        put(&mut fields.pipeline.history, &text(&self.history));
+        put(&mut fields.output.form, &self.output.map(|form| form.name().to_owned()));
+        put(&mut fields.metrics.listen, &self.metrics);
+        put(&mut fields.control.socket, &self.control);
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,6 +140,40 @@ pub struct TraceArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub struct SnapshotArgs {
+    /// Name of this host; what the machine calls itself by default
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Socket of the agent; as the configuration says by default
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<PathBuf>,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub output: Form,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ProbesArgs {
+    /// +GROUP or -GROUP of file, network and system; options come before
+    #[arg(value_name = "SWITCH", allow_hyphen_values = true, value_parser = switch)]
+    pub switches: Vec<Switch>,
+    /// Socket of the agent; as the configuration says by default
+    #[arg(long, value_name = "FILE")]
+    pub control: Option<PathBuf>,
+}
+
+/// A group of probes and what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    pub group: Group,
+    pub is_on: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub struct DoctorArgs {
     /// How the findings are shown
     #[arg(long, value_enum, default_value_t = Form::Text)]
@@ -105,6 +185,18 @@ pub enum Form {
     Text,
     /// One JSON object a line
     Json,
+}
+
+impl Form {
+    /// As configuration and command line have it.
+    pub const ALL: [Self; 2] = [Self::Text, Self::Json];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -122,9 +214,21 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn switch(text: &str) -> Result<Switch, String> {
+    let sign = text.chars().next().filter(|sign| "+-".contains(*sign));
+    let group = Group::ALL.into_iter().find(|group| text.get(1..) == Some(group.name()));
+    match (sign, group) {
+        (Some(sign), Some(group)) => Ok(Switch { group, is_on: sign == '+' }),
+        _ => Err("expected + or - and one of file, network and system; options come before".into()),
+    }
+}
+
 fn ring_bytes(text: &str) -> Result<u32, String> {
-    match text.parse::<u32>() {
-        Ok(bytes) if bytes.is_power_of_two() && (64 << 10..=1 << 30).contains(&bytes) => Ok(bytes),
-        _ => Err("expected a power of two from 65536 to 1073741824".into()),
+    text.parse().ok().filter(|bytes| is_ring_size(*bytes)).ok_or_else(|| format!("expected {RING_SIZES}"))
+}
+
+fn put<T: Clone>(field: &mut T, value: &Option<T>) {
+    if let Some(value) = value {
+        field.clone_from(value);
     }
 }

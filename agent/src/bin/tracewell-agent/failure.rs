@@ -1,3 +1,4 @@
+use crate::config::ConfigError;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -13,6 +14,8 @@ pub enum Failure {
     Sensor(SensorError),
     /// 8: another agent watches this host.
     SecondInstance(String),
+    /// 9: no agent runs that could be asked.
+    NotRunning(String),
     /// 1: a fault of this program or machine.
     Internal(String),
 }
@@ -36,6 +39,7 @@ impl Failure {
             Self::Sensor(SensorError::NotBuilt) => 6,
             Self::Sensor(SensorError::Kernel(_)) => 7,
             Self::SecondInstance(_) => 8,
+            Self::NotRunning(_) => 9,
         }
     }
 
@@ -49,7 +53,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(message) | Self::SecondInstance(message) | Self::Internal(message) => f.write_str(message),
+            Self::Input(message)
+            | Self::SecondInstance(message)
+            | Self::NotRunning(message)
+            | Self::Internal(message) => f.write_str(message),
             Self::Sensor(error) => error.fmt(f),
         }
     }
@@ -58,6 +65,12 @@ impl fmt::Display for Failure {
 impl From<SensorError> for Failure {
     fn from(error: SensorError) -> Self {
         Self::Sensor(error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::input(error)
     }
 }
 

@@ -1,8 +1,8 @@
-use crate::args::SensorArgs;
 use crate::failure::Failure;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
-use tracewell_agent::sensor::Options;
+use tracewell_agent::sensor::SensorError;
 use tracewell_model::HostId;
 
 /// This host, and the right to be the one that watches it.
@@ -17,14 +17,11 @@ const LOCK: &str = "/run/tracewell-agent.lock";
 impl Host {
     /// # Errors
     /// When another agent watches this host.
-    pub fn claim(args: &SensorArgs) -> Result<Self, Failure> {
-        let name = args.host.clone().unwrap_or_else(|| {
-            let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-            let name = name.trim();
-            if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
-        });
-        let lock = File::create(Path::new(LOCK))
-            .map_err(|error| Failure::Input(format!("cannot write {LOCK}: {error}; watching a host needs root")))?;
+    pub fn claim(name: &str) -> Result<Self, Failure> {
+        let lock = File::create(Path::new(LOCK)).map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => SensorError::NotPermitted(format!("cannot write {LOCK}")).into(),
+            _ => Failure::Internal(format!("cannot write {LOCK}: {error}")),
+        })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -34,15 +31,6 @@ impl Host {
             }
             Err(TryLockError::Error(error)) => return Err(Failure::Internal(format!("cannot lock {LOCK}: {error}"))),
         }
-        Ok(Self { id: HostId::from_name(&name), name, _lock: lock })
-    }
-}
-
-pub fn sensor_options(args: &SensorArgs) -> Options {
-    Options {
-        ring_bytes: args.ring_bytes,
-        budget: args.budget,
-        ignored_processes: args.ignore.clone(),
-        ..Options::default()
+        Ok(Self { id: HostId::from_name(name), name: name.to_owned(), _lock: lock })
     }
 }

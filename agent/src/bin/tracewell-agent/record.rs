@@ -1,15 +1,19 @@
 //! `tracewell-agent record`: the live source to a file.
 
 use crate::args::RecordArgs;
+use crate::config::Config;
 use crate::failure::Failure;
-use crate::host::{Host, sensor_options};
+use crate::host::Host;
+use crate::privileges;
 use crate::stop::Stop;
+use std::path::Path;
 use tracewell_agent::live::Live;
 use tracewell_datasets::tracewell::EventFile;
 use tracewell_model::Record;
 
-pub fn run(args: &RecordArgs) -> Result<(), Failure> {
-    let host = Host::claim(&args.sensor)?;
+pub fn run(args: &RecordArgs, config: Option<&Path>) -> Result<(), Failure> {
+    let config = Config::load(config, |fields| args.sensor.lay_over(fields))?;
+    let host = Host::claim(&config.host_name)?;
     let mut file = EventFile::create(&args.to).map_err(Failure::input)?;
     let mut n_records = 0u64;
     let mut write = |record: Record| {
@@ -17,7 +21,8 @@ pub fn run(args: &RecordArgs) -> Result<(), Failure> {
         file.write(&record).map_err(Failure::internal)
     };
     write(Live::host(host.id, &host.name))?;
-    let mut live = Live::start(host.id, &sensor_options(&args.sensor))?;
+    let mut live = Live::start(host.id, &config.sensor)?;
+    privileges::drop_what_is_not_needed(&[Some(&args.to)]);
     let stop = Stop::new(args.sensor.duration)?;
     tracing::info!(host = host.name, file = %args.to.display(), "recording");
     while !stop.is_now() {

@@ -1,5 +1,5 @@
 use crate::failure::Failure;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,5 +24,21 @@ impl Stop {
 
     pub fn is_now(&self) -> bool {
         self.told.load(Ordering::Relaxed) || self.at.is_some_and(|at| Instant::now() >= at)
+    }
+}
+
+/// Whether to read the configuration anew: on SIGHUP.
+pub struct Reload(Arc<AtomicBool>);
+
+impl Reload {
+    pub fn new() -> Result<Self, Failure> {
+        let told = Arc::new(AtomicBool::new(false));
+        flag::register(SIGHUP, Arc::clone(&told)).map_err(Failure::internal)?;
+        Ok(Self(told))
+    }
+
+    /// Once for each time it was asked for; what is asked for several times in one turn counts once.
+    pub fn is_wanted(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
     }
 }

@@ -1,11 +1,14 @@
 //! `tracewell-agent trace`: the live source on the screen.
 
 use crate::args::{Form, TraceArgs, What};
+use crate::config::Config;
 use crate::failure::{Failure, Printed, print};
-use crate::host::{Host, sensor_options};
+use crate::host::Host;
+use crate::privileges;
 use crate::stop::Stop;
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::Instant;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::attach::Group;
@@ -14,15 +17,17 @@ use tracewell_model::{Detail, Event, NodeKind, Object, OpClass, Operation, Proce
 /// Processes whose programs are remembered.
 const PROGRAMS_MAX: usize = 65_536;
 
-pub fn run(args: &TraceArgs) -> Result<(), Failure> {
-    let host = Host::claim(&args.sensor)?;
-    let mut options = sensor_options(&args.sensor);
+pub fn run(args: &TraceArgs, config: Option<&Path>) -> Result<(), Failure> {
+    let config = Config::load(config, |fields| args.sensor.lay_over(fields))?;
+    let host = Host::claim(&config.host_name)?;
+    let mut options = config.sensor;
     options.groups = match args.what {
         What::Process => [Group::Process, Group::System].into(),
         What::File => [Group::Process, Group::File].into(),
         What::Network => [Group::Process, Group::Network].into(),
     };
     let mut live = Live::start(host.id, &options)?;
+    privileges::drop_what_is_not_needed(&[]);
     let stop = Stop::new(args.sensor.duration)?;
     let mut screen = Screen { args, programs: HashMap::new(), sums: BTreeMap::new(), shown: Instant::now() };
     let mut printed = Printed::Yes;
@@ -114,7 +119,7 @@ impl Screen<'_> {
 
     /// Shows the sums when it is time.
     fn sums(&mut self) -> Result<Printed, Failure> {
-        if !self.args.every.is_some_and(|every| self.shown.elapsed() >= every) {
+        if self.args.every.is_none_or(|every| self.shown.elapsed() < every) {
             return Ok(Printed::Yes);
         }
         self.shown = Instant::now();

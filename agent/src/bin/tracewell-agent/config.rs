@@ -1,0 +1,332 @@
+//! The configuration: what a file says ([`fields`], read by [`shape`]), overlaid by the command line, and checked into
+//! [`Config`]. Every field is described in `config/agent.default.toml`.
+
+mod fields;
+mod shape;
+
+pub use fields::Fields;
+
+use crate::args::Form;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+use tracewell_agent::sensor::attach::Group;
+use tracewell_agent::sensor::{ORDER_BYTES_MAX, Options};
+use tracewell_parameters::Parameters;
+
+/// Read where nothing else is named, if it is there.
+const USUAL: &str = "/etc/tracewell/agent.toml";
+/// What can change while the agent runs. `sensor.groups.` stands for all of them.
+const CHANGEABLE: [&str; 3] = ["sensor.groups.", "sensor.budget", "output.form"];
+
+/// Resident bytes of RocksDB: one store, its cache and its write buffers (ARCHITECTURE.md, queues).
+const HISTORY_BYTES: u64 = 10_000_000;
+/// Resident bytes of all else: the program itself, names and paths that are remembered, threads.
+const REST_BYTES: u64 = 10_000_000;
+
+/// What was wrong with a configuration, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// A configuration that the agent can run with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What it was made of.
+    fields: Fields,
+    pub file: Option<PathBuf>,
+    pub host_name: String,
+    pub sensor: Options,
+    pub parameters: Parameters,
+    /// `None` for a temporary folder.
+    pub history: Option<PathBuf>,
+    pub form: Form,
+    pub metrics: Option<SocketAddr>,
+    pub control: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads `file`, or what is usual, and lays the command line over it.
+    ///
+    /// # Errors
+    /// Names the file, the field, its value, and what was expected.
+    pub fn load(file: Option<&Path>, lay_over: impl Fn(&mut Fields)) -> Result<Self, ConfigError> {
+        let (file, mut fields) = match file {
+            Some(file) => (Some(file.to_owned()), read(file)?.ok_or_else(|| missing(file))?),
+            None => match read(Path::new(USUAL))? {
+                Some(fields) => (Some(USUAL.into()), fields),
+                None => (None, Fields::default()),
+            },
+        };
+        lay_over(&mut fields);
+        Self::check(fields, file.clone()).map_err(|error| within(file.as_deref(), &error))
+    }
+
+    fn check(fields: Fields, file: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let sensor = sensor(&fields)?;
+        let parameters = parameters(&fields.pipeline.parameters)?;
+        in_range("limits.memory_bytes", fields.limits.memory_bytes, 32 << 20..=16 << 30)?;
+        let needed = ledger(&sensor, &parameters);
+        if needed > fields.limits.memory_bytes {
+            let message =
+                format!("at least {needed}, which ring, order, hot window, profile, history and the rest need");
+            return Err(wrong("limits.memory_bytes", fields.limits.memory_bytes, &message));
+        }
+        let Some(form) = Form::ALL.into_iter().find(|form| form.name() == fields.output.form) else {
+            return Err(wrong("output.form", format!("{:?}", fields.output.form), "\"text\" or \"json\""));
+        };
+        let path = |text: &str| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
+        // sun_path of unix(7) holds 108 bytes with the zero at its end.
+        if fields.control.socket.len() > 100 {
+            return Err(wrong("control.socket", format!("{:?}", fields.control.socket), "a path of at most 100 bytes"));
+        }
+        Ok(Self {
+            file,
+            host_name: host_name(&fields.host.name)?,
+            sensor,
+            parameters,
+            history: path(&fields.pipeline.history).or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)),
+            form,
+            metrics: listen(&fields.metrics.listen)?,
+            control: path(&fields.control.socket),
+            fields,
+        })
+    }
+
+    /// What is in force, as TOML.
+    pub fn toml(&self) -> String {
+        toml::to_string(&self.fields).expect("the fields are plain tables")
+    }
+
+    /// BLAKE3 of [`Self::toml`], as 64 hex digits.
+    pub fn hash(&self) -> String {
+        blake3::hash(self.toml().as_bytes()).to_hex().to_string()
+    }
+
+    /// Takes over what of `new` can change while the agent runs; names the fields that cannot, and stay.
+    pub fn take_over(&mut self, new: Self) -> Vec<String> {
+        let mut stay: Vec<_> = shape::differences(&shape::table_of(&self.fields), &shape::table_of(&new.fields))
+            .into_iter()
+            .filter(|field| !CHANGEABLE.iter().any(|changeable| field.starts_with(changeable)))
+            .collect();
+        if self.parameters != new.parameters && !stay.iter().any(|field| field == "pipeline.parameters") {
+            stay.push("pipeline.parameters".into());
+        }
+        self.file = new.file;
+        self.fields.sensor.groups = new.fields.sensor.groups;
+        self.fields.sensor.budget = new.fields.sensor.budget;
+        self.fields.output = new.fields.output;
+        (self.sensor.groups, self.sensor.budget) = (new.sensor.groups, new.sensor.budget);
+        self.form = new.form;
+        stay
+    }
+
+    /// What is watched was switched by other means.
+    pub fn set_groups(&mut self, groups: BTreeSet<Group>) {
+        for (group, is_on) in group_fields(&mut self.fields) {
+            *is_on = groups.contains(&group);
+        }
+        self.sensor.groups = groups;
+    }
+}
+
+/// `None` if there is no such file.
+fn read(file: &Path) -> Result<Option<Fields>, ConfigError> {
+    match fs::read_to_string(file) {
+        Ok(text) => shape::read(&text).map(Some).map_err(|error| within(Some(file), &error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ConfigError(format!("cannot read {}: {error}", file.display()))),
+    }
+}
+
+fn missing(file: &Path) -> ConfigError {
+    ConfigError(format!("cannot read {}: there is no such file", file.display()))
+}
+
+fn within(file: Option<&Path>, error: &ConfigError) -> ConfigError {
+    match file {
+        Some(file) => ConfigError(format!("{}: {error}", file.display())),
+        None => ConfigError(format!("configuration: {error}")),
+    }
+}
+
+fn wrong(field: &str, value: impl Display, expected: &str) -> ConfigError {
+    ConfigError(format!("{field} is {value}, expected {expected}"))
+}
+
+fn in_range(field: &str, value: u64, range: RangeInclusive<u64>) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(wrong(field, value, &format!("{} to {}", range.start(), range.end())))
+}
+
+/// The groups and the fields that switch them.
+fn group_fields(fields: &mut Fields) -> [(Group, &mut bool); 4] {
+    let groups = &mut fields.sensor.groups;
+    [
+        (Group::Process, &mut groups.process),
+        (Group::File, &mut groups.file),
+        (Group::Network, &mut groups.network),
+        (Group::System, &mut groups.system),
+    ]
+}
+
+fn sensor(fields: &Fields) -> Result<Options, ConfigError> {
+    let sensor = &fields.sensor;
+    let ring_bytes = u32::try_from(sensor.ring_bytes).ok().filter(|bytes| is_ring_size(*bytes));
+    let Some(ring_bytes) = ring_bytes else {
+        return Err(wrong("sensor.ring_bytes", sensor.ring_bytes, RING_SIZES));
+    };
+    in_range("sensor.sums_max", sensor.sums_max, 64..=1 << 20)?;
+    if !sensor.groups.process {
+        return Err(wrong("sensor.groups.process", false, "true: without it nobody knows who did what"));
+    }
+    if sensor.ignored_processes.len() > 1024 {
+        let n = format!("a list of {}", sensor.ignored_processes.len());
+        return Err(wrong("sensor.ignored_processes", n, "at most 1024 processes"));
+    }
+    // PID_MAX_LIMIT of include/linux/threads.h.
+    sensor.ignored_processes.iter().try_for_each(|pid| in_range("sensor.ignored_processes", *pid, 1..=1 << 22))?;
+    let fits = |n: u64| u32::try_from(n).expect("its range was checked");
+    Ok(Options {
+        ring_bytes,
+        sums_max: fits(sensor.sums_max),
+        budget: sensor.budget,
+        groups: group_fields(&mut fields.clone())
+            .into_iter()
+            .filter(|(_, is_on)| **is_on)
+            .map(|(group, _)| group)
+            .collect(),
+        ignored_processes: sensor.ignored_processes.iter().map(|pid| fits(*pid)).collect(),
+        ..Options::default()
+    })
+}
+
+pub const RING_SIZES: &str = "a power of two from 65536 to 1073741824";
+
+pub fn is_ring_size(bytes: u32) -> bool {
+    bytes.is_power_of_two() && (64 << 10..=1 << 30).contains(&bytes)
+}
+
+fn parameters(file: &str) -> Result<Parameters, ConfigError> {
+    if file.is_empty() {
+        return Ok(Parameters::default());
+    }
+    let text = fs::read_to_string(file);
+    let text =
+        text.map_err(|error| wrong("pipeline.parameters", format!("{file:?}"), &format!("a file to read: {error}")))?;
+    Parameters::parse(&text).map_err(|error| ConfigError(format!("pipeline.parameters: {file}: {error}")))
+}
+
+fn host_name(name: &str) -> Result<String, ConfigError> {
+    if name.len() > 253 || name.chars().any(char::is_control) {
+        return Err(wrong("host.name", format!("{name:?}"), "at most 253 bytes without control characters"));
+    }
+    if !name.is_empty() {
+        return Ok(name.to_owned());
+    }
+    let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let own = own.trim();
+    Ok(if own.is_empty() { "localhost" } else { own }.to_owned())
+}
+
+fn listen(text: &str) -> Result<Option<SocketAddr>, ConfigError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(Some(address)),
+        _ => Err(wrong("metrics.listen", format!("{text:?}"), "a loopback address and port, as \"127.0.0.1:9464\"")),
+    }
+}
+
+/// Resident bytes that everything bounded comes to when it is full. The ring is mapped twice.
+fn ledger(sensor: &Options, parameters: &Parameters) -> u64 {
+    let (graph, profile) = (&parameters.graph, &parameters.profile);
+    let bytes = |bytes: usize| bytes as u64;
+    2 * u64::from(sensor.ring_bytes)
+        + bytes(ORDER_BYTES_MAX)
+        + bytes(graph.window_bytes)
+        + bytes(graph.spilled_filter_bytes).next_power_of_two()
+        + bytes(profile.bytes_max)
+        + HISTORY_BYTES
+        + REST_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULT: &str = include_str!("../../../config/agent.default.toml");
+
+    fn check(text: &str) -> Result<Config, String> {
+        let fields = shape::read(text).map_err(|error| error.to_string())?;
+        Config::check(fields, None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_default_file_says_what_holds_without_it_and_leaves_nothing_out() {
+        assert_eq!(shape::read(DEFAULT).unwrap(), Fields::default());
+        let named: toml::Table = DEFAULT.parse().unwrap();
+        assert_eq!(named, shape::table_of(&Fields::default()));
+        assert_eq!(check(DEFAULT).unwrap().hash(), check("").unwrap().hash());
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_with_the_nearest_known_one() {
+        for (text, message) in [
+            ("[sensor]\nringbytes = 1", "there is no field sensor.ringbytes, the nearest is sensor.ring_bytes"),
+            ("[sensro]\n", "there is no field sensro, the nearest is sensor"),
+            (
+                "[sensor.groups]\nnetwrok = true",
+                "there is no field sensor.groups.netwrok, the nearest is sensor.groups.network",
+            ),
+            ("[output]\ncolour = true", "there is no field output.colour; output has form"),
+        ] {
+            assert_eq!(check(text).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_what_was_expected() {
+        for (text, message) in [
+            ("[sensor]\nring_bytes = 5", "sensor.ring_bytes is 5, expected a power of two from 65536 to 1073741824"),
+            ("[sensor]\nring_bytes = 'big'", "sensor.ring_bytes is \"big\", expected a whole number of at least 0"),
+            ("[sensor]\nbudget = -1", "sensor.budget is -1, expected a whole number of at least 0"),
+            ("[sensor]\nignored_processes = [0]", "sensor.ignored_processes is 0, expected 1 to 4194304"),
+            ("[sensor]\nignored_processes = 7", "sensor.ignored_processes is 7, expected a list of whole numbers"),
+            (
+                "[sensor.groups]\nprocess = false",
+                "sensor.groups.process is false, expected true: without it nobody knows who did what",
+            ),
+            ("[output]\nform = 'xml'", "output.form is \"xml\", expected \"text\" or \"json\""),
+            (
+                "[metrics]\nlisten = '0.0.0.0:1'",
+                "metrics.listen is \"0.0.0.0:1\", expected a loopback address and port, as \"127.0.0.1:9464\"",
+            ),
+            ("sensor = 1", "sensor is 1, expected a table"),
+        ] {
+            assert_eq!(check(text).unwrap_err(), message);
+        }
+        let needs = check("[limits]\nmemory_bytes = 40_000_000").unwrap_err();
+        assert!(needs.starts_with("limits.memory_bytes is 40000000, expected at least 6"), "{needs}");
+        assert!(check("[sensor\n").unwrap_err().starts_with("line 1: "));
+    }
+
+    #[test]
+    fn only_what_can_change_is_taken_over() {
+        let mut config = check("").unwrap();
+        let before = config.hash();
+        let new = "[sensor]\nbudget = 9\nsums_max = 100\n[sensor.groups]\nnetwork = false\n[output]\nform = 'json'\n";
+        assert_eq!(config.take_over(check(new).unwrap()), ["sensor.sums_max"]);
+        assert_eq!((config.sensor.budget, config.form, config.sensor.sums_max), (9, Form::Json, 8192));
+        assert!(!config.sensor.groups.contains(&Group::Network));
+        assert_ne!(config.hash(), before);
+        assert!(config.take_over(check("").unwrap()).is_empty());
+        assert_eq!(config.hash(), before);
+    }
+}

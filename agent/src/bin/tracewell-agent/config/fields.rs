@@ -1,0 +1,124 @@
+//! What a configuration file can say: one struct a component. Nothing is checked here but the types.
+//!
+//! An empty text stands for "not given", so that the default file can name every field.
+
+use serde::{Deserialize, Serialize};
+use tracewell_agent::sensor::Options;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Fields {
+    pub host: HostFields,
+    pub sensor: SensorFields,
+    pub pipeline: PipelineFields,
+    pub output: OutputFields,
+    pub metrics: MetricsFields,
+    pub control: ControlFields,
+    pub limits: LimitFields,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostFields {
+    /// Name under which this host's events are known; empty for what the machine calls itself. At most 253 bytes.
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SensorFields {
+    /// Bytes of the ring between kernel and agent: a power of two from 64 KiB to 1 GiB.
+    pub ring_bytes: u64,
+    /// Sums of repeated operations kept in the kernel at once, in each of two generations: 64 to 1,048,576.
+    pub sums_max: u64,
+    /// Records that one cgroup may send in a quarter of a second; 0 for no limit.
+    pub budget: u64,
+    /// Process ids that are not watched, with all that they start: 1 to 4,194,304, at most 1,024 of them.
+    pub ignored_processes: Vec<u64>,
+    pub groups: GroupFields,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupFields {
+    /// Forks, execs and exits: always true.
+    pub process: bool,
+    pub file: bool,
+    pub network: bool,
+    /// What changes or crosses boundaries: credentials, tracing, signals, modules, BPF, mounts, namespaces, io_uring.
+    pub system: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelineFields {
+    /// File with parameters to lay over the built-in ones; empty for none.
+    pub parameters: String,
+    /// Folder of the local history; empty for the one that systemd gives, else a temporary one.
+    pub history: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OutputFields {
+    /// How alerts are shown: "text" or "json".
+    pub form: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsFields {
+    /// Address and port on loopback; empty for none.
+    pub listen: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControlFields {
+    /// Path of the socket; empty for none. At most 100 bytes.
+    pub socket: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitFields {
+    /// Resident bytes that the ledger may come to: 32 MiB to 16 GiB.
+    pub memory_bytes: u64,
+}
+
+impl Default for SensorFields {
+    fn default() -> Self {
+        let options = Options::default();
+        Self {
+            ring_bytes: options.ring_bytes.into(),
+            sums_max: options.sums_max.into(),
+            budget: options.budget,
+            ignored_processes: Vec::new(),
+            groups: GroupFields::default(),
+        }
+    }
+}
+
+impl Default for GroupFields {
+    fn default() -> Self {
+        Self { process: true, file: true, network: true, system: true }
+    }
+}
+
+impl Default for OutputFields {
+    fn default() -> Self {
+        Self { form: "text".into() }
+    }
+}
+
+impl Default for ControlFields {
+    fn default() -> Self {
+        Self { socket: "/run/tracewell-agent.sock".into() }
+    }
+}
+
+impl Default for LimitFields {
+    fn default() -> Self {
+        Self { memory_bytes: 64 << 20 }
+    }
+}

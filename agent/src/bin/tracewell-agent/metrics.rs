@@ -1,0 +1,165 @@
+//! What a running agent counts, in the text format of Prometheus. `docs/metrics.md` lists it; a test compares the two.
+
+use crate::status::Status;
+use std::fmt::Write;
+
+struct Metric {
+    name: &'static str,
+    kind: &'static str,
+    /// Separated by ", "; as in the documentation.
+    labels: &'static str,
+    help: &'static str,
+    samples: fn(&Status) -> Vec<Sample>,
+}
+
+/// The values of a metric's labels, and its own.
+type Sample = (Vec<String>, u64);
+
+macro_rules! metrics {
+    ($($name:literal $kind:ident ($labels:literal) $help:literal = $samples:expr;)*) => {
+        const METRICS: &[Metric] = &[$(Metric {
+            name: concat!("tracewell_agent_", $name),
+            kind: stringify!($kind),
+            labels: $labels,
+            help: $help,
+            samples: $samples,
+        },)*];
+    };
+}
+
+metrics! {
+    "info" gauge ("version, host, configuration") "Always 1; says which agent this is and the hash of its configuration."
+        = |status| vec![(vec![status.version.clone(), status.host.clone(), status.configuration.hash.clone()], 1)];
+    "uptime_seconds" gauge ("") "Seconds since it began to watch."
+        = |status| one(status.uptime_seconds);
+    "loop_turns_total" counter ("") "Turns of the loop that takes events; one takes some tens of milliseconds."
+        = |status| one(status.turns);
+    "resident_bytes" gauge ("") "Resident memory of the process."
+        = |status| one(status.resident_bytes);
+    "probe_group_on" gauge ("group") "1 for each group of probes that is on."
+        = |status| status.groups.iter().map(|group| (vec![group.clone()], 1)).collect();
+    "programs_not_attached" gauge ("") "eBPF programs that could not be attached; `tracewell-agent doctor` names them."
+        = |status| one(status.not_attached.len() as u64);
+    "operations_seen_total" counter ("operation") "Operations that the programs saw, of groups that are on."
+        = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.seen)).collect();
+    "operations_total" counter ("operation, outcome")
+        "What became of them: `submitted` to the ring, `merged` into a sum, `filtered` as not asked for, or lost: `throttled` over the budget of a cgroup, `ring_full`, `oversize`, `unreadable`. Together as many as were seen."
+        = outcomes;
+    "operations_received_total" counter ("operation") "Records taken from the ring: as many as were submitted, once quiet."
+        = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.received)).collect();
+    "operations_fetched_total" counter ("operation") "Operations in sums that were fetched: as many as were merged, once quiet."
+        = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.fetched)).collect();
+    "operations_unmerged_total" counter ("operation") "Operations sent one by one, since there was no room among the sums. Not lost."
+        = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.map_full)).collect();
+    "ring_records" gauge ("") "Records in the ring that were not taken yet."
+        = |status| one(status.ring_records);
+    "waiting_items" gauge ("") "Records and sums that wait for the order of their times."
+        = |status| one(status.waiting_items);
+    "late_items_total" counter ("") "Records and sums that came too late for their place, and were taken all the same."
+        = |status| one(status.late_items);
+    "malformed_records_total" counter ("") "Records that could not be understood. Counted as lost; always 0 unless the two sides do not fit together."
+        = |status| one(status.malformed_records);
+    "processes" gauge ("") "Processes that are remembered."
+        = |status| one(status.processes);
+    "graph_events_total" counter ("") "Events put into the graph."
+        = |status| one(status.pipeline.events);
+    "graph_failed_events_total" counter ("") "Of them, those of operations that failed, which leave no edge."
+        = |status| one(status.pipeline.failed_events);
+    "graph_edges_total" counter ("") "Edges made; all other events merged into one that stood."
+        = |status| one(status.pipeline.edges);
+    "lost_events_total" counter ("") "Events told to the pipeline as lost, whatever the cause; alerts near them say so."
+        = |status| one(status.pipeline.lost_events);
+    "clamped_records_total" counter ("") "Records whose time could not be, and was clamped."
+        = |status| one(status.pipeline.clamped_records);
+    "graph_bytes" gauge ("") "Accounted memory of the hot window of the graph."
+        = |status| one(status.pipeline.graph_bytes);
+    "profile_bytes" gauge ("") "Accounted memory of the host's profile."
+        = |status| one(status.pipeline.profile_bytes);
+    "sent_bytes_total" counter ("") "Bytes of messages that the pipeline sent."
+        = |status| one(status.pipeline.sent_bytes);
+    "alerts_total" counter ("") "Alerts raised; news of an alert do not count again."
+        = |status| one(status.alerts);
+    "configuration_reloads_total" counter ("outcome") "Times the configuration was read anew: `done` or `failed`."
+        = |status| {
+            let configuration = &status.configuration;
+            vec![(vec!["done".into()], configuration.reloads), (vec!["failed".into()], configuration.failed_reloads)]
+        };
+}
+
+fn one(value: u64) -> Vec<Sample> {
+    vec![(Vec::new(), value)]
+}
+
+fn outcomes(status: &Status) -> Vec<Sample> {
+    let of = |op: &crate::status::OperationStatus| {
+        [
+            ("submitted", op.submitted),
+            ("merged", op.merged),
+            ("filtered", op.filtered),
+            ("throttled", op.throttled),
+            ("ring_full", op.ring_full),
+            ("oversize", op.oversize),
+            ("unreadable", op.unreadable),
+        ]
+        .map(|(outcome, n)| (vec![op.operation.clone(), outcome.to_owned()], n))
+    };
+    status.operations.iter().flat_map(of).collect()
+}
+
+pub fn text(status: &Status) -> String {
+    let mut text = String::new();
+    for metric in METRICS {
+        let _ = writeln!(text, "# HELP {} {}", metric.name, metric.help);
+        let _ = writeln!(text, "# TYPE {} {}", metric.name, metric.kind);
+        for (values, n) in (metric.samples)(status) {
+            text.push_str(metric.name);
+            let names = metric.labels.split(", ").filter(|label| !label.is_empty());
+            let labels: Vec<_> =
+                names.zip(&values).map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+            if !labels.is_empty() {
+                let _ = write!(text, "{{{}}}", labels.join(","));
+            }
+            let _ = writeln!(text, " {n}");
+        }
+    }
+    text
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::OperationStatus;
+
+    #[test]
+    fn the_documentation_lists_each_metric_as_it_is() {
+        let documentation = include_str!("../../../../docs/metrics.md");
+        let documented: Vec<_> = documentation.lines().filter(|line| line.starts_with("| `tracewell_agent_")).collect();
+        let row = |metric: &Metric| {
+            let labels: Vec<_> =
+                metric.labels.split(", ").filter(|label| !label.is_empty()).map(|label| format!("`{label}`")).collect();
+            format!("| `{}` | {} | {} | {} |", metric.name, metric.kind, labels.join(", "), metric.help)
+        };
+        let rows: Vec<_> = METRICS.iter().map(row).collect();
+        assert_eq!(documented, rows, "docs/metrics.md should have:\n{}\n", rows.join("\n"));
+    }
+
+    #[test]
+    fn values_are_written_with_their_labels() {
+        let op = OperationStatus { operation: "open".into(), seen: 3, merged: 2, ..OperationStatus::default() };
+        let status = Status { host: "a\"b\\".into(), operations: vec![op], alerts: 7, ..Status::default() };
+        let text = text(&status);
+        for line in [
+            "# TYPE tracewell_agent_alerts_total counter",
+            "tracewell_agent_alerts_total 7",
+            "tracewell_agent_operations_seen_total{operation=\"open\"} 3",
+            "tracewell_agent_operations_total{operation=\"open\",outcome=\"merged\"} 2",
+            "tracewell_agent_info{version=\"\",host=\"a\\\"b\\\\\",configuration=\"\"} 1",
+        ] {
+            assert!(text.lines().any(|written| written == line), "{line} is missing in:\n{text}");
+        }
+    }
+}

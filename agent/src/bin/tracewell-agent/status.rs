@@ -1,0 +1,185 @@
+//! What a running agent says of itself.
+
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+use tracewell_agent::sensor::counts::{Counts, OpCounts};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub host: String,
+    pub uptime_seconds: u64,
+    pub configuration: ConfigurationStatus,
+    /// Groups of probes that are on.
+    pub groups: Vec<String>,
+    pub not_attached: Vec<NotAttached>,
+    pub operations: Vec<OperationStatus>,
+    /// Whether every operation seen is accounted for. While operations are under way, it may not be.
+    pub adds_up: bool,
+    /// Records put into the ring and not taken from it yet.
+    pub ring_records: u64,
+    /// Items that wait for the order of their times.
+    pub waiting_items: u64,
+    /// Items that came too late for their place.
+    pub late_items: u64,
+    /// Records that could not be understood.
+    pub malformed_records: u64,
+    pub pipeline: PipelineStatus,
+    pub alerts: u64,
+    /// Processes remembered by the live source.
+    pub processes: u64,
+    pub resident_bytes: u64,
+    /// Turns of the loop.
+    pub turns: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigurationStatus {
+    /// `None` if there is no file.
+    pub file: Option<String>,
+    /// BLAKE3 of what is in force.
+    pub hash: String,
+    pub parameters_hash: String,
+    pub reloads: u64,
+    pub failed_reloads: u64,
+    /// Why the last reload failed, if it did.
+    pub error: Option<String>,
+    /// Fields of the file that the next start takes up.
+    pub needs_restart: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotAttached {
+    pub program: String,
+    pub reason: String,
+}
+
+/// [`OpCounts`] of one operation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationStatus {
+    pub operation: String,
+    pub seen: u64,
+    pub submitted: u64,
+    pub merged: u64,
+    pub throttled: u64,
+    pub filtered: u64,
+    pub ring_full: u64,
+    pub oversize: u64,
+    pub unreadable: u64,
+    pub map_full: u64,
+    pub received: u64,
+    pub fetched: u64,
+    pub adds_up: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PipelineStatus {
+    pub events: u64,
+    pub failed_events: u64,
+    pub edges: u64,
+    pub lost_events: u64,
+    pub clamped_records: u64,
+    pub sent_bytes: u64,
+    pub graph_bytes: u64,
+    pub profile_bytes: u64,
+}
+
+pub fn operations(counts: &Counts) -> Vec<OperationStatus> {
+    let status = |name: &str, counts: &OpCounts| OperationStatus {
+        operation: name.to_owned(),
+        seen: counts.kernel.seen,
+        submitted: counts.kernel.submitted,
+        merged: counts.kernel.merged,
+        throttled: counts.kernel.throttled,
+        filtered: counts.kernel.filtered,
+        ring_full: counts.kernel.ring_full,
+        oversize: counts.kernel.oversize,
+        unreadable: counts.kernel.unreadable,
+        map_full: counts.kernel.map_full,
+        received: counts.received,
+        fetched: counts.fetched,
+        adds_up: counts.adds_up(),
+    };
+    counts.iter().map(|(op, counts)| status(op.name(), counts)).collect()
+}
+
+/// Resident bytes of this process; 0 where /proc does not tell.
+pub fn resident_bytes() -> u64 {
+    let pages = procfs::process::Process::myself().and_then(|process| process.statm());
+    pages.map_or(0, |pages| pages.resident * procfs::page_size())
+}
+
+impl Status {
+    /// For a person.
+    pub fn text(&self) -> String {
+        let (minutes, hours) = (self.uptime_seconds / 60, self.uptime_seconds / 3600);
+        let uptime = match hours {
+            0 => format!("{minutes} min {} s", self.uptime_seconds % 60),
+            _ => format!("{hours} h {} min", minutes % 60),
+        };
+        let mut text = format!("tracewell-agent {} has watched {} for {uptime}\n", self.version, self.host);
+        let mut line = |name: &str, value: &str| {
+            let _ = writeln!(text, "{name:<14} {value}");
+        };
+        let configuration = &self.configuration;
+        line("configuration", configuration.file.as_deref().unwrap_or("built in"));
+        line("hash", &configuration.hash);
+        if let Some(error) = &configuration.error {
+            line("not reloaded", error);
+        }
+        if !configuration.needs_restart.is_empty() {
+            line("needs restart", &configuration.needs_restart.join(", "));
+        }
+        line("groups", &self.groups.join(", "));
+        for program in &self.not_attached {
+            line(
+                "not attached",
+                &format!("{}: {}", program.program, program.reason.lines().next().unwrap_or_default()),
+            );
+        }
+        let pipeline = &self.pipeline;
+        line("events", &format!("{}, {} lost", pipeline.events, pipeline.lost_events));
+        line("edges", &pipeline.edges.to_string());
+        line("alerts", &self.alerts.to_string());
+        line("processes", &self.processes.to_string());
+        line("memory", &format!("{:.1} MB resident", self.resident_bytes as f64 / 1e6));
+        line("waiting", &format!("{} in the ring, {} for their order", self.ring_records, self.waiting_items));
+        line("adds up", if self.adds_up { "yes" } else { "no, or operations are under way" });
+        text.push('\n');
+        let _ = writeln!(
+            text,
+            "{:<16} {:>10} {:>10} {:>10} {:>9} {:>9} {:>9} {:>8} {:>10} {:>10}",
+            "OPERATION",
+            "SEEN",
+            "SUBMITTED",
+            "MERGED",
+            "THROTTLED",
+            "FILTERED",
+            "RING FULL",
+            "OVERSIZE",
+            "UNREADABLE",
+            "RECEIVED"
+        );
+        for op in self.operations.iter().filter(|op| op.seen > 0) {
+            let mark = if op.adds_up { "" } else { " *" };
+            let _ = writeln!(
+                text,
+                "{:<16} {:>10} {:>10} {:>10} {:>9} {:>9} {:>9} {:>8} {:>10} {:>10}{mark}",
+                op.operation,
+                op.seen,
+                op.submitted,
+                op.merged,
+                op.throttled,
+                op.filtered,
+                op.ring_full,
+                op.oversize,
+                op.unreadable,
+                op.received
+            );
+        }
+        if self.operations.iter().any(|op| !op.adds_up) {
+            text.push_str("* under way\n");
+        }
+        text
+    }
+}

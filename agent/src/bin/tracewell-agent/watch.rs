@@ -1,0 +1,223 @@
+//! A running agent: the live source, what its records go through, and what can be asked and changed meanwhile.
+
+use crate::alerts::Alerts;
+use crate::config::{Config, ConfigError};
+use crate::failure::{Failure, Printed};
+use crate::requests::{Answer, Request};
+use crate::status::{ConfigurationStatus, NotAttached, PipelineStatus, Status, operations, resident_bytes};
+use std::collections::BTreeSet;
+use std::time::Instant;
+use tracewell_agent::Pipeline;
+use tracewell_agent::live::Live;
+use tracewell_agent::sensor::SensorError;
+use tracewell_agent::sensor::attach::Group;
+use tracewell_datasets::tracewell::EventFile;
+use tracewell_model::Record;
+use tracewell_wire::MemoryEnd;
+
+pub struct Watch {
+    config: Config,
+    live: Live,
+    stream: Stream,
+    alerts: Alerts,
+    started: Instant,
+    n_turns: u64,
+    /// What came of the configuration since the start.
+    reloaded: ConfigurationStatus,
+}
+
+/// What a record goes through.
+pub struct Stream {
+    pub pipeline: Pipeline,
+    pub agent_end: MemoryEnd,
+    pub recording: Option<EventFile>,
+}
+
+impl Stream {
+    pub fn take(&mut self, record: &Record) -> Result<(), Failure> {
+        if let Some(recording) = &mut self.recording {
+            recording.write(record).map_err(Failure::internal)?;
+        }
+        Ok(self.pipeline.record(record, &mut self.agent_end)?)
+    }
+}
+
+impl Watch {
+    pub fn new(config: Config, live: Live, stream: Stream, alerts: Alerts) -> Self {
+        let (started, reloaded) = (Instant::now(), ConfigurationStatus::default());
+        Self { config, live, stream, alerts, started, n_turns: 0, reloaded }
+    }
+
+    /// Waits a little, takes what happened through the pipeline and shows what stands out.
+    ///
+    /// # Errors
+    /// When sensor, pipeline or output fails.
+    pub fn turn(&mut self) -> Result<Printed, Failure> {
+        self.n_turns += 1;
+        let stream = &mut self.stream;
+        self.live.turn(|record| stream.take(&record))?;
+        self.alerts.show()
+    }
+
+    pub fn answer(&mut self, request: Request) -> Answer {
+        let answer = match request {
+            Request::Status => self.status().map(|status| Answer::Status(Box::new(status))),
+            Request::Probes { on, off } => match switched(self.live.sensor().groups(), &on, &off) {
+                Err(message) => return Answer::Error(message),
+                Ok(groups) => self.switch(groups).map(|()| Answer::Groups(self.group_names())),
+            },
+        };
+        answer.unwrap_or_else(|error| Answer::Error(error.to_string()))
+    }
+
+    fn switch(&mut self, groups: BTreeSet<Group>) -> Result<(), SensorError> {
+        if *self.live.sensor().groups() != groups {
+            self.live.sensor().set_groups(groups.clone())?;
+            self.config.set_groups(groups);
+            tracing::info!(groups = self.group_names().join(" "), "probes switched");
+        }
+        Ok(())
+    }
+
+    fn group_names(&mut self) -> Vec<String> {
+        self.live.sensor().groups().iter().map(|group| group.name().to_owned()).collect()
+    }
+
+    /// Takes up a configuration that was read anew. What is wrong with it, or cannot change now, is said, and stays.
+    ///
+    /// # Errors
+    /// When the sensor fails.
+    pub fn reload(&mut self, new: Result<Config, ConfigError>) -> Result<(), Failure> {
+        let new = match new {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::error!(%error, "the configuration stays as it was");
+                self.reloaded.failed_reloads += 1;
+                self.reloaded.error = Some(error.to_string());
+                return Ok(());
+            }
+        };
+        let stay = self.config.take_over(new);
+        let sensor = self.live.sensor();
+        if *sensor.groups() != self.config.sensor.groups {
+            sensor.set_groups(self.config.sensor.groups.clone())?;
+        }
+        sensor.set_budget(self.config.sensor.budget)?;
+        self.alerts.set_form(self.config.form);
+        if !stay.is_empty() {
+            tracing::warn!(fields = stay.join(", "), "these change with the next start only");
+        }
+        tracing::info!(hash = self.config.hash(), "configuration read anew");
+        self.reloaded.reloads += 1;
+        (self.reloaded.error, self.reloaded.needs_restart) = (None, stay);
+        Ok(())
+    }
+
+    /// # Errors
+    /// When the kernel's counts cannot be read.
+    fn status(&mut self) -> Result<Status, SensorError> {
+        let counts = self.live.counts()?;
+        let pipeline = self.stream.pipeline.stats();
+        let (n_processes, malformed_records, groups) =
+            (self.live.processes(), self.live.malformed(), self.group_names());
+        let sensor = self.live.sensor();
+        let not_attached = sensor.missing().iter();
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            host: self.config.host_name.clone(),
+            uptime_seconds: self.started.elapsed().as_secs(),
+            configuration: ConfigurationStatus {
+                file: self.config.file.as_ref().map(|file| file.display().to_string()),
+                hash: self.config.hash(),
+                parameters_hash: self.config.parameters.hash(),
+                ..self.reloaded.clone()
+            },
+            groups,
+            not_attached: not_attached
+                .map(|(program, reason)| NotAttached { program: (*program).into(), reason: reason.clone() })
+                .collect(),
+            adds_up: counts.iter().all(|(_, counts)| counts.adds_up()),
+            operations: operations(&counts),
+            ring_records: counts.sum(|op| op.kernel.submitted).saturating_sub(counts.sum(|op| op.received)),
+            waiting_items: sensor.waiting() as u64,
+            late_items: sensor.late(),
+            malformed_records,
+            pipeline: PipelineStatus {
+                events: pipeline.graph.events,
+                failed_events: pipeline.graph.failed,
+                edges: pipeline.graph.edges,
+                lost_events: pipeline.lost_events,
+                clamped_records: pipeline.clamped,
+                sent_bytes: pipeline.bytes_sent,
+                graph_bytes: pipeline.graph_bytes as u64,
+                profile_bytes: pipeline.profile_bytes as u64,
+            },
+            alerts: self.alerts.n_alerts(),
+            processes: n_processes as u64,
+            resident_bytes: resident_bytes(),
+            turns: self.n_turns,
+        })
+    }
+
+    /// Stops watching, takes what is left through the pipeline, shows it, and ends the recording.
+    ///
+    /// # Errors
+    /// As [`Self::turn`], or when the recording cannot be ended.
+    pub fn finish(mut self) -> Result<(), Failure> {
+        let stream = &mut self.stream;
+        self.live.finish(|record| stream.take(&record))?;
+        stream.pipeline.finish(&mut stream.agent_end)?;
+        self.alerts.show()?;
+        let status = self.status()?;
+        for op in status.operations.iter().filter(|op| !op.adds_up) {
+            tracing::warn!(counts = ?op, "does not add up");
+        }
+        tracing::info!(
+            events = status.pipeline.events,
+            edges = status.pipeline.edges,
+            alerts = status.alerts,
+            lost = self.live.counts()?.sum(|op| op.lost()),
+            adds_up = status.adds_up,
+            "stopped"
+        );
+        match self.stream.recording {
+            Some(recording) => recording.finish().map_err(Failure::internal),
+            None => Ok(()),
+        }
+    }
+}
+
+fn switched(groups: &BTreeSet<Group>, on: &[String], off: &[String]) -> Result<BTreeSet<Group>, String> {
+    let group = |name: &String| {
+        let group = Group::ALL.into_iter().find(|group| group.name() == name);
+        group.ok_or_else(|| format!("there is no group {name:?}; there are process, file, network and system"))
+    };
+    let mut groups = groups.clone();
+    for name in off {
+        match group(name)? {
+            Group::Process => return Err("the group process is always on: without it nobody knows who did what".into()),
+            group => groups.remove(&group),
+        };
+    }
+    for name in on {
+        groups.insert(group(name)?);
+    }
+    Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_switched_by_name_but_for_processes() {
+        let check = |on: &[&str], off: &[&str]| {
+            let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            switched(&[Group::Process, Group::File].into(), &names(on), &names(off))
+        };
+        assert_eq!(check(&["network"], &["file"]), Ok([Group::Process, Group::Network].into()));
+        assert_eq!(check(&[], &[]), Ok([Group::Process, Group::File].into()));
+        assert!(check(&[], &["process"]).unwrap_err().contains("always on"));
+        assert!(check(&["flie"], &[]).unwrap_err().contains("\"flie\""));
+    }
+}
