@@ -191,7 +191,7 @@ impl Pipeline {
             self.uplink.send(Payload::Profile(delta), transport)?;
         }
         self.linker.set_alert_min(self.profiling.threshold().unwrap_or(self.alert_min));
-        for id in self.linker.close_window(now) {
+        for id in self.linker.close_window(&mut self.graph, now)? {
             let (graph, losses) = (&mut self.graph, &self.losses);
             let loss = |from, to| losses.between(from, to);
             if let Some(update) = self.summariser.summarise(graph, &self.structure, &mut self.linker, id, loss)? {

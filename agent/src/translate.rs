@@ -2,7 +2,7 @@
 //!
 //! [`Translator`] keeps what single records do not say: who runs which program ([`processes`]), which path a file was last
 //! known by ([`paths`]), and how the kernel's clock lies to the calendar ([`clock`]). [`parse`] reads the bytes of a
-//! record; then each kind of thing has its file: [`file`], [`names`], [`socket`], [`process`].
+//! record; then each kind of thing has its file: [`mod@file`], [`names`], [`socket`], [`process`].
 //!
 //! Everything that comes from the kernel is bounded and checked: what cannot be understood becomes a counted loss.
 

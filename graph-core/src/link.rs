@@ -1,6 +1,7 @@
 //! Joining the processes that stand out: an online Steiner tree, deterministic and in event time.
 //!
-//! A process over the threshold becomes a **terminal**. From each new terminal a search grows along the cheapest edges
+//! A process over the threshold becomes a **terminal**. From each terminal of which a window brought news a search grows,
+//! once when the window closes, along the cheapest edges
 //! (cheap where little happens, dear through hubs) until it meets a hopset that stands; the path between them becomes
 //! part of it. Connecting each newcomer to the nearest point of the tree is the greedy online Steiner tree, within
 //! O(log k) of the best (Imase & Waxman, SIAM J. Discrete Math. 1991); NODLINK (NDSS 2024, section IV) brought the
@@ -19,12 +20,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use tracewell_model::{EventNs, Millibits, NodeKey};
 use tracewell_parameters::LinkParameters;
 
+/// Terminals that wait for the end of their window at most.
+const NEWLY_KNOWN_MAX: usize = 256;
+
 pub struct Linker {
     parameters: LinkParameters,
     /// Hopsets in memory. The rest are in the history, under their ids.
     hopsets: BTreeMap<u64, Hopset>,
     /// Changed in the current window.
     dirty: BTreeSet<u64>,
+    /// Terminals about which there was news in the current window, and when last: searched around once, when it closes.
+    newly_known: BTreeMap<NodeKey, EventNs>,
     alert_min: Millibits,
     window_ends: EventNs,
 }
@@ -35,6 +41,7 @@ impl Linker {
             parameters: parameters.clone(),
             hopsets: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            newly_known: BTreeMap::new(),
             alert_min: Millibits(parameters.alert_min_millibits),
             window_ends: EventNs::ZERO,
         }
@@ -77,8 +84,22 @@ impl Linker {
             graph.change_process(key, |state| state.hopset = own)?;
         }
         self.change(graph, own, time, |hopset| hopset.add(key, Member::Terminal { weight }))?;
-        if let Some(path) = search::nearest(graph, &self.parameters, key, own, time)? {
-            self.join(graph, own, &path, time)?;
+        self.newly_known.insert(key, time);
+        // A flood of them does not wait for the window, so that memory stays bounded.
+        if self.newly_known.len() > NEWLY_KNOWN_MAX { self.settle(graph) } else { Ok(()) }
+    }
+
+    /// Looks around the terminals about which there was news for hopsets to join. Done when a window closes.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn settle(&mut self, graph: &mut Graph) -> Result<(), HistoryError> {
+        for (key, time) in std::mem::take(&mut self.newly_known) {
+            let hopset = graph.state(key)?.and_then(|state| Some(state.role.process()?.hopset));
+            let Some(own) = hopset.filter(|hopset| *hopset != 0) else { continue };
+            if let Some(path) = search::nearest(graph, &self.parameters, key, own, time)? {
+                self.join(graph, own, &path, time)?;
+            }
         }
         Ok(())
     }
@@ -121,9 +142,13 @@ impl Linker {
     }
 
     /// Closes the window and hands out the ids of the hopsets that changed in it, in order.
-    pub fn close_window(&mut self, time: EventNs) -> BTreeSet<u64> {
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn close_window(&mut self, graph: &mut Graph, time: EventNs) -> Result<BTreeSet<u64>, HistoryError> {
+        self.settle(graph)?;
         self.window_ends = time.after(self.parameters.window_ns);
-        std::mem::take(&mut self.dirty)
+        Ok(std::mem::take(&mut self.dirty))
     }
 
     /// A hopset for reading or for noting what of it was emitted.

@@ -106,7 +106,7 @@ impl Translator {
     }
 }
 
-/// Kinds of namespaces as /proc/<pid>/ns names them, from `CLONE_NEW*` flags (include/uapi/linux/sched.h). A `setns` may
+/// Kinds of namespaces as `/proc/<pid>/ns` names them, from `CLONE_NEW*` flags (include/uapi/linux/sched.h). A `setns` may
 /// leave them out, where the descriptor says it all.
 fn kinds_of_namespace(flags: u64) -> String {
     const KINDS: [(u64, &str); 8] = [

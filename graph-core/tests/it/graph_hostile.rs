@@ -58,7 +58,7 @@ impl Core {
 
     fn close_window(&mut self, now: EventNs) {
         let Self { graph, structure, linker, summariser, updates } = self;
-        for id in linker.close_window(now) {
+        for id in linker.close_window(graph, now).unwrap() {
             let loss = |from: EventNs, to: EventNs| {
                 assert!(from <= to, "an alert graph ends before it begins");
                 Loss::default()

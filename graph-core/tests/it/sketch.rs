@@ -85,8 +85,9 @@ impl Sketch {
         }
     }
 
-    /// The id of the hopset that a process belongs to, 0 for none.
+    /// The id of the hopset that a process belongs to once all news is settled, 0 for none.
     pub fn hopset_of(&mut self, process: &str) -> u64 {
+        self.linker.settle(&mut self.graph).unwrap();
         let key = self.key(process);
         self.graph.state(key).unwrap().map_or(0, |state| state.role.process().expect("named as a process").hopset)
     }
@@ -102,7 +103,7 @@ impl Sketch {
 
     /// Closes the window and hands out the updates.
     pub fn emit(&mut self, loss: Loss) -> Vec<AlertUpdate> {
-        let ids = self.linker.close_window(self.now);
+        let ids = self.linker.close_window(&mut self.graph, self.now).unwrap();
         let mut updates = Vec::new();
         for id in ids {
             let update =
