@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Every program a user may be handed: crate and binary.
-pub const PROGRAMS: &[(&str, &str)] = &[("tracewell-cli", "tracewell")];
+pub const PROGRAMS: &[(&str, &str)] = &[("tracewell-cli", "tracewell"), ("tracewell-agent", "tracewell-agent")];
 
 /// Builds all programs in release mode and copies them into `out`.
 pub fn run(workspace: &Workspace, out: &Path) -> Result<()> {
