@@ -1,7 +1,7 @@
 use crate::kernel::{Ptr, at};
 use crate::path::{self, Wanted};
 use crate::record::Record;
-use tracewell_event_abi::body::FileId;
+use tracewell_event_abi::body::{self, Body, FileId};
 use tracewell_event_abi::segment::Kind;
 
 /// File types in `i_mode` (include/uapi/linux/stat.h).
@@ -48,6 +48,16 @@ impl OpenFile {
     #[inline(always)]
     pub fn id(&self) -> FileId {
         file_id(self.inode)
+    }
+
+    /// Sends a record about this file, with its path, unless it lies where nothing is wanted.
+    #[inline(always)]
+    pub fn submit(&self, mut record: Record, id: FileId) {
+        record.body(Body::File, &body::File { file: id });
+        match self.add_path(&mut record, Kind::Path) {
+            Wanted::Yes => record.submit(),
+            Wanted::No => record.filtered(),
+        }
     }
 
     /// Adds its path as a segment.

@@ -1,7 +1,7 @@
 use crate::file::OpenFile;
 use crate::kernel::{Ptr, at, read_user};
 use crate::record::Record;
-use tracewell_event_abi::body::Socket;
+use tracewell_event_abi::body::{Body, Socket};
 use tracewell_event_abi::head::flag;
 
 pub const AF_UNIX: u16 = 1;
@@ -58,9 +58,19 @@ fn read_ports(found: &mut Socket, sk: Ptr) {
     found.remote_port = u16::from_be(sk.read(at!(sk_dport)));
 }
 
+/// Sends a record about a socket, with its path if it has one.
+#[inline(always)]
+pub fn submit(mut record: Record, file: &OpenFile, found: &Socket) {
+    record.body(Body::Socket, found);
+    if found.family == AF_UNIX {
+        add_unix_path(&mut record, file);
+    }
+    record.submit();
+}
+
 /// Adds the path of a Unix socket, its own or else that of its peer, as a segment.
 #[inline(always)]
-pub fn add_unix_path(record: &mut Record, file: &OpenFile) {
+fn add_unix_path(record: &mut Record, file: &OpenFile) {
     let sk = file.file.follow(at!(file_private)).follow(at!(socket_sk));
     let own = sk.follow(at!(unix_addr));
     let address = if own.is_null() { sk.follow(at!(unix_peer)).follow(at!(unix_addr)) } else { own };

@@ -10,16 +10,19 @@ use tracewell_event_abi::head::{Head, Op};
 /// Adds the operation to the sum of its like. Gives the record back where it is the first of them.
 #[inline(always)]
 pub fn collapse_file(record: Record, op: Op, file: &FileId) -> Option<Record> {
-    let key = Key { ino: file.ino, dev: file.dev, generation: file.generation, ..Key::default() };
-    collapse(record, op, key, file, &Socket::default())
+    collapse(record, op, key_of(file), file, &Socket::default())
 }
 
 /// The same for files that are opened: those opened only to be written have a sum of their own.
 #[inline(always)]
 pub fn collapse_open(record: Record, way: Open, file: &FileId) -> Option<Record> {
-    let peer = way as u64;
-    let key = Key { ino: file.ino, dev: file.dev, generation: file.generation, peer, ..Key::default() };
+    let key = Key { peer: way as u64, ..key_of(file) };
     collapse(record, Op::Open, key, file, &Socket::default())
+}
+
+#[inline(always)]
+fn key_of(file: &FileId) -> Key {
+    Key { ino: file.ino, dev: file.dev, generation: file.generation, ..Key::default() }
 }
 
 /// The same for a socket.

@@ -77,7 +77,7 @@ impl Live {
     pub fn turn<E: From<SensorError>>(&mut self, mut take: impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
         #[cfg(feature = "program")]
         self.belongings.keep_fresh();
-        self.sensor.poll(|_| {})?;
+        self.sensor.poll()?;
         let now = boot_now();
         self.give(now, &mut take)?;
         let given = now.saturating_sub(WINDOW_NS);

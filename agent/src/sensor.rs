@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;
 use std::{fs, io};
-use sums::{Sums, Used};
+use sums::Sums;
 use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, filter};
 use tracewell_event_abi::head::{Head, OPS, Op};
@@ -270,7 +270,7 @@ impl Sensor {
     ///
     /// # Errors
     /// When a map cannot be read.
-    pub fn poll(&mut self, mut used: impl FnMut(Used)) -> Result<(), SensorError> {
+    pub fn poll(&mut self) -> Result<(), SensorError> {
         let timeout = Timespec { tv_sec: 0, tv_nsec: POLL_MS * 1_000_000 };
         let mut fds = [PollFd::new(&self.ring, PollFlags::IN)];
         // A signal ends the wait early; the ring is looked at all the same.
@@ -278,19 +278,9 @@ impl Sensor {
         self.take_ring();
         if boot_now() >= self.next_sums {
             self.next_sums = boot_now() + SUMS_EVERY_NS;
-            self.take_sums(&mut used)?;
+            self.take_sums()?;
             self.take_ring();
         }
-        Ok(())
-    }
-
-    /// Takes what is in the ring and among the sums now.
-    ///
-    /// # Errors
-    /// When a map cannot be read.
-    pub fn flush(&mut self) -> Result<(), SensorError> {
-        self.take_sums(&mut |_| {})?;
-        self.take_ring();
         Ok(())
     }
 
@@ -302,12 +292,12 @@ impl Sensor {
         self.sums.config.ops = 0;
         self.sums.tell()?;
         // Returns when no program that still had the old configuration runs.
-        self.take_sums(&mut |_| {})?;
+        self.take_sums()?;
         while self.take_ring() == RECORDS_AT_ONCE {}
         Ok(())
     }
 
-    fn take_sums(&mut self, used: &mut impl FnMut(Used)) -> Result<(), SensorError> {
+    fn take_sums(&mut self) -> Result<(), SensorError> {
         let Self { sums, order, merged, .. } = self;
         let add = |key: &Key, sum: &Sum| {
             // A sum of nothing stands for one operation, which was sent.
@@ -318,7 +308,7 @@ impl Sensor {
                 order.add(sum.last, Item::Sum(Box::new((*key, *sum))));
             }
         };
-        sums.take(add, used)
+        sums.take(add)
     }
 
     /// Gives how many records there were.

@@ -24,6 +24,7 @@ use crate::sensor::Item;
 use parse::Parsed;
 use paths::Paths;
 use processes::Processes;
+use std::mem;
 use std::path::Path;
 use tracewell_event_abi::body::{Body, FileId};
 use tracewell_event_abi::collapse::{Key, Open, Sum};
@@ -42,11 +43,11 @@ pub struct Translator {
     n_malformed: u64,
 }
 
+/// Says which file a path means now.
 pub type Identify = Box<dyn FnMut(&Path) -> Option<FileId> + Send>;
 
 /// What the machine is asked, because records do not say it.
 pub struct Machine {
-    /// Which file a path means now.
     pub identify: Identify,
     /// The workload that a process belongs to now.
     pub workload: Box<dyn FnMut(u32) -> Option<Str> + Send>,
@@ -81,8 +82,8 @@ impl Translator {
     /// Takes up what ran before the sensor did. What processes had open is told as if they opened it now, repaired.
     pub fn take_stock(&mut self, snapshot: Snapshot, now: u64) {
         let (host, time) = (self.host, self.clock.time(now));
-        for known in snapshot.processes {
-            let (files, sockets) = (known.files.clone(), known.sockets.clone());
+        for mut known in snapshot.processes {
+            let (files, sockets) = (mem::take(&mut known.files), mem::take(&mut known.sockets));
             let namespace = known.mount_namespace;
             let known = self.without_secrets(known);
             let tgid = known.tgid;

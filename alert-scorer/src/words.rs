@@ -39,7 +39,7 @@ impl<'a> Names<'a> {
                 format!("ran {}, which {} had written", self.name(*file), self.name(*writer))
             }
             Reason::ServesNetwork { server } => {
-                format!("descends from {}, which takes connections from other machines", self.name(*server))
+                format!("descends from {}, which takes connections", self.name(*server))
             }
             Reason::CallsOut { socket } => format!("connected to {}", self.name(*socket)),
             Reason::CommandsFromSocket { socket } => format!("took commands from {}", self.name(*socket)),

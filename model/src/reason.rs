@@ -12,9 +12,10 @@ pub enum Reason {
     RareChild { surprise: Millibits, what: Str },
     /// Executed or loaded what a process of its own lineage wrote before.
     RanOwnWrite { file: NodeKey, writer: NodeKey },
-    /// Descends from a process that takes connections from other machines, and was started after such a connection.
+    /// Descends from a process that takes connections, be it from a proxy of the same machine, and was started after such a connection.
     ServesNetwork { server: NodeKey },
-    /// Opened a connection to another machine below a network-serving ancestor that does not do so itself.
+    /// Opened a connection to another machine below a network-serving ancestor that does not do so itself, or any connection
+    /// while running what its own lineage wrote.
     CallsOut { socket: NodeKey },
     /// Takes its input from a socket that another process opened, and starts programs.
     CommandsFromSocket { socket: NodeKey },

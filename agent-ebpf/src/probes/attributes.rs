@@ -4,11 +4,8 @@
 use super::names::{Named, one};
 use crate::call::Call;
 use crate::file::OpenFile;
-use crate::path::Wanted;
 use crate::record::{Record, Slot};
-use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::Op;
-use tracewell_event_abi::segment::Kind;
 
 super::handler!(chmod, call => one(call, Op::Chmod, Named::here(call.arg(0)), call.arg(1)));
 super::handler!(
@@ -30,16 +27,12 @@ fn by_fd(call: Call, op: Op) -> Option<()> {
     if call.ret != 0 {
         return None;
     }
-    let mut record = Record::start(op, Slot::Call)?;
+    let record = Record::start(op, Slot::Call)?;
     let Some(file) = OpenFile::of_fd(call.arg(0)) else {
         record.unreadable();
         return None;
     };
     let id = file.id();
-    record.body(Body::File, &body::File { file: id });
-    match file.add_path(&mut record, Kind::Path) {
-        Wanted::Yes => record.submit(),
-        Wanted::No => record.filtered(),
-    }
+    file.submit(record, id);
     Some(())
 }

@@ -3,7 +3,6 @@
 use crate::file::OpenFile;
 use crate::record::{Record, Slot};
 use crate::socket;
-use tracewell_event_abi::body::Body;
 use tracewell_event_abi::head::Op;
 
 super::handler!(bind, call => if call.ret != 0 { None } else { about_socket(Op::Bind, call.arg(0)) });
@@ -12,16 +11,12 @@ super::handler!(listen, call => if call.ret != 0 { None } else { about_socket(Op
 /// Something was done to the socket behind `fd`.
 #[inline(always)]
 pub fn about_socket(op: Op, fd: u64) -> Option<()> {
-    let mut record = Record::start(op, Slot::Call)?;
+    let record = Record::start(op, Slot::Call)?;
     let file = OpenFile::of_fd(fd).filter(OpenFile::is_socket);
     let Some((file, found)) = file.and_then(|file| Some((file, socket::read(&file)?))) else {
         record.unreadable();
         return None;
     };
-    record.body(Body::Socket, &found);
-    if found.family == socket::AF_UNIX {
-        socket::add_unix_path(&mut record, &file);
-    }
-    record.submit();
+    socket::submit(record, &file, &found);
     Some(())
 }

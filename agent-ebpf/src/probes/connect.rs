@@ -4,7 +4,6 @@ use crate::call::Call;
 use crate::file::OpenFile;
 use crate::record::{Record, Slot};
 use crate::socket;
-use tracewell_event_abi::body::Body;
 use tracewell_event_abi::head::Op;
 
 /// `EINPROGRESS`: a non-blocking socket has begun to connect.
@@ -26,10 +25,6 @@ fn run(call: Call) -> Option<()> {
         return None;
     };
     socket::read_user_peer(&mut record, &mut found, call.arg(1));
-    record.body(Body::Socket, &found);
-    if found.family == socket::AF_UNIX {
-        socket::add_unix_path(&mut record, &file);
-    }
-    record.submit();
+    socket::submit(record, &file, &found);
     Some(())
 }

@@ -16,7 +16,6 @@ use aya_ebpf::programs::RawTracePointContext;
 use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::offsets::ABSENT;
-use tracewell_event_abi::segment::Kind;
 
 super::handler!(io_uring_setup, call => set_up(call));
 
@@ -80,15 +79,12 @@ fn completed(request: Ptr, result: i32) -> Option<()> {
             record.unreadable();
             return None;
         };
-        let mut record = collapse_socket(record, op, &found)?;
-        record.body(Body::Socket, &found);
-        record.submit();
+        let record = collapse_socket(record, op, &found)?;
+        socket::submit(record, &file, &found);
     } else {
         let id = file.id();
-        let mut record = collapse_file(record, op, &id)?;
-        record.body(Body::File, &body::File { file: id });
-        file.add_path(&mut record, Kind::Path);
-        record.submit();
+        let record = collapse_file(record, op, &id)?;
+        file.submit(record, id);
     }
     Some(())
 }

@@ -2,12 +2,9 @@
 
 use crate::call::Call;
 use crate::file::{OpenFile, is_handle};
-use crate::path::Wanted;
 use crate::record::{Record, Slot};
 use crate::sums::collapse_file;
-use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::Op;
-use tracewell_event_abi::segment::Kind;
 
 /// include/uapi/asm-generic/mman-common.h.
 const PROT_EXEC: u64 = 4;
@@ -30,11 +27,7 @@ fn run(call: Call) -> Option<()> {
         record.filtered();
         return None;
     }
-    let mut record = collapse_file(record, Op::MapExecutable, &id)?;
-    record.body(Body::File, &body::File { file: id });
-    match file.add_path(&mut record, Kind::Path) {
-        Wanted::Yes => record.submit(),
-        Wanted::No => record.filtered(),
-    }
+    let record = collapse_file(record, Op::MapExecutable, &id)?;
+    file.submit(record, id);
     Some(())
 }

@@ -3,9 +3,7 @@
 use crate::call::Call;
 use crate::file::OpenFile;
 use crate::record::{Record, Slot};
-use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::Op;
-use tracewell_event_abi::segment::Kind;
 
 super::handler!(finit_module, call => from_file(call));
 super::handler!(init_module, call => from_memory(call));
@@ -15,15 +13,13 @@ fn from_file(call: Call) -> Option<()> {
     if call.ret != 0 {
         return None;
     }
-    let mut record = Record::start(Op::ModuleLoad, Slot::Call)?;
+    let record = Record::start(Op::ModuleLoad, Slot::Call)?;
     let Some(file) = OpenFile::of_fd(call.arg(0)) else {
         record.unreadable();
         return None;
     };
     let id = file.id();
-    record.body(Body::File, &body::File { file: id });
-    file.add_path(&mut record, Kind::Path);
-    record.submit();
+    file.submit(record, id);
     Some(())
 }
 

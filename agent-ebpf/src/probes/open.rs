@@ -5,14 +5,11 @@ use crate::call::Call;
 use crate::file::{OpenFile, is_handle};
 use crate::kernel::at;
 use crate::maps::{CONFIG, IDENTIFIED};
-use crate::path::Wanted;
 use crate::record::{Record, Slot};
 use crate::sums::collapse_open;
 use aya_ebpf::helpers::generated::bpf_get_current_pid_tgid;
-use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::collapse::Open;
 use tracewell_event_abi::head::{Op, flag};
-use tracewell_event_abi::segment::Kind;
 
 /// `FMODE_READ` and `FMODE_CREATED` of include/linux/fs.h: what the file may be used for, and that this open made it.
 const FMODE_READ: u32 = 1;
@@ -53,11 +50,7 @@ fn run(call: Call) -> Option<()> {
     } else {
         record = collapse_open(record, way, &id)?;
     }
-    record.body(Body::File, &body::File { file: id });
-    match file.add_path(&mut record, Kind::Path) {
-        Wanted::Yes => record.submit(),
-        Wanted::No => record.filtered(),
-    }
+    file.submit(record, id);
     Some(())
 }
 

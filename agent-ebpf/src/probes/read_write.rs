@@ -2,13 +2,10 @@
 //! tee, vmsplice, copy_file_range. A descriptor may be a file, a pipe or a socket; the kernel's file tells which.
 
 use crate::file::{OpenFile, is_handle};
-use crate::path::Wanted;
 use crate::record::{Record, Slot, counts};
 use crate::socket;
 use crate::sums::{collapse_file, collapse_socket};
-use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::Op;
-use tracewell_event_abi::segment::Kind;
 
 /// Which way the data went, seen from the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,12 +65,8 @@ fn through_file(n: i64, file: &OpenFile, op: Op) -> Option<()> {
     }
     let mut record = Record::start(op, Slot::Call)?;
     record.head().bytes = n as u64;
-    let mut record = collapse_file(record, op, &id)?;
-    record.body(Body::File, &body::File { file: id });
-    match file.add_path(&mut record, Kind::Path) {
-        Wanted::Yes => record.submit(),
-        Wanted::No => record.filtered(),
-    }
+    let record = collapse_file(record, op, &id)?;
+    file.submit(record, id);
     Some(())
 }
 
@@ -85,11 +78,7 @@ fn through_socket(n: i64, file: &OpenFile, op: Op) -> Option<()> {
         record.unreadable();
         return None;
     };
-    let mut record = collapse_socket(record, op, &found)?;
-    record.body(Body::Socket, &found);
-    if found.family == socket::AF_UNIX {
-        socket::add_unix_path(&mut record, file);
-    }
-    record.submit();
+    let record = collapse_socket(record, op, &found)?;
+    socket::submit(record, file, &found);
     Some(())
 }

@@ -7,7 +7,6 @@ use crate::kernel::read_user;
 use crate::record::{Record, Slot};
 use crate::socket;
 use crate::sums::collapse_socket;
-use tracewell_event_abi::body::Body;
 use tracewell_event_abi::head::Op;
 
 super::handler!(sendto, call => moved(call, Op::Send, call.arg(4), call.ret));
@@ -36,11 +35,7 @@ fn moved(call: Call, op: Op, peer: u64, bytes: i64) -> Option<()> {
     };
     record.head().bytes = bytes as u64;
     socket::read_user_peer(&mut record, &mut found, peer);
-    let mut record = collapse_socket(record, op, &found)?;
-    record.body(Body::Socket, &found);
-    if found.family == socket::AF_UNIX {
-        socket::add_unix_path(&mut record, &file);
-    }
-    record.submit();
+    let record = collapse_socket(record, op, &found)?;
+    socket::submit(record, &file, &found);
     Some(())
 }

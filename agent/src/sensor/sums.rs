@@ -31,13 +31,6 @@ pub struct Sums {
     values: Vec<Sum>,
 }
 
-/// Records that a cgroup sent, or would have sent, in one generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Used {
-    pub cgroup: u64,
-    pub n_records: u64,
-}
-
 impl Sums {
     pub fn new(bpf: &mut Ebpf, config: Config) -> Result<Self, SensorError> {
         let mut hash = |name: &str| match bpf.take_map(name) {
@@ -70,7 +63,7 @@ impl Sums {
     ///
     /// # Errors
     /// When a map cannot be read.
-    pub fn take(&mut self, mut sum: impl FnMut(&Key, &Sum), mut used: impl FnMut(Used)) -> Result<(), SensorError> {
+    pub fn take(&mut self, mut sum: impl FnMut(&Key, &Sum)) -> Result<(), SensorError> {
         let last = self.config.generation as usize & 1;
         self.config.generation = 1 - last as u32;
         self.tell()?;
@@ -100,10 +93,7 @@ impl Sums {
         let (mut cursor, mut keys, mut values) = (Cursor::default(), [0u64; BATCH], [0u64; BATCH]);
         loop {
             let taken = take_batch(self.used[last].fd().as_fd(), &mut cursor, &mut keys, &mut values);
-            let (n, is_end) = taken.map_err(|error| SensorError::Bpf("fetching budgets".into(), error.to_string()))?;
-            for (&cgroup, &n_records) in keys.iter().zip(&values).take(n) {
-                used(Used { cgroup, n_records });
-            }
+            let (_, is_end) = taken.map_err(|error| SensorError::Bpf("emptying budgets".into(), error.to_string()))?;
             if is_end {
                 return Ok(());
             }

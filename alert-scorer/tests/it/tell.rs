@@ -50,7 +50,7 @@ fn every_reason_in_words() {
     did something unusual with /var/lib/* (12.3 bits)
     was started by a parent that does not start /bin/x (9.0 bits)
     ran /tmp/f, which server had written
-    descends from server, which takes connections from other machines
+    descends from server, which takes connections
     connected to 203.0.113.7:443
     took commands from 203.0.113.7:443
     went from user 33 to user 0
@@ -115,9 +115,9 @@ fn an_explanation_reads_as_a_list() {
      16449 took its commands from a socket
      14099 deleted the file it runs from
      14099 ran a file that its own lineage had written
-     11749 called another machine from below a network server
+     11749 called out from below a network server
       9399 initial access, execution, privilege escalation, defense evasion, command and control in the order of an intrusion
-      4699 descends from a process that takes connections from other machines
+      4699 descends from a process that takes connections
        704 called another machine
     ");
 }

@@ -40,7 +40,7 @@ pub struct ProcessState {
     pub exe_file: Option<NodeKey>,
     /// Executable of the parent when this process was forked.
     pub parent_exe: Option<Str>,
-    /// The nearest process at or above this one that took a connection from another machine.
+    /// The nearest process at or above this one that took a connection.
     pub server: Option<NodeKey>,
     /// Whether this process itself took such a connection.
     pub serves: bool,
