@@ -1,4 +1,4 @@
-use crate::kernel::{Ptr, at};
+use crate::kernel::{Ptr, at, read_user};
 use aya_ebpf::programs::RawTracePointContext;
 
 /// `TS_COMPAT` of arch/x86/include/asm/thread_info.h: the system call of a 32-bit program.
@@ -47,6 +47,12 @@ impl Call {
             false => self.regs.read::<u64>(wide),
             true => self.regs.read::<u32>(narrow) as u64,
         }
+    }
+
+    /// A pointer in the memory of the process, as wide as the process has them.
+    #[inline(always)]
+    pub fn user_pointer(&self, address: u64) -> u64 {
+        if self.is_compat { read_user::<u32>(address) as u64 } else { read_user(address) }
     }
 
     /// 0, or the error it ended with.

@@ -22,7 +22,13 @@ impl OpenFile {
     /// The file behind a descriptor of the current task (`files_lookup_fd_raw` of include/linux/fdtable.h).
     #[inline(always)]
     pub fn of_fd(fd: u64) -> Option<Self> {
-        let table = Ptr::current().follow(at!(task_files)).follow(at!(files_fdt));
+        Self::of_fd_of(Ptr::current(), fd)
+    }
+
+    /// The same of another task.
+    #[inline(always)]
+    pub fn of_fd_of(task: Ptr, fd: u64) -> Option<Self> {
+        let table = task.follow(at!(task_files)).follow(at!(files_fdt));
         let fd = fd as u32;
         if fd >= table.read::<u32>(at!(fdt_max)) {
             return None;

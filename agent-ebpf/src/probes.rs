@@ -28,6 +28,7 @@ mod connect;
 mod accept;
 mod bind_listen;
 mod send_receive;
+mod socketcall;
 mod credentials;
 mod ptrace;
 mod signal;

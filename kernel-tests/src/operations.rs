@@ -1,9 +1,12 @@
 //! Known operations, and the edges that each of them is. One file for each kind.
 
 mod crossing;
+mod extend;
 mod file;
+mod narrow;
 mod network;
 mod process;
+mod ring;
 
 use crate::lines::{BEGIN, END};
 use anyhow::{Context, Result, ensure};
@@ -29,7 +32,33 @@ pub struct Operation {
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Operation> {
-    [process::OPERATIONS, file::OPERATIONS, network::OPERATIONS, crossing::OPERATIONS].into_iter().flatten()
+    let kinds = [
+        process::OPERATIONS,
+        file::OPERATIONS,
+        network::OPERATIONS,
+        extend::OPERATIONS,
+        crossing::OPERATIONS,
+        ring::OPERATIONS,
+        narrow::OPERATIONS,
+    ];
+    kinds.into_iter().flatten()
+}
+
+/// What is seen of an operation instead, on machines that cannot show or do it all.
+pub struct Exception {
+    pub operation: &'static str,
+    pub applies: fn() -> bool,
+    /// Said with the result.
+    pub because: &'static str,
+    pub edges: &'static [&'static str],
+}
+
+impl Operation {
+    /// What is to be seen of it on this machine.
+    pub fn exception(&self) -> Option<&'static Exception> {
+        let all = [extend::EXCEPTIONS, ring::EXCEPTIONS].into_iter().flatten();
+        all.into_iter().find(|exception| exception.operation == self.name && (exception.applies)())
+    }
 }
 
 /// Carries them all out as soon as stdin is closed, each in a process of its own. Says for each its process and its

@@ -103,8 +103,12 @@ fn compare(watched: &Watched, tests: &mut Tests) {
             continue;
         }
         let seen = lines(&watched.records, process, folder);
-        let explained = || format!("expected:\n  {}\nseen:\n  {}", operation.edges.join("\n  "), seen.join("\n  "));
-        tests.test(operation.name, fails_with(seen != operation.edges, explained));
+        let (edges, name) = match operation.exception() {
+            Some(exception) => (exception.edges, format!("{} ({})", operation.name, exception.because)),
+            None => (operation.edges, operation.name.to_owned()),
+        };
+        let explained = || format!("expected:\n  {}\nseen:\n  {}", edges.join("\n  "), seen.join("\n  "));
+        tests.test(&name, fails_with(seen != edges, explained));
     }
     println!("{:<15} {:>7} {:>9} {:>7} {:>9} {:>7}", "op", "seen", "submitted", "merged", "filtered", "lost");
     for (op, counts) in watched.counts.iter().filter(|(_, counts)| counts.kernel.seen > 0) {

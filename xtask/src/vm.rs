@@ -153,7 +153,15 @@ fn boot(
     let folder = folder(workspace);
     let initramfs = folder.join("initramfs");
     let bytes = fs::read(program).with_context(|| format!("reading {}", program.display()))?;
-    fs::write(&initramfs, initramfs::archive(&[Entry::program("init", &bytes)])).context("writing the initramfs")?;
+    // Loaded by the tests of modules (`kernel-tests/src/operations/extend.rs`); the first one also for mounts of its kind.
+    let (overlay, dummy) = (Kernel::module(&parts.image, "overlay")?, Kernel::module(&parts.image, "dummy")?);
+    let entries = [
+        Entry::file("init", &bytes),
+        Entry::file("overlay.ko", &overlay),
+        Entry::folder("lib"),
+        Entry::file("lib/dummy.ko", &dummy),
+    ];
+    fs::write(&initramfs, initramfs::archive(&entries)).context("writing the initramfs")?;
     let start = Instant::now();
     let said = parts.qemu.run(&parts.image, &initramfs, arguments)?;
     let log = folder.join(format!("{}.log", kernel.series));

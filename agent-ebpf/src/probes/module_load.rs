@@ -1,4 +1,5 @@
 //! finit_module(fd, …) and init_module(image, …): a module is part of the kernel now. Of the second there is no file.
+//! Attempts that failed are sent as well: they are rare, and whoever makes them means it.
 
 use crate::call::Call;
 use crate::file::OpenFile;
@@ -10,10 +11,8 @@ super::handler!(init_module, call => from_memory(call));
 
 #[inline(always)]
 fn from_file(call: Call) -> Option<()> {
-    if call.ret != 0 {
-        return None;
-    }
-    let record = Record::start(Op::ModuleLoad, Slot::Call)?;
+    let mut record = Record::start(Op::ModuleLoad, Slot::Call)?;
+    record.head().errno = call.errno();
     let Some(file) = OpenFile::of_fd(call.arg(0)) else {
         record.unreadable();
         return None;
@@ -25,9 +24,8 @@ fn from_file(call: Call) -> Option<()> {
 
 #[inline(always)]
 fn from_memory(call: Call) -> Option<()> {
-    if call.ret != 0 {
-        return None;
-    }
-    Record::start(Op::ModuleLoad, Slot::Call)?.submit();
+    let mut record = Record::start(Op::ModuleLoad, Slot::Call)?;
+    record.head().errno = call.errno();
+    record.submit();
     Some(())
 }

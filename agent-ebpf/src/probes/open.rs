@@ -29,9 +29,14 @@ fn run(call: Call) -> Option<()> {
     if CONFIG.get(0)?.own == (id >> 32) as u32 {
         return identify(call, id as u32);
     }
-    let mut record = Record::start(Op::Open, Slot::Call)?;
-    let Some(file) = OpenFile::of_fd(call.ret as u64) else {
-        // Another thread has closed it already.
+    let record = Record::start(Op::Open, Slot::Call)?;
+    opened(record, OpenFile::of_fd(call.ret as u64))
+}
+
+/// Sends what was opened. Without a file another thread has closed it already.
+#[inline(always)]
+pub fn opened(mut record: Record, file: Option<OpenFile>) -> Option<()> {
+    let Some(file) = file else {
         record.unreadable();
         return None;
     };

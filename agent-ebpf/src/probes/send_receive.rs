@@ -3,7 +3,6 @@
 
 use crate::call::Call;
 use crate::file::OpenFile;
-use crate::kernel::read_user;
 use crate::record::{Record, Slot};
 use crate::socket;
 use crate::sums::collapse_socket;
@@ -13,14 +12,14 @@ super::handler!(sendto, call => moved(call, Op::Send, call.arg(4), call.ret));
 super::handler!(recvfrom, call => moved(call, Op::Receive, call.arg(4), call.ret));
 super::handler!(
     /// `struct user_msghdr` starts with the peer's address (include/linux/socket.h).
-    sendmsg, call => moved(call, Op::Send, read_user::<u64>(call.arg(1)), call.ret)
+    sendmsg, call => moved(call, Op::Send, call.user_pointer(call.arg(1)), call.ret)
 );
-super::handler!(recvmsg, call => moved(call, Op::Receive, read_user::<u64>(call.arg(1)), call.ret));
+super::handler!(recvmsg, call => moved(call, Op::Receive, call.user_pointer(call.arg(1)), call.ret));
 super::handler!(
     /// Returns how many messages; what they hold is not summed. The first one's peer stands for all.
-    sendmmsg, call => moved(call, Op::Send, read_user::<u64>(call.arg(1)), 0)
+    sendmmsg, call => moved(call, Op::Send, call.user_pointer(call.arg(1)), 0)
 );
-super::handler!(recvmmsg, call => moved(call, Op::Receive, read_user::<u64>(call.arg(1)), 0));
+super::handler!(recvmmsg, call => moved(call, Op::Receive, call.user_pointer(call.arg(1)), 0));
 
 #[inline(always)]
 fn moved(call: Call, op: Op, peer: u64, bytes: i64) -> Option<()> {

@@ -93,7 +93,6 @@ const fn handler(program: &'static str, ops: &'static [Op], wide: &'static [u32]
 /// Entries of the table of handlers before those of 32-bit programs.
 pub const NARROW_FROM: u32 = 512;
 
-/// `socketcall` of 32-bit programs multiplexes and is not taken apart: `docs/kernels.md`.
 pub const HANDLERS: &[Handler] = &[
     handler("open", &[Op::Open], &[2, 85, 257, 304, 437], &[5, 8, 295, 342, 437]),
     handler("read", &[Op::Read, Op::Receive], &[0, 17, 19, 295, 327], &[3, 145, 180, 333, 378]),
@@ -129,6 +128,7 @@ pub const HANDLERS: &[Handler] = &[
     handler("recvfrom", &[Op::Receive], &[45], &[371]),
     handler("recvmsg", &[Op::Receive], &[47], &[372]),
     handler("recvmmsg", &[Op::Receive], &[299], &[337]),
+    handler("socketcall", &[Op::Connect, Op::Accept, Op::Bind, Op::Listen, Op::Send, Op::Receive], &[], &[102]),
     handler(
         "credentials",
         &[Op::Credentials],

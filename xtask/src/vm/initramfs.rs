@@ -8,8 +8,13 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub fn program(name: &'a str, bytes: &'a [u8]) -> Self {
+    /// A file that anybody may read and run.
+    pub fn file(name: &'a str, bytes: &'a [u8]) -> Self {
         Self { name, mode: 0o100_755, bytes }
+    }
+
+    pub fn folder(name: &'a str) -> Self {
+        Self { name, mode: 0o040_755, bytes: &[] }
     }
 }
 
@@ -42,7 +47,7 @@ mod tests {
 
     #[test]
     fn an_archive_has_the_form_that_kernels_read() {
-        let archive = archive(&[Entry::program("init", b"text.")]);
+        let archive = archive(&[Entry::file("init", b"text.")]);
         let text = String::from_utf8(archive).unwrap();
         let (first, last) = text.split_at(text.rfind("070701").unwrap());
         assert_eq!(&first[..14], "07070100000001");

@@ -2,6 +2,7 @@ use super::apt::{Apt, Sources};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A long-term series and the release of Debian that has it.
 pub struct Kernel {
@@ -42,6 +43,22 @@ impl Kernel {
         self.fetched(&kernels).context("the package has no image of a kernel")
     }
 
+    /// One of the modules that came with an image, unpacked.
+    pub fn module(image: &Path, name: &str) -> Result<Vec<u8>> {
+        let package = image.parent().and_then(Path::parent).context("the image is not in a package")?;
+        let file = find(package, &|file| file == format!("{name}.ko") || file == format!("{name}.ko.xz"));
+        let file = file.with_context(|| format!("{} has no module {name}", package.display()))?;
+        if file.extension().is_none_or(|extension| extension != "xz") {
+            return fs::read(&file).with_context(|| format!("reading {}", file.display()));
+        }
+        let mut xz = Command::new("xz");
+        let output = xz.args(["--decompress", "--stdout"]).arg(&file).output().context("starting xz (xz-utils)")?;
+        if !output.status.success() {
+            bail!("unpacking {}: {}", file.display(), String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(output.stdout)
+    }
+
     fn fetched(&self, kernels: &Path) -> Option<PathBuf> {
         let releases = fs::read_dir(kernels).into_iter().flatten().flatten().map(|entry| entry.file_name());
         let ours = releases.filter_map(|name| name.into_string().ok()).filter(|release| {
@@ -53,6 +70,16 @@ impl Kernel {
         let mut images = ours.iter().rev().map(|release| kernels.join(release).join(format!("boot/vmlinuz-{release}")));
         images.find(|image| image.is_file())
     }
+}
+
+/// The first file under a folder whose name is wanted.
+fn find(folder: &Path, is_wanted: &dyn Fn(&str) -> bool) -> Option<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().find_map(|entry| {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return find(&entry.path(), is_wanted);
+        }
+        entry.file_name().to_str().is_some_and(is_wanted).then(|| entry.path())
+    })
 }
 
 /// What tells which of two releases is newer.
