@@ -60,7 +60,8 @@ impl OpenFile {
     #[inline(always)]
     pub fn submit(&self, mut record: Record, id: FileId) {
         record.body(Body::File, &body::File { file: id });
-        match self.add_path(&mut record, Kind::Path) {
+        let (mnt, dentry) = self.place();
+        match path::add_wanted(&mut record, Kind::Path, mnt, dentry) {
             Wanted::Yes => record.submit(),
             Wanted::No => record.filtered(),
         }
@@ -68,8 +69,14 @@ impl OpenFile {
 
     /// Adds its path as a segment.
     #[inline(always)]
-    pub fn add_path(&self, record: &mut Record, kind: Kind) -> Wanted {
-        path::add(record, kind, self.file.follow(at!(file_mnt)), self.file.follow(at!(file_dentry)))
+    pub fn add_path(&self, record: &mut Record, kind: Kind) {
+        let (mnt, dentry) = self.place();
+        path::add(record, kind, mnt, dentry);
+    }
+
+    #[inline(always)]
+    fn place(&self) -> (Ptr, Ptr) {
+        (self.file.follow(at!(file_mnt)), self.file.follow(at!(file_dentry)))
     }
 }
 

@@ -3,7 +3,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf};
 use tracewell_event_abi::body::FileId;
 use tracewell_event_abi::collapse::{Key, Sum};
-use tracewell_event_abi::config::{Config, Folder};
+use tracewell_event_abi::config::{Config, Folder, IGNORED_MAX};
 use tracewell_event_abi::count::Counts;
 use tracewell_event_abi::head::OPS;
 
@@ -42,8 +42,8 @@ pub static IDENTIFIED: HashMap<u32, FileId> = HashMap::with_max_entries(64, 0);
 #[map]
 pub static IGNORED_PROCESSES: HashMap<u32, u8> = HashMap::with_max_entries(1024, 0);
 #[map]
-pub static IGNORED_CGROUPS: HashMap<u64, u8> = HashMap::with_max_entries(256, 0);
+pub static IGNORED_CGROUPS: HashMap<u64, u8> = HashMap::with_max_entries(IGNORED_MAX, 0);
 #[map]
-pub static IGNORED_UIDS: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
+pub static IGNORED_UIDS: HashMap<u32, u8> = HashMap::with_max_entries(IGNORED_MAX, 0);
 #[map]
-pub static IGNORED_FOLDERS: HashMap<Folder, u8> = HashMap::with_max_entries(256, 0);
+pub static IGNORED_FOLDERS: HashMap<Folder, u8> = HashMap::with_max_entries(IGNORED_MAX, 0);

@@ -15,17 +15,32 @@ pub enum Wanted {
 }
 
 /// Adds the path of `dentry` under the mount `mnt` (a `struct vfsmount`) as a segment.
+#[inline(always)]
+pub fn add(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) {
+    walk(record, kind, mnt, dentry, 0);
+}
+
+/// The same, unless the path lies in a folder that is filtered: then what was added is of no use.
 ///
+/// Folders are looked for as far upward as names are taken: what lies deeper is wanted.
+#[inline(always)]
+pub fn add_wanted(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) -> Wanted {
+    walk(record, kind, mnt, dentry, CONFIG.get(0).map_or(0, |config| config.filters & filter::FOLDERS))
+}
+
 /// Relies on `d_parent` of a filesystem's root being itself and on `struct mount` containing its `struct vfsmount`, as in
 /// fs/d_path.c `prepend_path`. Names may change meanwhile, as there without the lock; lengths are bounded here.
 #[inline(always)]
-pub fn add(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) -> Wanted {
-    let filters_folders = CONFIG.get(0).is_some_and(|config| config.filters & filter::FOLDERS != 0);
+fn walk(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr, filters: u32) -> Wanted {
     let (mut mount, mut dentry) = (mnt.minus(at!(mount_mnt)), dentry);
     let mut root = mnt.follow(at!(mnt_root));
     let start = record.open_segment();
     let mut is_whole = false;
     for _ in 0..NAMES_MAX {
+        // The root of a mount as well: what it covers is another folder.
+        if filters != 0 && is_ignored(dentry) {
+            return Wanted::No;
+        }
         if dentry == root {
             let parent = mount.follow(at!(mount_parent));
             if parent == mount {
@@ -46,9 +61,6 @@ pub fn add(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) -> Wanted {
             record.kernel_name(dentry.follow(at!(dentry_name)));
             is_whole = true;
             break;
-        }
-        if filters_folders && is_ignored(dentry) {
-            return Wanted::No;
         }
         if !record.kernel_name(dentry.follow(at!(dentry_name))) {
             break;

@@ -1,5 +1,7 @@
 use crate::kernel::{Ptr, at};
+use crate::maps::IGNORED_CGROUPS;
 use aya_ebpf::helpers::generated::bpf_get_current_cgroup_id;
+use tracewell_event_abi::config::CGROUPS_MAX;
 use tracewell_event_abi::head::Head;
 
 /// A thread group as the kernel has it.
@@ -28,6 +30,25 @@ pub fn describe(head: &mut Head, task: Ptr) {
     head.mount_namespace = task.follow(at!(task_nsproxy)).follow(at!(nsproxy_mnt)).read(at!(mnt_ns_inum));
     // SAFETY: the helper has no preconditions.
     head.cgroup = unsafe { bpf_get_current_cgroup_id() };
+}
+
+/// Whether the cgroup of a task, or one around it, is filtered.
+#[inline(always)]
+pub fn is_in_ignored_cgroup(task: Ptr) -> bool {
+    let mut cgroup = task.follow(at!(task_cgroups)).follow(at!(css_set_cgroup));
+    for _ in 0..CGROUPS_MAX {
+        let id = cgroup.follow(at!(cgroup_node)).read::<u64>(at!(kernfs_node_id));
+        // SAFETY: only presence is asked for.
+        if unsafe { IGNORED_CGROUPS.get(&id).is_some() } {
+            return true;
+        }
+        let parent = cgroup.follow(at!(cgroup_parent));
+        if parent.is_null() {
+            return false;
+        }
+        cgroup = parent.minus(at!(cgroup_state));
+    }
+    false
 }
 
 /// The number of a task in its innermost pid namespace, and that namespace.

@@ -1,5 +1,5 @@
 use crate::kernel::Ptr;
-use crate::maps::{CONFIG, COUNTS, IGNORED_CGROUPS, IGNORED_PROCESSES, IGNORED_UIDS, RING, SCRATCH, USED_0, USED_1};
+use crate::maps::{CONFIG, COUNTS, IGNORED_PROCESSES, IGNORED_UIDS, RING, SCRATCH, USED_0, USED_1};
 use crate::process;
 use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated::{
@@ -72,7 +72,7 @@ impl Record {
         // SAFETY: the helper has no preconditions.
         head.time = unsafe { bpf_ktime_get_boot_ns() };
         process::describe(head, task);
-        if is_filtered(config, head) {
+        if is_filtered(config, head, task) {
             counts.filtered += 1;
             return None;
         }
@@ -268,11 +268,11 @@ pub fn counts(op: Op) -> Option<&'static mut Counts> {
 }
 
 #[inline(always)]
-fn is_filtered(config: &Config, head: &Head) -> bool {
+fn is_filtered(config: &Config, head: &Head, task: Ptr) -> bool {
     // SAFETY: only presence is asked for.
     unsafe {
         (config.filters & filter::PROCESSES != 0 && IGNORED_PROCESSES.get(&head.tgid).is_some())
-            || (config.filters & filter::CGROUPS != 0 && IGNORED_CGROUPS.get(&head.cgroup).is_some())
+            || (config.filters & filter::CGROUPS != 0 && process::is_in_ignored_cgroup(task))
             || (config.filters & filter::UIDS != 0 && IGNORED_UIDS.get(&head.uid).is_some())
     }
 }

@@ -2,16 +2,18 @@
 //!
 //! [`Sensor::start`] finds the fields of the running kernel ([`btf`]), loads the programs ([`attach`]) and lets them run;
 //! [`Sensor::poll`] takes what waits in the ring, fetches the sums of repeated operations ([`sums`]) and puts both in
-//! [`order`]. [`counts`] is the arithmetic of what was seen and what was lost.
+//! [`order`]. [`filters`] says what is left out. [`counts`] is the arithmetic of what was seen and what was lost.
 
 pub mod attach;
 pub mod btf;
 pub mod counts;
+pub mod filters;
 mod identify;
 mod order;
 mod sums;
 mod sys;
 
+pub use filters::Ignored;
 pub use identify::Identifier;
 pub use order::{BYTES_MAX as ORDER_BYTES_MAX, Item, WINDOW_NS};
 
@@ -22,12 +24,13 @@ use aya::programs::{ProgramError, RawTracePoint};
 use aya::{Ebpf, EbpfLoader};
 use btf::Btf;
 use counts::{Counters, Counts};
+use filters::Filters;
 use order::Order;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 use sums::Sums;
 use tracewell_event_abi::collapse::{Key, Sum};
@@ -41,6 +44,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/pr
 
 /// How often sums are fetched, in ns.
 const SUMS_EVERY_NS: u64 = 250_000_000;
+/// How often it is looked up what ignored cgroups and folders mean, in ns.
+const FILTERS_EVERY_NS: u64 = 5_000_000_000;
 /// How long at most the ring is left alone, in ms. The kernel side wakes the agent earlier where it fills up.
 const POLL_MS: i64 = 25;
 /// Records taken from the ring before anything else is looked after.
@@ -57,6 +62,7 @@ pub struct Options {
     pub groups: BTreeSet<Group>,
     /// Processes that are not watched, with all they start. The agent itself is always among them.
     pub ignored_processes: Vec<u32>,
+    pub ignored: Ignored,
     /// Patterns of secrets in command lines, beside the shipped ones (docs/redaction.md).
     pub secrets: Vec<String>,
 }
@@ -69,6 +75,7 @@ impl Default for Options {
             budget: 0,
             groups: Group::ALL.into(),
             ignored_processes: Vec::new(),
+            ignored: Ignored::default(),
             secrets: Vec::new(),
         }
     }
@@ -131,6 +138,9 @@ pub struct Sensor {
     handlers: ProgramArray<MapData>,
     ignored: BpfHashMap<MapData, u32, u8>,
     groups: BTreeSet<Group>,
+    filters: Filters,
+    next_filters: u64,
+    identifier: Option<Identifier>,
     next_sums: u64,
     received: [u64; OPS],
     merged: [u64; OPS],
@@ -160,7 +170,8 @@ impl Sensor {
         }
         let mut bpf = loader.load(OBJECT).map_err(load_error)?;
         let config = Config {
-            ops: wanted(&options.groups),
+            // Nothing, until what is left out is known.
+            ops: 0,
             budget: options.budget,
             generation: 0,
             filters: filter::PROCESSES,
@@ -175,6 +186,8 @@ impl Sensor {
         let ignored = take(&mut bpf, "IGNORED_PROCESSES")?;
         let ignored = BpfHashMap::try_from(ignored).map_err(bpf_error("the map of ignored processes"))?;
         let counters = Counters::new(&mut bpf)?;
+        let (identifier, own_identifier) = Identifier::two(take(&mut bpf, "IDENTIFIED")?)?;
+        let filters = Filters::new(&mut bpf, own_identifier)?;
         let mut sensor = Self {
             ring,
             sums,
@@ -183,6 +196,9 @@ impl Sensor {
             handlers,
             ignored,
             groups: options.groups.clone(),
+            filters,
+            next_filters: 0,
+            identifier: Some(identifier),
             next_sums: boot_now() + SUMS_EVERY_NS,
             received: [0; OPS],
             merged: [0; OPS],
@@ -193,6 +209,7 @@ impl Sensor {
             sensor.ignored.insert(process, 1, 0).map_err(bpf_error("ignoring the agent itself"))?;
         }
         sensor.load()?;
+        sensor.set_ignored(options.ignored.clone())?;
         Ok(sensor)
     }
 
@@ -243,9 +260,30 @@ impl Sensor {
     pub fn set_groups(&mut self, groups: BTreeSet<Group>) -> Result<(), SensorError> {
         self.groups = groups;
         self.groups.insert(Group::Process);
-        self.sums.config.ops = wanted(&self.groups);
-        self.sums.tell()?;
-        HANDLERS.iter().try_for_each(|handler| self.switch_handler(handler))
+        HANDLERS.iter().try_for_each(|handler| self.switch_handler(handler))?;
+        // Folders can be looked up only where files are watched.
+        self.set_ignored(self.filters.ignored().clone())
+    }
+
+    /// Changes what is left out. The rest goes on without a gap.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_ignored(&mut self, ignored: Ignored) -> Result<(), SensorError> {
+        self.sums.config.ops = wanted(&self.groups, &ignored);
+        self.filters.set(ignored);
+        self.refresh_filters()
+    }
+
+    fn refresh_filters(&mut self) -> Result<(), SensorError> {
+        self.next_filters = boot_now() + FILTERS_EVERY_NS;
+        self.sums.config.filters = filter::PROCESSES | self.filters.refresh()?;
+        self.sums.tell()
+    }
+
+    /// What is left out, and the cgroups and folders of it that are not there: they will be once they are.
+    pub fn ignored(&self) -> (&Ignored, &[PathBuf]) {
+        (self.filters.ignored(), self.filters.absent())
     }
 
     /// Changes what a cgroup may send within 250 ms; 0 for no limit.
@@ -276,6 +314,9 @@ impl Sensor {
         // A signal ends the wait early; the ring is looked at all the same.
         let _ = poll(&mut fds, Some(&timeout));
         self.take_ring();
+        if boot_now() >= self.next_filters {
+            self.refresh_filters()?;
+        }
         if boot_now() >= self.next_sums {
             self.next_sums = boot_now() + SUMS_EVERY_NS;
             self.take_sums()?;
@@ -330,7 +371,7 @@ impl Sensor {
     /// # Errors
     /// When it was taken before.
     pub fn take_identifier(&mut self) -> Result<Identifier, SensorError> {
-        Identifier::new(take(&mut self.bpf, "IDENTIFIED")?)
+        self.identifier.take().ok_or_else(|| SensorError::Object("its map of identified files was taken before".into()))
     }
 
     /// The next item in the order of times, if it has waited long enough at `now` (`u64::MAX` for all).
@@ -361,8 +402,11 @@ fn own_process() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
-fn wanted(groups: &BTreeSet<Group>) -> u64 {
-    let is_on = |op: &&Op| groups.contains(&Group::of(**op)) || Group::of(**op) == Group::Process;
+fn wanted(groups: &BTreeSet<Group>, ignored: &Ignored) -> u64 {
+    let is_on = |op: &&Op| match Group::of(**op) {
+        Group::Process => true,
+        group => groups.contains(&group) && !ignored.operations.contains(op),
+    };
     Op::ALL.iter().filter(is_on).fold(0, |ops, op| ops | 1 << *op as u8)
 }
 

@@ -25,6 +25,11 @@ pub mod filter {
     pub const FOLDERS: u32 = 1 << 3;
 }
 
+/// Entries of each filter.
+pub const IGNORED_MAX: u32 = 256;
+/// Cgroups that a filtered one is looked for among: that of the process and those around it.
+pub const CGROUPS_MAX: u32 = 16;
+
 /// A folder whose files are not wanted, as the filter of path prefixes has it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,

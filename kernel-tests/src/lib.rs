@@ -1,7 +1,8 @@
 //! What the sensor must see, tried on a real kernel.
 //!
-//! Processes of its own carry out [`operations`], one file for each kind, with [`raw`] system calls where no library has them; [`watch`] runs the live source meanwhile, and
-//! [`tests`] compares the [`lines`] of what was seen with the edges that each operation is. [`overflow`] makes the kernel lose
+//! Processes of its own carry out [`operations`], one file for each kind, with [`raw`] system calls where no library has them;
+//! [`watch`] runs the live source meanwhile, and [`tests`] compares the [`lines`] of what was seen with the edges that each
+//! operation is. [`filters`] leaves some out, [`overflow`] makes the kernel lose
 //! events, [`flood`] tries to, [`attack`] carries out a harmless attack and wants one alert. The same binary runs on a host, as root, and as
 //! the first process of a virtual machine, where [`init`] makes the system that is missing there (`cargo xtask vm`).
 
@@ -11,6 +12,7 @@ pub mod operations;
 pub mod watch;
 pub mod lines;
 pub mod overflow;
+pub mod filters;
 pub mod flood;
 pub mod attack;
 pub mod tests;

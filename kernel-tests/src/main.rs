@@ -3,7 +3,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, process};
-use tracewell_kernel_tests::{attack, flood, init, operations, overflow, tests};
+use tracewell_kernel_tests::{attack, filters, flood, init, operations, overflow, tests};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -31,6 +31,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         [operations::IDLE, ..] => Ok(true),
         [operations::WAIT] => wait().map(|()| true),
         [overflow::FLOOD] => overflow::flood().map(|()| true),
+        [filters::DO, what, place] => filters::act(what, Path::new(place)).map(|()| true),
         [flood::FILES] => flood::files().map(|()| true),
         [flood::FORKS] => flood::forks().map(|()| true),
         [flood::CONNECTIONS] => flood::connections().map(|()| true),

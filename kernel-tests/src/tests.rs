@@ -3,7 +3,7 @@
 use crate::lines::lines;
 use crate::operations::{self, ACT};
 use crate::watch::{Taking, Watched, watch};
-use crate::{attack, flood, overflow};
+use crate::{attack, filters, flood, overflow};
 use anyhow::{Result, bail};
 use std::fs;
 use std::path::Path;
@@ -55,6 +55,11 @@ pub fn run(only: &str) -> Result<bool> {
     }
     if LOSS.contains(only) {
         tests.test(LOSS, overflow::test());
+    }
+    for filter in [filters::OPERATIONS, filters::CGROUPS, filters::USERS, filters::FOLDERS] {
+        if filter.contains(only) {
+            tests.test(filter, filters::test(filter));
+        }
     }
     for process in [flood::FILES, flood::FORKS, flood::CONNECTIONS].into_iter().filter(|name| name.contains(only)) {
         // An emulated processor would take minutes.

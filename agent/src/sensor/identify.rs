@@ -2,6 +2,7 @@ use super::{SensorError, bpf_error};
 use aya::maps::{HashMap, Map, MapData};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::thread::gettid;
+use std::os::fd::AsFd;
 use std::path::Path;
 use tracewell_event_abi::body::FileId;
 use zerocopy::FromBytes;
@@ -13,8 +14,19 @@ use zerocopy::FromBytes;
 pub struct Identifier(HashMap<MapData, u32, [u8; size_of::<FileId>()]>);
 
 impl Identifier {
-    pub(super) fn new(map: Map) -> Result<Self, SensorError> {
+    fn new(map: Map) -> Result<Self, SensorError> {
         Ok(Self(HashMap::try_from(map).map_err(bpf_error("the map of identified files"))?))
+    }
+
+    /// Two that ask through the same map. Threads do not disturb each other.
+    pub(super) fn two(map: Map) -> Result<(Self, Self), SensorError> {
+        let Map::HashMap(map) = map else {
+            return Err(SensorError::Object("its map of identified files is no hash map".into()));
+        };
+        let failed = "opening the map of identified files";
+        let again = map.fd().as_fd().try_clone_to_owned().map_err(bpf_error(failed))?;
+        let again = MapData::from_fd(again).map_err(bpf_error(failed))?;
+        Ok((Self::new(Map::HashMap(map))?, Self::new(Map::HashMap(again))?))
     }
 
     /// `None` if there is no such file, or if files are not watched.

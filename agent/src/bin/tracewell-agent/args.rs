@@ -1,4 +1,4 @@
-use crate::config::{Fields, RING_SIZES, is_ring_size};
+use crate::config::{Fields, RING_SIZES, is_ring_size, user_of};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -125,13 +125,19 @@ pub struct TraceArgs {
     /// Only what this process does
     #[arg(long, value_name = "PID")]
     pub pid: Option<u32>,
+    /// Only processes of this effective user, by name or number
+    #[arg(long, value_name = "USER", value_parser = user)]
+    pub user: Option<u32>,
+    /// Only processes of the container whose name, workload or id contains this
+    #[arg(long, value_name = "TEXT")]
+    pub container: Option<String>,
     /// Only processes whose program's path contains this
     #[arg(long, value_name = "TEXT")]
     pub program: Option<String>,
     /// Only what mentions a path or address that contains this
     #[arg(long, value_name = "TEXT")]
     pub object: Option<String>,
-    /// Add up what is alike, and show it once in this many seconds
+    /// Add up what is alike, and show it once in this many seconds: a table that is drawn anew on a terminal
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub every: Option<Duration>,
     /// How events are shown
@@ -212,6 +218,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if (0.1..=1e9).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("expected a number of seconds of at least 0.1".into()),
     }
+}
+
+fn user(text: &str) -> Result<u32, String> {
+    user_of(text)?.ok_or_else(|| "there is no such user".into())
 }
 
 fn switch(text: &str) -> Result<Switch, String> {

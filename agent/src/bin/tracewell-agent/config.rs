@@ -3,8 +3,11 @@
 
 mod fields;
 mod shape;
+mod ignored;
 
 pub use fields::Fields;
+use fields::SensorFields;
+pub use ignored::user_of;
 
 use crate::args::Form;
 use std::collections::BTreeSet;
@@ -20,7 +23,15 @@ use tracewell_parameters::Parameters;
 /// Read where nothing else is named, if it is there.
 const USUAL: &str = "/etc/tracewell/agent.toml";
 /// What can change while the agent runs. `sensor.groups.` stands for all of them.
-const CHANGEABLE: [&str; 3] = ["sensor.groups.", "sensor.budget", "output.form"];
+const CHANGEABLE: [&str; 7] = [
+    "sensor.groups.",
+    "sensor.budget",
+    "sensor.ignored_operations",
+    "sensor.ignored_cgroups",
+    "sensor.ignored_users",
+    "sensor.ignored_folders",
+    "output.form",
+];
 
 /// Resident bytes of RocksDB: one store, its cache and its write buffers (ARCHITECTURE.md, queues).
 const HISTORY_BYTES: u64 = 10_000_000;
@@ -116,10 +127,15 @@ impl Config {
             stay.push("pipeline.parameters".into());
         }
         self.file = new.file;
-        self.fields.sensor.groups = new.fields.sensor.groups;
-        self.fields.sensor.budget = new.fields.sensor.budget;
+        self.fields.sensor = SensorFields {
+            ring_bytes: self.fields.sensor.ring_bytes,
+            sums_max: self.fields.sensor.sums_max,
+            ignored_processes: std::mem::take(&mut self.fields.sensor.ignored_processes),
+            ..new.fields.sensor
+        };
         self.fields.output = new.fields.output;
         (self.sensor.groups, self.sensor.budget) = (new.sensor.groups, new.sensor.budget);
+        self.sensor.ignored = new.sensor.ignored;
         self.form = new.form;
         stay
     }
@@ -202,6 +218,7 @@ fn sensor(fields: &Fields) -> Result<Options, ConfigError> {
             .map(|(group, _)| group)
             .collect(),
         ignored_processes: sensor.ignored_processes.iter().map(|pid| fits(*pid)).collect(),
+        ignored: ignored::check(sensor)?,
         ..Options::default()
     })
 }
@@ -309,6 +326,27 @@ mod tests {
                 "metrics.listen is \"0.0.0.0:1\", expected a loopback address and port, as \"127.0.0.1:9464\"",
             ),
             ("sensor = 1", "sensor is 1, expected a table"),
+            ("[sensor]\nignored_users = [0]", "sensor.ignored_users is 0, expected a text in quotes"),
+            (
+                "[sensor]\nignored_users = 'root'",
+                "sensor.ignored_users is \"root\", expected a list of texts in quotes",
+            ),
+            (
+                "[sensor]\nignored_users = ['nobody here']",
+                "sensor.ignored_users is \"nobody here\", expected a user of this machine, by name or number",
+            ),
+            (
+                "[sensor]\nignored_folders = ['tmp']",
+                "sensor.ignored_folders is \"tmp\", expected an absolute folder that begins with \"/\", is not \"/\" and has no \"..\"",
+            ),
+            (
+                "[sensor]\nignored_cgroups = ['/']",
+                "sensor.ignored_cgroups is \"/\", expected a path of a cgroup that begins with \"/\", is not \"/\" and has no \"..\"",
+            ),
+            (
+                "[sensor]\nignored_operations = ['exec']",
+                "sensor.ignored_operations is \"exec\", expected others than fork, exec and exit: without them nobody knows who did what",
+            ),
         ] {
             assert_eq!(check(text).unwrap_err(), message);
         }
@@ -321,10 +359,14 @@ mod tests {
     fn only_what_can_change_is_taken_over() {
         let mut config = check("").unwrap();
         let before = config.hash();
-        let new = "[sensor]\nbudget = 9\nsums_max = 100\n[sensor.groups]\nnetwork = false\n[output]\nform = 'json'\n";
+        let new = "[sensor]\nbudget = 9\nsums_max = 100\nignored_users = ['root']\nignored_folders = ['/tmp/']\n\
+            ignored_operations = ['read']\n[sensor.groups]\nnetwork = false\n[output]\nform = 'json'\n";
         assert_eq!(config.take_over(check(new).unwrap()), ["sensor.sums_max"]);
         assert_eq!((config.sensor.budget, config.form, config.sensor.sums_max), (9, Form::Json, 8192));
         assert!(!config.sensor.groups.contains(&Group::Network));
+        let ignored = &config.sensor.ignored;
+        assert_eq!((&*ignored.users, ignored.operations.len()), (&[0][..], 1));
+        assert_eq!(ignored.folders, [Path::new("/tmp")]);
         assert_ne!(config.hash(), before);
         assert!(config.take_over(check("").unwrap()).is_empty());
         assert_eq!(config.hash(), before);

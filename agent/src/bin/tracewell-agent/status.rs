@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
+use std::path::PathBuf;
+use tracewell_agent::sensor::Ignored;
 use tracewell_agent::sensor::counts::{Counts, OpCounts};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +14,7 @@ pub struct Status {
     pub configuration: ConfigurationStatus,
     /// Groups of probes that are on.
     pub groups: Vec<String>,
+    pub ignored: IgnoredStatus,
     pub not_attached: Vec<NotAttached>,
     pub operations: Vec<OperationStatus>,
     /// Whether every operation seen is accounted for. While operations are under way, it may not be.
@@ -52,6 +55,30 @@ pub struct ConfigurationStatus {
 pub struct NotAttached {
     pub program: String,
     pub reason: String,
+}
+
+/// What is left out, beside processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IgnoredStatus {
+    pub operations: Vec<String>,
+    pub cgroups: Vec<String>,
+    pub users: Vec<u32>,
+    pub folders: Vec<String>,
+    /// Cgroups and folders of these that are not there; they are left out once they are.
+    pub absent: Vec<String>,
+}
+
+impl IgnoredStatus {
+    pub fn of((ignored, absent): (&Ignored, &[PathBuf])) -> Self {
+        let texts = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
+        Self {
+            operations: ignored.operations.iter().map(|op| op.name().to_owned()).collect(),
+            cgroups: texts(&ignored.cgroups),
+            users: ignored.users.clone(),
+            folders: texts(&ignored.folders),
+            absent: texts(absent),
+        }
+    }
 }
 
 /// [`OpCounts`] of one operation.
@@ -131,6 +158,19 @@ impl Status {
             line("needs restart", &configuration.needs_restart.join(", "));
         }
         line("groups", &self.groups.join(", "));
+        let ignored = &self.ignored;
+        let users: Vec<_> = ignored.users.iter().map(u32::to_string).collect();
+        for (what, names) in [
+            ("operations", &ignored.operations),
+            ("cgroups", &ignored.cgroups),
+            ("users", &users),
+            ("folders", &ignored.folders),
+            ("not there yet", &ignored.absent),
+        ] {
+            if !names.is_empty() {
+                line("left out", &format!("{what}: {}", names.join(", ")));
+            }
+        }
         for program in &self.not_attached {
             line(
                 "not attached",

@@ -4,7 +4,9 @@ use crate::alerts::Alerts;
 use crate::config::{Config, ConfigError};
 use crate::failure::{Failure, Printed};
 use crate::requests::{Answer, Request};
-use crate::status::{ConfigurationStatus, NotAttached, PipelineStatus, Status, operations, resident_bytes};
+use crate::status::{
+    ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, Status, operations, resident_bytes,
+};
 use std::collections::BTreeSet;
 use std::time::Instant;
 use tracewell_agent::Pipeline;
@@ -103,6 +105,7 @@ impl Watch {
             sensor.set_groups(self.config.sensor.groups.clone())?;
         }
         sensor.set_budget(self.config.sensor.budget)?;
+        sensor.set_ignored(self.config.sensor.ignored.clone())?;
         self.alerts.set_form(self.config.form);
         if !stay.is_empty() {
             tracing::warn!(fields = stay.join(", "), "these change with the next start only");
@@ -122,6 +125,7 @@ impl Watch {
             (self.live.processes(), self.live.malformed(), self.group_names());
         let sensor = self.live.sensor();
         let not_attached = sensor.missing().iter();
+        let ignored = IgnoredStatus::of(sensor.ignored());
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             host: self.config.host_name.clone(),
@@ -133,6 +137,7 @@ impl Watch {
                 ..self.reloaded.clone()
             },
             groups,
+            ignored,
             not_attached: not_attached
                 .map(|(program, reason)| NotAttached { program: (*program).into(), reason: reason.clone() })
                 .collect(),

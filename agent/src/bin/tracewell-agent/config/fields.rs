@@ -35,6 +35,14 @@ pub struct SensorFields {
     pub budget: u64,
     /// Process ids that are not watched, with all that they start: 1 to 4,194,304, at most 1,024 of them.
     pub ignored_processes: Vec<u64>,
+    /// Names of single operations that are not watched, as in `status`; not fork, exec and exit.
+    pub ignored_operations: Vec<String>,
+    /// Paths below the unified cgroup hierarchy that are not watched, with all below them: at most 256.
+    pub ignored_cgroups: Vec<String>,
+    /// Users that are not watched, by name or number: at most 256.
+    pub ignored_users: Vec<String>,
+    /// Absolute folders whose files are not watched, with all below them: at most 256.
+    pub ignored_folders: Vec<String>,
     pub groups: GroupFields,
 }
 
@@ -94,6 +102,10 @@ impl Default for SensorFields {
             sums_max: options.sums_max.into(),
             budget: options.budget,
             ignored_processes: Vec::new(),
+            ignored_operations: Vec::new(),
+            ignored_cgroups: Vec::new(),
+            ignored_users: Vec::new(),
+            ignored_folders: Vec::new(),
             groups: GroupFields::default(),
         }
     }

@@ -49,7 +49,7 @@ fn check(within: &str, table: &Table, known: &Table) -> Result<(), ConfigError> 
             (Value::Table(value), Value::Table(expected)) => check(&format!("{field}."), value, expected)?,
             (Value::Array(values), Value::Array(_)) => {
                 for value in values {
-                    kind(&field, value, &Value::Integer(0))?;
+                    kind(&field, value, &element(&field))?;
                 }
             }
             _ => kind(&field, value, expected)?,
@@ -58,7 +58,15 @@ fn check(within: &str, table: &Table, known: &Table) -> Result<(), ConfigError> 
     Ok(())
 }
 
-/// Numbers are never negative here, and the one kind of list is of numbers.
+/// What a list is of.
+fn element(field: &str) -> Value {
+    match field {
+        "sensor.ignored_processes" => Value::Integer(0),
+        _ => Value::String(String::new()),
+    }
+}
+
+/// Numbers are never negative here.
 fn kind(field: &str, value: &Value, expected: &Value) -> Result<(), ConfigError> {
     let is_right = match value {
         Value::Integer(n) => expected.is_integer() && *n >= 0,
@@ -71,7 +79,8 @@ fn kind(field: &str, value: &Value, expected: &Value) -> Result<(), ConfigError>
         Value::String(_) => "a text in quotes",
         Value::Integer(_) => "a whole number of at least 0",
         Value::Boolean(_) => "true or false",
-        Value::Array(_) => "a list of whole numbers",
+        Value::Array(_) if element(field).is_integer() => "a list of whole numbers",
+        Value::Array(_) => "a list of texts in quotes",
         _ => "a table",
     };
     let value = one_line(&value.to_string());
