@@ -4,7 +4,7 @@ use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf};
 use tracewell_event_abi::body::FileId;
 use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, Folder, IGNORED_MAX};
-use tracewell_event_abi::count::Counts;
+use tracewell_event_abi::count::{Counts, Used};
 use tracewell_event_abi::head::OPS;
 
 /// Sizes are those of the memory ledger; the agent may set others when it loads.
@@ -28,11 +28,11 @@ pub static SUMS_0: HashMap<Key, Sum> = HashMap::with_max_entries(8192, 0);
 #[map]
 pub static SUMS_1: HashMap<Key, Sum> = HashMap::with_max_entries(8192, 0);
 
-/// Records that each cgroup sent in this generation.
+/// What each cgroup sent in a generation. A cgroup for which there is no room has no limit.
 #[map]
-pub static USED_0: HashMap<u64, u64> = HashMap::with_max_entries(1024, 0);
+pub static USED_0: HashMap<u64, Used> = HashMap::with_max_entries(1024, 0);
 #[map]
-pub static USED_1: HashMap<u64, u64> = HashMap::with_max_entries(1024, 0);
+pub static USED_1: HashMap<u64, Used> = HashMap::with_max_entries(1024, 0);
 
 /// What the agent's threads last opened with `O_PATH`, by thread: how it learns the identity of what a path means.
 #[map]

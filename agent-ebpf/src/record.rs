@@ -1,6 +1,7 @@
 use crate::kernel::Ptr;
 use crate::maps::{CONFIG, COUNTS, IGNORED_PROCESSES, IGNORED_UIDS, RING, SCRATCH, USED_0, USED_1};
 use crate::process;
+use crate::sums::{self, add_atomically};
 use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated::{
     bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_probe_read_user_str, bpf_ringbuf_output,
@@ -8,9 +9,9 @@ use aya_ebpf::helpers::generated::{
 };
 use core::ffi::c_void;
 use tracewell_event_abi::body::Body;
-use tracewell_event_abi::collapse::Sum;
+use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, filter};
-use tracewell_event_abi::count::Counts;
+use tracewell_event_abi::count::{Counts, Used};
 use tracewell_event_abi::head::{Head, Op};
 use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind, NAME_MAX, PATH_MAX, Segment};
 
@@ -18,6 +19,8 @@ use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind, NAME_MAX, PATH_MAX, Segm
 const RECORD_MAX: usize = 1 << 14;
 /// What one helper may write behind the last place that a mask allows.
 const SLACK: usize = 1 << 13;
+/// In the place of a generation: the record is not the first of a sum.
+const NO_SUM: u64 = u64::MAX;
 /// Bytes waiting in the ring from which on the agent is woken.
 const WAKE_BYTES: u64 = 512 << 10;
 
@@ -25,6 +28,9 @@ const WAKE_BYTES: u64 = 512 << 10;
 pub struct Scratch {
     /// Where a sum begins: the stack has no room for it beside what it is made from.
     sum: Sum,
+    /// By what the sum is found that the record is the first of, and in which generation; else [`NO_SUM`].
+    key: Key,
+    generation: u64,
     /// Bytes after the head so far. Here and not in a register: the verifier then takes it for any number, which the mask
     /// bounds, and need not follow each length that each text may have.
     len: u64,
@@ -78,6 +84,8 @@ impl Record {
         }
         let mut record = Self { scratch, op };
         record.set_len(0);
+        // SAFETY: as above.
+        unsafe { (*scratch).generation = NO_SUM };
         Some(record)
     }
 
@@ -92,6 +100,13 @@ impl Record {
     pub fn sum(&mut self) -> &mut Sum {
         // SAFETY: as in `start`.
         unsafe { &mut (*self.scratch).sum }
+    }
+
+    /// It is the first of a sum: what becomes of it becomes of the sum.
+    #[inline(always)]
+    pub fn is_first_of(&mut self, key: &Key, generation: u64) {
+        // SAFETY: as in `start`.
+        unsafe { ((*self.scratch).key, (*self.scratch).generation) = (*key, generation) };
     }
 
     #[inline(always)]
@@ -211,9 +226,14 @@ impl Record {
         }
     }
 
-    /// Ends the record without sending it: it is not wanted after all.
+    /// Ends the record without sending it: it is not wanted after all, nor is the sum that it is the first of.
     #[inline(always)]
     pub fn filtered(self) {
+        // SAFETY: as in `start`.
+        let (key, generation) = unsafe { (&(*self.scratch).key, (*self.scratch).generation) };
+        if generation != NO_SUM {
+            sums::unwanted(key, generation);
+        }
         if let Some(counts) = counts(self.op) {
             counts.filtered += 1;
         }
@@ -277,7 +297,7 @@ fn is_filtered(config: &Config, head: &Head, task: Ptr) -> bool {
     }
 }
 
-/// Takes one record from the budget of a cgroup. A cgroup that cannot be remembered has no limit.
+/// Takes one record from the budget of a cgroup.
 #[inline(always)]
 fn is_over_budget(cgroup: u64) -> bool {
     let Some(config) = CONFIG.get(0) else { return false };
@@ -285,15 +305,22 @@ fn is_over_budget(cgroup: u64) -> bool {
         return false;
     }
     let used = if config.generation == 0 { &USED_0 } else { &USED_1 };
-    match used.get_ptr_mut(&cgroup) {
+    let found = match used.get_ptr_mut(&cgroup) {
+        Some(found) => Some(found),
         None => {
-            let _ = used.insert(&cgroup, &1, BPF_NOEXIST as u64);
-            false
+            // Another CPU may be first.
+            let _ = used.insert(&cgroup, &Used { records: 0, throttled: 0 }, BPF_NOEXIST as u64);
+            used.get_ptr_mut(&cgroup)
         }
-        // SAFETY: a plain word; when two CPUs count at once, one may be forgotten.
-        Some(n) => unsafe {
-            *n += 1;
-            *n > config.budget
-        },
+    };
+    let Some(found) = found else { return false };
+    // SAFETY: an element of a map outlives the program; words are aligned, and added to as one.
+    unsafe {
+        add_atomically(&raw mut (*found).records, 1);
+        let is_over = (&raw const (*found).records).read_volatile() > config.budget;
+        if is_over {
+            add_atomically(&raw mut (*found).throttled, 1);
+        }
+        is_over
     }
 }

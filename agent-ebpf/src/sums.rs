@@ -3,6 +3,7 @@
 use crate::maps::{CONFIG, SUMS_0, SUMS_1};
 use crate::record::{Record, counts};
 use aya_ebpf::bindings::BPF_NOEXIST;
+use aya_ebpf::maps::HashMap;
 use tracewell_event_abi::body::{FileId, Socket};
 use tracewell_event_abi::collapse::{Key, Open, Sum};
 use tracewell_event_abi::head::{Head, Op};
@@ -50,24 +51,25 @@ fn collapse(mut record: Record, op: Op, key: Key, file: &FileId, socket: &Socket
     let head: &Head = record.head();
     let key = Key { start: head.start, tgid: head.tgid, op: op as u32, ..key };
     let (bytes, time) = (head.bytes, head.time);
-    let sums = if CONFIG.get(0)?.generation == 0 { &SUMS_0 } else { &SUMS_1 };
+    let generation = CONFIG.get(0)?.generation as u64;
+    let sums = of(generation);
     if let Some(sum) = sums.get_ptr_mut(&key) {
-        add(sum, bytes, time);
-        record.merged();
+        repeated(record, sum, bytes, time);
         return None;
     }
     let (cgroup, uid, mount_namespace) = (head.cgroup, head.uid, head.mount_namespace);
     let sum = record.sum();
     (sum.bytes, sum.count, sum.last) = (0, 0, time);
     (sum.cgroup, sum.uid, sum.mount_namespace) = (cgroup, uid, mount_namespace);
+    (sum.is_unwanted, sum.reserved) = (0, 0);
     (sum.file, sum.socket) = (*file, *socket);
     if sums.insert(&key, sum, BPF_NOEXIST as u64).is_ok() {
+        record.is_first_of(&key, generation);
         return Some(record);
     }
     // Another thread of the process was first, or there is no room.
     if let Some(sum) = sums.get_ptr_mut(&key) {
-        add(sum, bytes, time);
-        record.merged();
+        repeated(record, sum, bytes, time);
         return None;
     }
     if let Some(counts) = counts(op) {
@@ -77,13 +79,32 @@ fn collapse(mut record: Record, op: Op, key: Key, file: &FileId, socket: &Socket
 }
 
 #[inline(always)]
-fn add(sum: *mut Sum, bytes: u64, time: u64) {
+fn of(generation: u64) -> &'static HashMap<Key, Sum> {
+    if generation == 0 { &SUMS_0 } else { &SUMS_1 }
+}
+
+/// What the first operation of a sum is done to is not wanted; so its repeats are not.
+#[inline(always)]
+pub fn unwanted(key: &Key, generation: u64) {
+    if let Some(sum) = of(generation).get_ptr_mut(key) {
+        // SAFETY: an element of a map outlives the program.
+        unsafe { (*sum).is_unwanted = 1 };
+    }
+}
+
+#[inline(always)]
+fn repeated(record: Record, sum: *mut Sum, bytes: u64, time: u64) {
     // SAFETY: an element of a map outlives the program; words are aligned, and added to as one.
     unsafe {
+        if (*sum).is_unwanted != 0 {
+            record.filtered();
+            return;
+        }
         add_atomically(&raw mut (*sum).bytes, bytes);
         add_atomically(&raw mut (*sum).count, 1);
         (*sum).last = time;
     }
+    record.merged();
 }
 
 /// `core` has no additions for a target without compare-and-swap, but BPF has the instruction.
@@ -91,7 +112,7 @@ fn add(sum: *mut Sum, bytes: u64, time: u64) {
 /// # Safety
 /// `word` must be valid and aligned.
 #[inline(always)]
-unsafe fn add_atomically(word: *mut u64, n: u64) {
+pub unsafe fn add_atomically(word: *mut u64, n: u64) {
     // SAFETY: the caller's.
     unsafe {
         core::arch::asm!("lock *(u64 *)({word} + 0) += {n}", word = in(reg) word, n = in(reg) n, options(nostack))

@@ -9,6 +9,7 @@ pub mod snapshot;
 
 use crate::redact::Redactor;
 use crate::sensor::counts::Counts;
+use crate::sensor::throttle::{Change, Throttled};
 use crate::sensor::{Options, Sensor, SensorError, WINDOW_NS, boot_now};
 use crate::translate::{Clock, Machine, Translator};
 use std::collections::BTreeMap;
@@ -81,6 +82,7 @@ impl Live {
         let now = boot_now();
         self.give(now, &mut take)?;
         let given = now.saturating_sub(WINDOW_NS);
+        self.tell_throttling(given)?;
         if given >= self.next_tick {
             self.next_tick = given + TICK_NS;
             #[cfg(feature = "program")]
@@ -101,6 +103,7 @@ impl Live {
         self.sensor.quiesce()?;
         self.give(u64::MAX, &mut take)?;
         let now = boot_now();
+        self.tell_throttling(now)?;
         self.tell_losses(now)?;
         self.translator.tick(now);
         self.translator.records().try_for_each(take)
@@ -114,14 +117,44 @@ impl Live {
         Ok(())
     }
 
+    /// Which cgroups are over their budget from now on, and which are not any more. What was lost until now is told at once.
+    fn tell_throttling(&mut self, now: u64) -> Result<(), SensorError> {
+        let changes = self.sensor.throttling().take_changes();
+        for change in &changes {
+            let (Change::Started(of) | Change::Ended(of)) = change;
+            let (cgroup, path, lost) = (of.cgroup, of.path.as_deref().unwrap_or("?"), of.n_operations);
+            let workload = self.workload_of(of);
+            let workload = workload.as_deref().unwrap_or("the host");
+            match change {
+                Change::Started(_) => {
+                    tracing::warn!(cgroup, path, workload, "over its budget: seen incompletely from now on");
+                }
+                Change::Ended(_) => {
+                    let seconds = (of.last - of.since) / 1_000_000_000;
+                    tracing::warn!(cgroup, path, workload, lost, seconds, "within its budget again: all of it is seen");
+                }
+            }
+        }
+        if changes.is_empty() { Ok(()) } else { self.tell_losses(now) }
+    }
+
+    /// The workload that a cgroup belongs to; `None` for the host itself.
+    pub fn workload_of(&self, of: &Throttled) -> Option<Str> {
+        #[cfg(feature = "program")]
+        return self.belongings.workload_of(of.path.as_deref()?);
+        #[cfg(not(feature = "program"))]
+        return of.path.as_deref().and(None);
+    }
+
     /// What was lost since the last time, by cause.
     fn tell_losses(&mut self, now: u64) -> Result<(), SensorError> {
         let counts = self.sensor.counts()?;
+        let skipped = self.sensor.skipped_runs().filter_map(|(_, n)| n).sum::<u64>();
         for (cause, total) in [
             (LossCause::RingFull, counts.sum(|op| op.kernel.ring_full)),
             (LossCause::Throttled, counts.sum(|op| op.kernel.throttled)),
             (LossCause::Oversize, counts.sum(|op| op.kernel.oversize)),
-            (LossCause::Unknown, counts.sum(|op| op.kernel.unreadable) + self.translator.malformed()),
+            (LossCause::Unknown, counts.sum(|op| op.kernel.unreadable) + self.translator.malformed() + skipped),
         ] {
             let told = self.told.entry(cause).or_default();
             if total > *told {

@@ -2,7 +2,8 @@
 //!
 //! [`Sensor::start`] finds the fields of the running kernel ([`btf`]), loads the programs ([`attach`]) and lets them run;
 //! [`Sensor::poll`] takes what waits in the ring, fetches the sums of repeated operations ([`sums`]) and puts both in
-//! [`order`]. [`filters`] says what is left out. [`counts`] is the arithmetic of what was seen and what was lost.
+//! [`order`]. [`filters`] says what is left out. [`counts`] is the arithmetic of what was seen and what was lost, [`throttle`]
+//! who was over a budget.
 
 pub mod attach;
 pub mod btf;
@@ -12,6 +13,7 @@ mod identify;
 mod order;
 mod sums;
 mod sys;
+pub mod throttle;
 
 pub use filters::Ignored;
 pub use identify::Identifier;
@@ -30,11 +32,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 use sums::Sums;
+use throttle::Throttling;
 use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, filter};
+use tracewell_event_abi::count::Used;
 use tracewell_event_abi::head::{Head, OPS, Op};
 use tracewell_event_abi::offsets::Offsets;
 use zerocopy::{FromBytes, IntoBytes};
@@ -144,6 +149,7 @@ pub struct Sensor {
     next_sums: u64,
     received: [u64; OPS],
     merged: [u64; OPS],
+    throttling: Throttling,
     /// What could not be attached, and why.
     missing: Vec<(&'static str, String)>,
     bpf: Ebpf,
@@ -202,6 +208,7 @@ impl Sensor {
             next_sums: boot_now() + SUMS_EVERY_NS,
             received: [0; OPS],
             merged: [0; OPS],
+            throttling: Throttling::default(),
             missing: Vec::new(),
             bpf,
         };
@@ -335,21 +342,33 @@ impl Sensor {
         // Returns when no program that still had the old configuration runs.
         self.take_sums()?;
         while self.take_ring() == RECORDS_AT_ONCE {}
+        self.throttling.turn(u64::MAX);
         Ok(())
     }
 
     fn take_sums(&mut self) -> Result<(), SensorError> {
-        let Self { sums, order, merged, .. } = self;
+        let Self { sums, order, merged, throttling, .. } = self;
         let add = |key: &Key, sum: &Sum| {
             // A sum of nothing stands for one operation, which was sent.
             if sum.count > 0 {
                 if let Some(n) = merged.get_mut(key.op as usize) {
                     *n += sum.count;
                 }
-                order.add(sum.last, Item::Sum(Box::new((*key, *sum))));
+                // What is not wanted was found out when another CPU had added to it.
+                if sum.is_unwanted == 0 {
+                    order.add(sum.last, Item::Sum(Box::new((*key, *sum))));
+                }
             }
         };
-        sums.take(add)
+        let now = boot_now();
+        let used = |cgroup, used: &Used| {
+            if used.throttled > 0 {
+                throttling.add(cgroup, used.throttled, now, throttle::path_of);
+            }
+        };
+        sums.take(add, used)?;
+        self.throttling.turn(now);
+        Ok(())
     }
 
     /// Gives how many records there were.
@@ -385,6 +404,20 @@ impl Sensor {
     /// When the map cannot be read.
     pub fn counts(&self) -> Result<Counts, SensorError> {
         self.counters.read(&self.received, &self.merged)
+    }
+
+    /// Which cgroups are over their budget.
+    pub fn throttling(&mut self) -> &mut Throttling {
+        &mut self.throttling
+    }
+
+    /// Runs that the kernel skipped of each program that runs by itself, since it was running on that CPU already; `None`
+    /// where the kernel does not tell. System calls are counted under the program that hands them out.
+    pub fn skipped_runs(&self) -> impl Iterator<Item = (&'static str, Option<u64>)> {
+        TRACEPOINTS.iter().filter_map(|tracepoint| {
+            let fd = self.bpf.program(tracepoint.program)?.fd().ok()?.as_fd();
+            Some((tracepoint.program, sys::skipped_runs(fd).unwrap_or(None)))
+        })
     }
 
     /// Items that came too late for their place.

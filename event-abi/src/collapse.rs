@@ -44,10 +44,13 @@ pub struct Sum {
     pub uid: u32,
     /// Inode of the mount namespace.
     pub mount_namespace: u32,
+    /// 1 where the path of the file, which only the first operation looks at, lies where nothing is wanted.
+    pub is_unwanted: u32,
+    pub reserved: u32,
     /// What was worked on: the one that the operation is about; the other is zero.
     pub file: FileId,
     pub socket: Socket,
 }
 
 const _: () = assert!(size_of::<Key>() == 40);
-const _: () = assert!(size_of::<Sum>() == 120);
+const _: () = assert!(size_of::<Sum>() == 128);

@@ -26,4 +26,15 @@ pub struct Counts {
     pub map_full: u64,
 }
 
+/// What a cgroup sent in one generation, while there is a budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Used {
+    /// Records, also those over the budget. Operations of two CPUs at once may both be the last within it.
+    pub records: u64,
+    /// Of them, those over the budget: together as many as [`Counts::throttled`] of all ops.
+    pub throttled: u64,
+}
+
 const _: () = assert!(size_of::<Counts>() == 72);
+const _: () = assert!(size_of::<Used>() == 16);

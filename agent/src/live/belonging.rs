@@ -57,6 +57,11 @@ impl Belongings {
         move |tgid| workload(&names, tgid)
     }
 
+    /// The workload of a cgroup by its path; `None` for the host itself.
+    pub fn workload_of(&self, path: &str) -> Option<Str> {
+        Some(self.names.of(path)?.workload.clone())
+    }
+
     /// Whether workloads have got other names since.
     pub fn has_news(&self) -> bool {
         self.news.try_iter().count() > 0

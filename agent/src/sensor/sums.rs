@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Duration;
 use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::Config;
+use tracewell_event_abi::count::Used;
 use zerocopy::{FromZeros, IntoBytes};
 
 /// Entries fetched by one call.
@@ -59,11 +60,16 @@ impl Sums {
         self.config_map.set(0, bytes, 0).map_err(bpf_error("telling the kernel side its configuration"))
     }
 
-    /// Turns to the other generation and gives what the last one holds, each sum once.
+    /// Turns to the other generation and gives what the last one holds, each sum once, and what each cgroup sent while
+    /// there is a budget.
     ///
     /// # Errors
     /// When a map cannot be read.
-    pub fn take(&mut self, mut sum: impl FnMut(&Key, &Sum)) -> Result<(), SensorError> {
+    pub fn take(
+        &mut self,
+        mut sum: impl FnMut(&Key, &Sum),
+        mut used: impl FnMut(u64, &Used),
+    ) -> Result<(), SensorError> {
         let last = self.config.generation as usize & 1;
         self.config.generation = 1 - last as u32;
         self.tell()?;
@@ -90,10 +96,11 @@ impl Sums {
         } else {
             self.n_used_left -= 1;
         }
-        let (mut cursor, mut keys, mut values) = (Cursor::default(), [0u64; BATCH], [0u64; BATCH]);
+        let (mut cursor, mut keys, mut values) = (Cursor::default(), [0u64; BATCH], [Used::default(); BATCH]);
         loop {
             let taken = take_batch(self.used[last].fd().as_fd(), &mut cursor, &mut keys, &mut values);
-            let (_, is_end) = taken.map_err(|error| SensorError::Bpf("emptying budgets".into(), error.to_string()))?;
+            let (n, is_end) = taken.map_err(|error| SensorError::Bpf("emptying budgets".into(), error.to_string()))?;
+            keys.iter().zip(&values).take(n).for_each(|(cgroup, value)| used(*cgroup, value));
             if is_end {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! The one system call that no library has: fetching and removing entries of a BPF map in batches.
+//! What no library has of bpf(2): fetching and removing entries of a map in batches, and how often a program was skipped.
 
 #![expect(unsafe_code, reason = "bpf(2) takes raw addresses")]
 
@@ -7,6 +7,9 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// `BPF_MAP_LOOKUP_AND_DELETE_BATCH` of include/uapi/linux/bpf.h, since Linux 5.6.
 const BPF_MAP_LOOKUP_AND_DELETE_BATCH: libc::c_int = 25;
+
+/// `BPF_OBJ_GET_INFO_BY_FD`.
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 
 /// The part of `union bpf_attr` that batches use.
 #[repr(C)]
@@ -62,4 +65,30 @@ pub fn take_batch<K: zerocopy::FromBytes, V: zerocopy::FromBytes>(
         error if error.raw_os_error() == Some(libc::ENOENT) => Ok((attr.count as usize, true)),
         error => Err(error),
     }
+}
+
+/// Runs of a program that the kernel skipped, since it was running on that CPU already; `None` where the kernel does not
+/// tell (before 5.12).
+///
+/// # Errors
+/// Those of bpf(2).
+pub fn skipped_runs(program: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    /// `struct bpf_prog_info` up to and with `recursion_misses`.
+    const WORDS: usize = 27;
+    #[repr(C)]
+    struct InfoAttr {
+        fd: u32,
+        info_len: u32,
+        info: u64,
+    }
+    let mut info = [0u64; WORDS];
+    let info_len = size_of_val(&info) as u32;
+    let mut attr = InfoAttr { fd: program.as_raw_fd().cast_unsigned(), info_len, info: info.as_mut_ptr() as u64 };
+    // SAFETY: the kernel writes at most `info_len` bytes to `info`, and how many to `attr`; the lengths that it reads from
+    // `info` are 0, so that it writes nowhere else.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &raw mut attr, size_of::<InfoAttr>()) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((attr.info_len >= info_len).then(|| info[WORDS - 1]))
 }

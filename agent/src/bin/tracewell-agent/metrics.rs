@@ -51,6 +51,15 @@ metrics! {
         = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.fetched)).collect();
     "operations_unmerged_total" counter ("operation") "Operations sent one by one, since there was no room among the sums. Not lost."
         = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.map_full)).collect();
+    "throttled_cgroups" gauge ("") "Cgroups that are over their budget, and so seen incompletely; `tracewell-agent status` names them."
+        = |status| one(status.throttled.len() as u64);
+    "throttlings_total" counter ("change") "Times a cgroup went over its budget (`started`), and stayed within it for two seconds afterwards (`ended`)."
+        = |status| vec![(vec!["started".into()], status.throttlings_started), (vec!["ended".into()], status.throttlings_ended)];
+    "program_runs_skipped_total" counter ("program") "Runs of an eBPF program that the kernel skipped, since it was running on that CPU already. Counted as lost. No samples where the kernel does not tell (before 5.12)."
+        = |status| {
+            let told = |skipped: &crate::status::SkippedStatus| Some((vec![skipped.program.clone()], skipped.runs?));
+            status.skipped_runs.iter().filter_map(told).collect()
+        };
     "ring_records" gauge ("") "Records in the ring that were not taken yet."
         = |status| one(status.ring_records);
     "waiting_items" gauge ("") "Records and sums that wait for the order of their times."

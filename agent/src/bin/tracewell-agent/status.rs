@@ -17,6 +17,11 @@ pub struct Status {
     pub ignored: IgnoredStatus,
     pub not_attached: Vec<NotAttached>,
     pub operations: Vec<OperationStatus>,
+    /// Cgroups that are over their budget.
+    pub throttled: Vec<ThrottledStatus>,
+    pub throttlings_started: u64,
+    pub throttlings_ended: u64,
+    pub skipped_runs: Vec<SkippedStatus>,
     /// Whether every operation seen is accounted for. While operations are under way, it may not be.
     pub adds_up: bool,
     /// Records put into the ring and not taken from it yet.
@@ -79,6 +84,25 @@ impl IgnoredStatus {
             absent: texts(absent),
         }
     }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThrottledStatus {
+    /// Number in the unified hierarchy, and the path there where it is found.
+    pub cgroup: u64,
+    pub path: Option<String>,
+    /// `None` for the host itself.
+    pub workload: Option<String>,
+    /// Operations lost since it began.
+    pub operations: u64,
+}
+
+/// Runs of a program that the kernel skipped, since it was running on that CPU already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedStatus {
+    pub program: String,
+    /// `None` where the kernel does not tell: before Linux 5.12.
+    pub runs: Option<u64>,
 }
 
 /// [`OpCounts`] of one operation.
@@ -184,6 +208,13 @@ impl Status {
         line("processes", &self.processes.to_string());
         line("memory", &format!("{:.1} MB resident", self.resident_bytes as f64 / 1e6));
         line("waiting", &format!("{} in the ring, {} for their order", self.ring_records, self.waiting_items));
+        for throttled in &self.throttled {
+            let path = throttled.path.as_deref().unwrap_or("?");
+            let workload = throttled.workload.as_deref().unwrap_or("the host");
+            line("throttled", &format!("{path} ({workload}), {} operations lost", throttled.operations));
+        }
+        let runs: Option<u64> = self.skipped_runs.iter().map(|skipped| skipped.runs).sum();
+        line("skipped", &runs.map_or("unknown to this kernel".into(), |runs| format!("{runs} runs of programs")));
         line("adds up", if self.adds_up { "yes" } else { "no, or operations are under way" });
         text.push('\n');
         let _ = writeln!(

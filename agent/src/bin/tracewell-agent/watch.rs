@@ -5,7 +5,8 @@ use crate::config::{Config, ConfigError};
 use crate::failure::{Failure, Printed};
 use crate::requests::{Answer, Request};
 use crate::status::{
-    ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, Status, operations, resident_bytes,
+    ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, SkippedStatus, Status, ThrottledStatus,
+    operations, resident_bytes,
 };
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -123,7 +124,19 @@ impl Watch {
         let pipeline = self.stream.pipeline.stats();
         let (n_processes, malformed_records, groups) =
             (self.live.processes(), self.live.malformed(), self.group_names());
+        let running: Vec<_> = self.live.sensor().throttling().running().cloned().collect();
+        let throttled = running.into_iter().map(|of| ThrottledStatus {
+            workload: self.live.workload_of(&of).map(|workload| workload.to_string()),
+            cgroup: of.cgroup,
+            path: of.path,
+            operations: of.n_operations,
+        });
+        let throttled = throttled.collect();
         let sensor = self.live.sensor();
+        let (throttlings_started, throttlings_ended) = (sensor.throttling().n_started, sensor.throttling().n_ended);
+        let skipped_runs = sensor.skipped_runs();
+        let skipped_runs =
+            skipped_runs.map(|(program, runs)| SkippedStatus { program: program.into(), runs }).collect();
         let not_attached = sensor.missing().iter();
         let ignored = IgnoredStatus::of(sensor.ignored());
         Ok(Status {
@@ -141,6 +154,10 @@ impl Watch {
             not_attached: not_attached
                 .map(|(program, reason)| NotAttached { program: (*program).into(), reason: reason.clone() })
                 .collect(),
+            throttled,
+            throttlings_started,
+            throttlings_ended,
+            skipped_runs,
             adds_up: counts.iter().all(|(_, counts)| counts.adds_up()),
             operations: operations(&counts),
             ring_records: counts.sum(|op| op.kernel.submitted).saturating_sub(counts.sum(|op| op.received)),
