@@ -6,12 +6,12 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{Pid, getpid};
 use rustix::thread::{Uid, set_thread_uid};
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tracewell_agent::sensor::{Ignored, Options};
 use tracewell_event_abi::head::Op;
-use tracewell_model::{FileRef, Object, Operation, Record};
+use tracewell_model::{Event, FileKind, FileRef, Object, Operation, Record};
 
 /// Argument of the processes that do what is left out and what is not, and which they do.
 pub const DO: &str = "filtered";
@@ -21,6 +21,7 @@ pub const OPERATIONS: &str = "an operation is left out";
 pub const CGROUPS: &str = "a cgroup is left out, with those below it";
 pub const USERS: &str = "a user is left out";
 pub const FOLDERS: &str = "a folder is left out, with all below it";
+pub const REPEATS: &str = "what is repeated in a folder is left out";
 
 /// Files that are made where they are left out, and where they are not.
 const LEFT_OUT: u64 = 300;
@@ -50,6 +51,10 @@ pub fn act(what: &str, place: &Path) -> Result<()> {
             set_thread_uid(Uid::from_raw(NOBODY))?;
             make_in_memory(LEFT_OUT)?;
         }
+        REPEATS => {
+            repeat(&place.join("inside/a/b/f"), LEFT_OUT)?;
+            repeat(&place.join("outside/f"), TOLD)?;
+        }
         _ => {
             let (inside, outside) = (place.join("inside/a/b"), place.join("outside"));
             (0..LEFT_OUT).try_for_each(|n| File::create(inside.join(n.to_string())).map(drop))?;
@@ -64,6 +69,12 @@ fn make_in_memory(n: u64) -> Result<()> {
     (0..n).try_for_each(|_| Ok(memfd_create("filtered", MemfdFlags::CLOEXEC).map(drop)?))
 }
 
+/// Writes to a file again and again, which is summed in the kernel.
+fn repeat(path: &Path, n: u64) -> Result<()> {
+    let mut file = File::create(path)?;
+    (0..n).try_for_each(|_| Ok(file.write_all(b"text")?))
+}
+
 fn enter(cgroup: &Path) -> Result<()> {
     let id = Pid::as_raw(Some(getpid())).to_string();
     fs::write(cgroup.join("cgroup.procs"), id).with_context(|| format!("entering {}", cgroup.display()))
@@ -74,6 +85,9 @@ pub fn test(what: &str) -> Result<()> {
     let place = Place::make(what)?;
     let watched =
         watch(Command::new("/proc/self/exe").args([DO, what]).arg(&place.0), &place.options(what)?, Taking::Always)?;
+    if what == REPEATS {
+        return test_repeats(&watched);
+    }
     let op = if what == FOLDERS { Op::Open } else { Op::Memfd };
     let (counts, told) = (watched.counts.of(op), |operation| told(&watched, operation, &place));
     let (n_memory, n_files, n_removed) = (told(Operation::Memfd)?, told(Operation::Create)?, told(Operation::Unlink)?);
@@ -93,6 +107,24 @@ pub fn test(what: &str) -> Result<()> {
         "told are {:?}, expected {expected:?}",
         (n_memory, n_files, n_removed)
     );
+    Ok(())
+}
+
+/// A sum of what is left out would have no path, so all files of the process are counted.
+fn test_repeats(watched: &Watched) -> Result<()> {
+    let process: u32 = watched.output.parse().context("its process id")?;
+    let written = watched.records.iter().map(|record| match record {
+        Record::Event(Event { op: Operation::Write, subject, object: Object::File(file), count, .. })
+            if subject.pid == process && file.kind == FileKind::Regular =>
+        {
+            u64::from(*count)
+        }
+        _ => 0,
+    });
+    let (written, counts) = (written.sum::<u64>(), watched.counts.of(Op::Write));
+    println!("{REPEATS}: {} writes filtered; {written} told", counts.kernel.filtered);
+    ensure!(counts.kernel.filtered >= LEFT_OUT, "not all of {LEFT_OUT} are filtered: {counts:?}");
+    ensure!(written == TOLD, "{written} writes are told, expected {TOLD}");
     Ok(())
 }
 

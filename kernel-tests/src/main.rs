@@ -3,6 +3,8 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, process};
+#[cfg(feature = "containers")]
+use tracewell_kernel_tests::container;
 use tracewell_kernel_tests::{attack, filters, flood, init, operations, overflow, tests};
 
 fn main() -> ExitCode {
@@ -37,6 +39,8 @@ fn run(arguments: &[String]) -> Result<bool> {
         [flood::CONNECTIONS] => flood::connections().map(|()| true),
         [attack::SERVE] => attack::serve().map(|()| true),
         [attack::LOAD, port] => attack::load(port.parse()?).map(|()| true),
+        #[cfg(feature = "containers")]
+        [container::CONTAIN, folder] => container::contain(Path::new(folder)).map(|()| true),
         _ => bail!("usage: kernel-tests [only NAME]"),
     }
 }

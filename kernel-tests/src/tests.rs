@@ -1,9 +1,11 @@
 //! What is compared, and how it is told: a line for each test, and one at the end that counts them.
 
+#[cfg(feature = "containers")]
+use crate::container;
 use crate::lines::lines;
 use crate::operations::{self, ACT};
 use crate::watch::{Taking, Watched, watch};
-use crate::{attack, filters, flood, overflow};
+use crate::{attack, filters, flood, overflow, throttle};
 use anyhow::{Result, bail};
 use std::fs;
 use std::path::Path;
@@ -14,6 +16,8 @@ use tracewell_agent::sensor::{Options, Sensor, SensorError};
 const LINES_MAX: usize = 40;
 
 const LOSS: &str = "what is lost is counted exactly";
+const THROTTLE: &str = "who is over a budget is told, and what is lost so is counted exactly";
+const CONTAINER: &str = "a container by runc";
 const ATTACK: &str = "an attack becomes one alert";
 
 #[derive(Default)]
@@ -56,7 +60,10 @@ pub fn run(only: &str) -> Result<bool> {
     if LOSS.contains(only) {
         tests.test(LOSS, overflow::test());
     }
-    for filter in [filters::OPERATIONS, filters::CGROUPS, filters::USERS, filters::FOLDERS] {
+    if THROTTLE.contains(only) {
+        tests.test(THROTTLE, throttle::test());
+    }
+    for filter in [filters::OPERATIONS, filters::CGROUPS, filters::USERS, filters::FOLDERS, filters::REPEATS] {
         if filter.contains(only) {
             tests.test(filter, filters::test(filter));
         }
@@ -74,8 +81,24 @@ pub fn run(only: &str) -> Result<bool> {
     } else if ATTACK.contains(only) {
         println!("not tried: {ATTACK} (there is no shell here)");
     }
+    if CONTAINER.contains(only) {
+        contained(&mut tests);
+    }
     println!("kernel-tests: {} passed, {} failed", tests.passed, tests.failed);
     Ok(tests.failed == 0)
+}
+
+#[cfg(feature = "containers")]
+fn contained(tests: &mut Tests) {
+    match container::missing() {
+        None => tests.test(CONTAINER, container::test()),
+        Some(reason) => println!("not tried: {CONTAINER} ({reason})"),
+    }
+}
+
+#[cfg(not(feature = "containers"))]
+fn contained(_: &mut Tests) {
+    println!("not tried: {CONTAINER} (built without the feature `containers`)");
 }
 
 /// Why this machine does not let itself be watched. In a virtual machine of ours that is a failure.
@@ -115,6 +138,13 @@ fn compare(watched: &Watched, tests: &mut Tests) {
         let explained = || format!("expected:\n  {}\nseen:\n  {}", edges.join("\n  "), seen.join("\n  "));
         tests.test(&name, fails_with(seen != edges, explained));
     }
+    let skipped: Vec<_> = watched.skipped.iter().filter(|(_, runs)| *runs != Some(0)).collect();
+    let explained = match skipped.first() {
+        None => "none".to_owned(),
+        Some((_, None)) => "unknown to this kernel".to_owned(),
+        Some(_) => format!("{skipped:?}"),
+    };
+    println!("skipped runs of programs: {explained}");
     println!("{:<15} {:>7} {:>9} {:>7} {:>9} {:>7}", "op", "seen", "submitted", "merged", "filtered", "lost");
     for (op, counts) in watched.counts.iter().filter(|(_, counts)| counts.kernel.seen > 0) {
         let kernel = &counts.kernel;

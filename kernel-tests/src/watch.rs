@@ -15,6 +15,8 @@ pub struct Watched {
     pub counts: Counts,
     /// What did not attach, and why.
     pub missing: Vec<(&'static str, String)>,
+    /// Runs of programs that the kernel skipped.
+    pub skipped: Vec<(&'static str, Option<u64>)>,
     /// What the process said.
     pub output: String,
 }
@@ -66,7 +68,8 @@ pub fn watch(process: &mut Command, options: &Options, taking: Taking) -> Result
     };
     live.finish(|record| keep(record, &mut records)).context("ending the watch")?;
     let missing = live.sensor().missing().to_vec();
-    Ok(Watched { records, counts, missing, output })
+    let skipped = live.sensor().skipped_runs().collect();
+    Ok(Watched { records, counts, missing, skipped, output })
 }
 
 fn take(live: &mut Live, records: &mut Vec<Record>) -> Result<()> {

@@ -56,7 +56,20 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         }
     }
     ebpf::setup(workspace);
+    install_containers();
     Ok(())
+}
+
+/// What the kernel tests start a container with. They say so where it is missing, and try all else.
+fn install_containers() {
+    const PACKAGES: &[&str] = &["runc", "busybox-static"];
+    if packages::this_family() != Some(Family::Debian) {
+        return;
+    }
+    let missing = packages::missing(PACKAGES);
+    if let Some(error) = (!missing.is_empty()).then(|| packages::install(Family::Debian, &missing).err()).flatten() {
+        eprintln!("without {}, no container is tried: {error:#}", missing.join(" and "));
+    }
 }
 
 fn install_packages(missing: &[&Need]) -> Result<()> {

@@ -66,7 +66,7 @@ pub fn test_here(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
         skip("only root may watch a machine");
         return Ok(());
     }
-    run_command(workspace.cargo().args(["build", "--package", "tracewell-kernel-tests"]))?;
+    run_command(workspace.cargo().args(["build", "--package", "tracewell-kernel-tests", "--features", "containers"]))?;
     let output =
         Command::new(workspace.target.join("debug/kernel-tests")).output().context("starting the kernel tests")?;
     let said = String::from_utf8_lossy(&output.stdout);
