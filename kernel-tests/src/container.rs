@@ -21,6 +21,8 @@ const BUSYBOX: &str = "/bin/busybox";
 /// What the container writes, and where that is within the folder of the test.
 const FILES: [(&str, &str); 2] = [("/data", "merged/data"), ("/shared/f", "shared/f")];
 const POD: &str = "0a1b2c3d-0000-4000-8000-000000000001";
+/// Where its cgroup is; removed by the test.
+const CGROUP: &str = "kernel-tests-container";
 /// What its cgroup says: the runtime that makes such cgroups, and a number that is another each time.
 const WORKLOAD: &str = "containerd-#";
 
@@ -59,7 +61,7 @@ pub fn contain(folder: &Path) -> Result<()> {
 
 /// It stays for a while: whose a process is, is asked of /proc when its events have waited for their order.
 ///
-/// As the runtime specification of the Open Container Initiative has it, with the cgroup that a kubelet would give it.
+/// As the runtime specification of the Open Container Initiative has it, with a cgroup of the form that a kubelet would give it.
 fn configuration(folder: &Path, name: &str) -> String {
     let folder = folder.display();
     format!(
@@ -76,7 +78,7 @@ fn configuration(folder: &Path, name: &str) -> String {
     {{"destination": "/shared", "type": "bind", "source": "{folder}/shared", "options": ["bind", "rw"]}}
   ],
   "linux": {{
-    "cgroupsPath": "/kubepods/burstable/pod{POD}/{name}",
+    "cgroupsPath": "/{CGROUP}/pod{POD}/{name}",
     "namespaces": [{{"type": "pid"}}, {{"type": "ipc"}}, {{"type": "uts"}}, {{"type": "mount"}}, {{"type": "network"}}]
   }}
 }}"#
@@ -88,6 +90,7 @@ pub fn test() -> Result<()> {
     fs::create_dir(&folder).with_context(|| format!("creating folder {}", folder.display()))?;
     let watched = watch(Command::new("/proc/self/exe").arg(CONTAIN).arg(&folder), &Options::default(), Taking::Always);
     fs::remove_dir_all(&folder).with_context(|| format!("removing folder {}", folder.display()))?;
+    remove_cgroups();
     let records = watched?.records;
     let mut writers = BTreeSet::new();
     for (inside, outside) in FILES {
@@ -106,6 +109,17 @@ pub fn test() -> Result<()> {
         ensure!(workload.as_deref() == Some(WORKLOAD), "its workload is {workload:?}, expected {WORKLOAD}");
     }
     Ok(())
+}
+
+/// runc removes the container's own, and leaves those around it, in each hierarchy.
+fn remove_cgroups() {
+    let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+    for hierarchy in hierarchies.chain(["/sys/fs/cgroup".into()]) {
+        for inner in [format!("{CGROUP}/pod{POD}"), CGROUP.to_owned()] {
+            // Not every hierarchy has one.
+            let _ = fs::remove_dir(hierarchy.join(inner));
+        }
+    }
 }
 
 /// The one file to which something was done by this path, and by whom.
