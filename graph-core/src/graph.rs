@@ -6,6 +6,7 @@
 //! the window goes to the [`History`] and is read back from there, so that spilling never changes an answer.
 
 mod arena;
+mod checkpoint;
 mod filter;
 mod insert;
 mod keys;
@@ -13,7 +14,9 @@ mod read;
 mod spill;
 mod state;
 
+pub use checkpoint::GraphImage;
 pub use insert::Inserted;
+pub(crate) use state::row;
 pub use state::{FileState, NodeState, ProcessState, RARE_MAX, Role, SocketState};
 
 use crate::history::History;
@@ -39,6 +42,8 @@ pub struct Graph {
     spilled: SpilledFilter,
     arena: Arena,
     next_seq: u64,
+    /// Spilled edges with a lower number repeat no more; see [`Graph::recover`].
+    repeats_from: u64,
     keys: Keys,
     /// What ended before is forgotten.
     horizon: EventNs,
@@ -85,6 +90,7 @@ impl Graph {
             spilled: SpilledFilter::new(parameters.spilled_filter_bytes),
             arena: Arena::default(),
             next_seq: 1,
+            repeats_from: 0,
             keys: Keys::new(host),
             horizon: EventNs::ZERO,
             counts: GraphCounts::default(),

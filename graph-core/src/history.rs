@@ -59,6 +59,9 @@ pub trait History {
 
     fn blob(&mut self, id: u64) -> Result<Option<Vec<u8>>, HistoryError>;
 
+    /// Gives to the medium what was written and is still held back, so that whoever owns the medium can make it durable.
+    fn hand_over(&mut self) -> Result<(), HistoryError>;
+
     /// Forgets what was stored in buckets that end at or before `time`.
     fn expire(&mut self, time: EventNs) -> Result<(), HistoryError>;
 }

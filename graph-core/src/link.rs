@@ -8,6 +8,7 @@
 //! idea to provenance. What a terminal starts later joins it. Hopsets that were quiet for long leave memory for the
 //! history and come back when one of their processes does something, so that slowness does not hide an attack.
 
+mod checkpoint;
 mod hopset;
 mod search;
 
@@ -33,6 +34,10 @@ pub struct Linker {
     newly_known: BTreeMap<NodeKey, EventNs>,
     alert_min: Millibits,
     window_ends: EventNs,
+    /// The highest revision emitted of any hopset.
+    revision_max: u32,
+    /// What was emitted under a lower revision, its receiver may know a later state of; see [`Linker::recover`].
+    revision_min: u32,
 }
 
 impl Linker {
@@ -44,6 +49,8 @@ impl Linker {
             newly_known: BTreeMap::new(),
             alert_min: Millibits(parameters.alert_min_millibits),
             window_ends: EventNs::ZERO,
+            revision_max: 0,
+            revision_min: 0,
         }
     }
 
@@ -163,7 +170,17 @@ impl Linker {
             };
             self.store(graph, id, hopset)?;
         }
-        Ok(self.hopsets.get_mut(&id).expect("it was just stored"))
+        let hopset = self.hopsets.get_mut(&id).expect("it was just stored");
+        if hopset.revision < self.revision_min {
+            hopset.revision = self.revision_min;
+            hopset.emitted.clear();
+        }
+        Ok(hopset)
+    }
+
+    /// Notes a revision that was emitted.
+    pub fn note_revision(&mut self, revision: u32) {
+        self.revision_max = self.revision_max.max(revision);
     }
 
     /// Has the whole of a hopset emitted next time, as its receiver lost track.
@@ -197,14 +214,13 @@ impl Linker {
 
     /// Takes a hopset into memory; the weakest makes room.
     fn store(&mut self, graph: &mut Graph, id: u64, hopset: Hopset) -> Result<(), HistoryError> {
-        if self.hopsets.len() >= self.parameters.hopsets_max as usize {
-            let half_life = self.parameters.energy_half_life_ns;
-            let now = hopset.last.max(self.window_ends);
+        let half_life = self.parameters.energy_half_life_ns;
+        let now = hopset.last.max(self.window_ends);
+        while self.hopsets.len() >= self.parameters.hopsets_max.max(1) as usize {
             let weakest = self.hopsets.iter().min_by_key(|(id, hopset)| (hopset.energy(now, half_life), **id));
-            if let Some((&weakest, _)) = weakest {
-                let hopset = self.hopsets.remove(&weakest).expect("it was just found");
-                graph.history_mut().put_blob(weakest, hopset.last, &hopset.encode())?;
-            }
+            let (&weakest, _) = weakest.expect("there is one at least");
+            let hopset = self.hopsets.remove(&weakest).expect("it was just found");
+            graph.history_mut().put_blob(weakest, hopset.last, &hopset.encode())?;
         }
         self.hopsets.insert(id, hopset);
         Ok(())

@@ -24,7 +24,7 @@ mod symbols;
 mod tail;
 mod tree;
 
-pub use checkpoint::{CheckpointError, NodePart, ProfileParts};
+pub use checkpoint::{NodePart, PartsError, ProfileParts};
 pub use contribution::{Contribution, ContributionLeaf};
 pub use generalise::{generalise_command, generalise_path};
 pub use log2::{log2_milli, surprise_milli};

@@ -51,7 +51,7 @@ impl Summariser {
         let whole = AlertGraph {
             id: AlertId(id),
             host: graph.host(),
-            revision: hopset.revision + 1,
+            revision: hopset.revision.saturating_add(1),
             first: hopset.first,
             last: hopset.last,
             surprise,
@@ -60,7 +60,11 @@ impl Summariser {
             nodes: selection.nodes,
             edges,
         };
-        Ok(news(linker.hopset(graph, id)?, whole))
+        let update = news(linker.hopset(graph, id)?, whole);
+        if let Some(update) = &update {
+            linker.note_revision(update.graph.revision);
+        }
+        Ok(update)
     }
 }
 

@@ -1,4 +1,5 @@
 use crate::{EventNs, FileRef, HostId, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str};
+use std::sync::Arc;
 
 /// One entry of an event stream, in the order in which the source gave it.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,24 @@ pub enum Record {
     },
     /// Events that the source knows it lost.
     Loss(LossRecord),
+    /// What was known of the host when the stream began. Comes before all else of its host but its name.
+    Checkpoint(CheckpointRecord),
+}
+
+/// A part of a checkpoint; its parts come one right after the other. What the bytes mean, the agent knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointRecord {
+    pub host: HostId,
+    /// Counts from 0.
+    pub part: u32,
+    pub is_last: bool,
+    /// At most [`Self::BYTES_MAX`].
+    pub bytes: Arc<[u8]>,
+}
+
+impl CheckpointRecord {
+    /// Bytes of one part.
+    pub const BYTES_MAX: usize = 1 << 20;
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

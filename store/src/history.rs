@@ -207,6 +207,10 @@ impl History for RocksHistory {
         self.latest(Family::Blobs, &key::blob(self.host, id), |row| Ok(row.to_vec()))
     }
 
+    fn hand_over(&mut self) -> Result<(), HistoryError> {
+        self.write_pending()
+    }
+
     fn expire(&mut self, time: EventNs) -> Result<(), HistoryError> {
         let horizon = Bucket::of(time);
         if horizon <= self.horizon {

@@ -120,6 +120,10 @@ impl Arena {
         node.spilled_version = Some(node.state.version);
     }
 
+    pub(super) fn set_spilled_version(&mut self, node: NodeIdx, version: Option<u32>) {
+        self.nodes.get_mut(node.0).spilled_version = version;
+    }
+
     pub(super) fn edge(&self, edge: EdgeIdx) -> &Edge {
         self.edges.get(edge.0)
     }
@@ -278,6 +282,29 @@ impl Arena {
     /// Hot nodes that were last used before `time`.
     pub(super) fn nodes_before(&self, time: EventNs) -> Vec<NodeIdx> {
         self.nodes.taken().filter(|(_, node)| node.state.last < time).map(|(slot, _)| NodeIdx(slot)).collect()
+    }
+
+    /// All hot nodes, the least recently used first.
+    pub(super) fn nodes_by_age(&self) -> Vec<NodeIdx> {
+        let mut next = self.oldest;
+        let by_age = std::iter::from_fn(|| {
+            let slot = (next != NIL).then_some(next)?;
+            next = self.nodes.get(slot).newer;
+            Some(NodeIdx(slot))
+        });
+        by_age.collect()
+    }
+
+    /// All hot edges in the order in which they were made, so that the newest of the same ends becomes their head.
+    pub(super) fn edges_by_seq(&self) -> Vec<EdgeIdx> {
+        let mut edges: Vec<_> = self.edges.taken().map(|(slot, _)| EdgeIdx(slot)).collect();
+        edges.sort_unstable_by_key(|&edge| self.edge(edge).seq);
+        edges
+    }
+
+    /// Above every place of a node.
+    pub(super) fn n_slots(&self) -> usize {
+        self.nodes.slots.len()
     }
 
     fn list(&self, node: NodeIdx, direction: Direction) -> &List {

@@ -9,6 +9,9 @@ pub(super) struct SpilledFilter {
 
 const N_HASHES: u32 = 5;
 
+/// Words that are saved together: 4 KiB.
+pub(super) const CHUNK_WORDS: usize = 512;
+
 impl SpilledFilter {
     pub(super) fn new(bytes: usize) -> Self {
         Self { words: vec![0; (bytes / 8).next_power_of_two()] }
@@ -22,6 +25,31 @@ impl SpilledFilter {
 
     pub(super) fn may_contain(&self, key: NodeKey) -> bool {
         self.bits(key).all(|bit| self.words[bit / 64] & 1 << (bit % 64) != 0)
+    }
+
+    /// How many chunks the whole has, empty ones included.
+    pub(super) fn n_chunks(&self) -> usize {
+        self.words.len().div_ceil(CHUNK_WORDS)
+    }
+
+    /// The chunks in which a bit is set, with their places.
+    pub(super) fn chunks(&self) -> impl Iterator<Item = (usize, &[u64])> {
+        self.words.chunks(CHUNK_WORDS).enumerate().filter(|(_, words)| words.iter().any(|&word| word != 0))
+    }
+
+    /// Sets a chunk of little-endian words; `false` if there is no such place.
+    pub(super) fn set_chunk(&mut self, at: u64, bytes: &[u8]) -> bool {
+        let chunk = usize::try_from(at).ok().and_then(|at| self.words.chunks_mut(CHUNK_WORDS).nth(at));
+        let Some(chunk) = chunk else { return false };
+        for (word, bytes) in chunk.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        true
+    }
+
+    /// Answers "maybe" from now on.
+    pub(super) fn fill(&mut self) {
+        self.words.fill(u64::MAX);
     }
 
     /// A key is a cryptographic hash already: its halves serve as the two hashes of double hashing.

@@ -166,7 +166,7 @@ impl Graph {
             if edge.from_version == from_version {
                 edge.in_use = true;
                 edge.last = edge.last.max(event.time);
-                edge.count += count;
+                edge.count = edge.count.saturating_add(count);
                 edge.amount_bytes = edge.amount_bytes.saturating_add(event.amount_bytes);
                 edge.flags = edge.flags | event.flags;
                 return Ok((head, false));

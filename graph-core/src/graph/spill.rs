@@ -125,7 +125,10 @@ impl Graph {
         if source.spilled_version != Some(version) || !target.state.spilled_in {
             return Ok(None);
         }
-        let row = self.history.head(source.key, target.key, op)?.filter(|row| row.from_version == version);
+        let row = self
+            .history
+            .head(source.key, target.key, op)?
+            .filter(|row| row.from_version == version && row.seq >= self.repeats_from);
         self.counts.reloaded += u64::from(row.is_some());
         Ok(row.map(|row| self.arena.add_edge(from, to, &row)))
     }

@@ -1,6 +1,6 @@
 //! What the graph knows of a node beyond its edges, and the row it becomes when it is spilled.
 
-mod row;
+pub(crate) mod row;
 
 use crate::profile::SubjectId;
 use tracewell_model::{EventNs, Millibits, NodeAttrs, NodeKey, NodeKind, Operation, Reason, Str};

@@ -40,7 +40,11 @@ impl EdgeRow {
 
     /// The fields that are not in a history's key (`from`, `to`, `op`, `first`, `seq` are).
     pub fn encode_value(&self, out: &mut Vec<u8>) {
-        let mut row = RowWriter::new(out);
+        self.write_value(&mut RowWriter::new(out));
+    }
+
+    /// As [`Self::encode_value`], in a row that goes on after it.
+    pub fn write_value(&self, row: &mut RowWriter<'_>) {
         row.u64(self.last.since(self.first));
         row.u64(self.count);
         row.u64(self.amount_bytes);
@@ -112,8 +116,16 @@ impl<'a> RowWriter<'a> {
     }
 
     pub fn text(&mut self, text: &str) {
-        self.u64(text.len() as u64);
-        self.out.extend_from_slice(text.as_bytes());
+        self.blob(text.as_bytes());
+    }
+
+    pub fn blob(&mut self, bytes: &[u8]) {
+        self.u64(bytes.len() as u64);
+        self.out.extend_from_slice(bytes);
+    }
+
+    pub fn bool(&mut self, value: bool) {
+        self.u64(value.into());
     }
 
     pub fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
@@ -153,6 +165,12 @@ impl<'a> RowReader<'a> {
         Err(self.corrupt("a number is longer than 64 bits"))
     }
 
+    /// How many there are of something that has a bound.
+    pub fn at_most(&mut self, max: u64) -> Result<u64, HistoryError> {
+        let n = self.u64()?;
+        if n > max { Err(self.corrupt(format!("it counts {n}, expected at most {max}"))) } else { Ok(n) }
+    }
+
     pub fn u32(&mut self) -> Result<u32, HistoryError> {
         u32::try_from(self.u64()?).map_err(|_| self.corrupt("a number is over 32 bits"))
     }
@@ -167,10 +185,32 @@ impl<'a> RowReader<'a> {
     }
 
     pub fn text(&mut self) -> Result<&'a str, HistoryError> {
+        let bytes = self.blob()?;
+        std::str::from_utf8(bytes).map_err(|_| self.corrupt("a text is not UTF-8"))
+    }
+
+    pub fn blob(&mut self) -> Result<&'a [u8], HistoryError> {
         let len = self.u64()?;
         let len = usize::try_from(len).map_err(|_| self.corrupt("a text is too long"))?;
-        let bytes = self.bytes(len)?;
-        std::str::from_utf8(bytes).map_err(|_| self.corrupt("a text is not UTF-8"))
+        self.bytes(len)
+    }
+
+    pub fn bool(&mut self) -> Result<bool, HistoryError> {
+        match self.u64()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(self.corrupt(format!("yes or no is {other}, expected 0 or 1"))),
+        }
+    }
+
+    /// A number that is counted on from: no counter comes near half of its range.
+    pub fn counter(&mut self) -> Result<u64, HistoryError> {
+        let value = self.u64()?;
+        if value > u64::MAX / 2 {
+            Err(self.corrupt(format!("a counter is {value}, expected at most 2^63")))
+        } else {
+            Ok(value)
+        }
     }
 
     pub fn option<T>(

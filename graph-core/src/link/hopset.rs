@@ -52,7 +52,12 @@ impl Hopset {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32 + self.members.len() * 24);
-        let mut row = RowWriter::new(&mut out);
+        self.write(&mut RowWriter::new(&mut out));
+        out
+    }
+
+    /// As [`Self::encode`], in a row that goes on after it.
+    pub(super) fn write(&self, row: &mut RowWriter<'_>) {
         row.u64(self.first.0);
         row.u64(self.last.since(self.first));
         row.u64(self.n_omitted.into());
@@ -77,11 +82,17 @@ impl Hopset {
             row.u64(part);
             row.u64(digest);
         }
-        out
     }
 
     pub(super) fn decode(row: &[u8]) -> Result<Self, HistoryError> {
         let mut row = RowReader::new("a hopset", row);
+        let hopset = Self::read(&mut row)?;
+        row.end()?;
+        Ok(hopset)
+    }
+
+    /// As [`Self::decode`], from a row that goes on after it.
+    pub(super) fn read(row: &mut RowReader<'_>) -> Result<Self, HistoryError> {
         let first = EventNs(row.u64()?);
         let last = first.after(row.u64()?);
         let (n_omitted, revision) = (row.u32()?, row.u32()?);
@@ -100,7 +111,6 @@ impl Hopset {
         for _ in 0..row.u64()? {
             emitted.insert(row.u64()?, row.u64()?);
         }
-        row.end()?;
         Ok(Self { members, first, last, n_omitted, revision, emitted })
     }
 }

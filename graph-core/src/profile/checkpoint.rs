@@ -1,11 +1,12 @@
-//! The profile as plain data and back, for checkpoints.
+//! The profile as plain data and back, and as the rows of a checkpoint.
 //!
 //! A restored profile decides exactly as the saved one would have. Ids handed out before are stale after it.
 
+mod rows;
+
 use crate::profile::decay::Decay;
-use crate::profile::tree::{NodeRank, Tree};
+use crate::profile::tree::{NONE, NodeRank, Tree};
 use crate::profile::{Convergence, HostProfile, ProfileCounters};
-use std::collections::BTreeMap;
 use tracewell_model::{EventNs, Millibits, Str};
 use tracewell_parameters::ProfileParameters;
 
@@ -38,10 +39,12 @@ pub struct NodePart {
     pub last_day: u32,
     pub days: u16,
     pub hits: u8,
+    /// Its entry in the fleet's view, as it was found when the node was made; `u32::MAX` for none.
+    pub fleet: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CheckpointError {
+pub enum PartsError {
     #[error("profile checkpoint has no root and common tree, got {0} nodes, expected at least 2")]
     NoRoot(usize),
     #[error(
@@ -60,64 +63,74 @@ pub enum CheckpointError {
 
 impl HostProfile {
     pub fn to_parts(&self) -> ProfileParts {
-        let (mut nodes, mut place) = (Vec::new(), BTreeMap::new());
+        let mut nodes = Vec::with_capacity(self.tree.n_live());
+        let scopes = self.each_part(|part| nodes.push(part));
+        let (today, since_day) = (self.today, self.since_day);
+        ProfileParts { today, since_day, n_born: self.tree.n_born(), nodes, scopes, counters: self.counters }
+    }
+
+    /// Gives each node, and then the scopes by place.
+    fn each_part(&self, mut take: impl FnMut(NodePart)) -> Vec<(u32, Convergence)> {
+        let (mut places, mut n_nodes) = (vec![0; self.tree.n_slots()], 0);
         let mut work = vec![Tree::ROOT];
+        let mut children: Vec<u32> = Vec::new();
         while let Some(idx) = work.pop() {
             let node = self.tree.node(idx);
-            let is_leaf = node.rank == NodeRank::Leaf;
-            place.insert(idx, nodes.len() as u32);
-            nodes.push(NodePart {
-                parent: place.get(&node.parent).copied().unwrap_or(0),
+            places[idx as usize] = n_nodes;
+            n_nodes += 1;
+            take(NodePart {
+                parent: if node.parent == NONE { 0 } else { places[node.parent as usize] },
                 label: self.tree.text(idx).clone(),
                 rank: node.rank,
                 born: node.born,
-                count: if is_leaf { node.count } else { 0 },
+                count: if node.rank == NodeRank::Leaf { node.count } else { 0 },
                 counted_at: node.counted_at,
                 surprise: node.surprise,
                 first_day: node.first_day,
                 last_day: node.last_day,
                 days: node.days,
                 hits: node.hits,
+                fleet: node.fleet,
             });
-            let mut children: Vec<u32> = self.tree.children(idx).collect();
+            children.clear();
+            children.extend(self.tree.children(idx));
             // The stack turns the order around: the oldest child, which below the root is the common tree, comes first.
             children.sort_unstable_by_key(|&child| std::cmp::Reverse(self.tree.node(child).born));
-            work.extend(children);
+            work.extend(&children);
         }
-        let mut scopes: Vec<_> = self.scopes.iter().map(|(idx, convergence)| (place[idx], *convergence)).collect();
+        let mut scopes: Vec<_> = self.scopes.iter().map(|(&idx, scope)| (places[idx as usize], *scope)).collect();
         scopes.sort_unstable_by_key(|&(place, _)| place);
-        let (today, since_day) = (self.today, self.since_day);
-        ProfileParts { today, since_day, n_born: self.tree.n_born(), nodes, scopes, counters: self.counters }
+        scopes
     }
 
     /// # Errors
     /// When the parts do not describe a profile; says which node and why.
-    pub fn from_parts(parameters: &ProfileParameters, parts: &ProfileParts) -> Result<Self, CheckpointError> {
+    pub fn from_parts(parameters: &ProfileParameters, parts: &ProfileParts) -> Result<Self, PartsError> {
         let mut profile = Self::new(parameters);
         let weight = Decay::new(parameters.half_life_days, parts.today);
         (profile.decay, profile.today, profile.since_day) = (weight, parts.today, parts.since_day);
         profile.counters = parts.counters;
         profile.tree = Tree::new(weight.weight());
         profile.tree.today = parts.today;
-        let [root, any, ..] = parts.nodes.as_slice() else { return Err(CheckpointError::NoRoot(parts.nodes.len())) };
+        let [root, any, ..] = parts.nodes.as_slice() else { return Err(PartsError::NoRoot(parts.nodes.len())) };
         if root.rank != NodeRank::Root || any.rank != NodeRank::Scope || !any.label.is_empty() {
-            return Err(CheckpointError::NoRoot(parts.nodes.len()));
+            return Err(PartsError::NoRoot(parts.nodes.len()));
         }
         let mut born = std::collections::BTreeSet::new();
         for (node, part) in parts.nodes.iter().enumerate() {
             let NodePart { parent, rank, .. } = *part;
             if !(1..=parts.n_born).contains(&part.born) || !born.insert(part.born) {
-                return Err(CheckpointError::Born { node, born: part.born, n_born: parts.n_born });
+                return Err(PartsError::Born { node, born: part.born, n_born: parts.n_born });
             }
             let idx = if node == 0 {
                 Tree::ROOT
             } else {
                 let fits = (parent as usize) < node && may_hold(parts.nodes[parent as usize].rank, rank);
                 if !fits {
-                    return Err(CheckpointError::Parent { node, parent });
+                    return Err(PartsError::Parent { node, parent });
                 }
                 if profile.tree.child(parent, &part.label).is_some() {
-                    return Err(CheckpointError::Label { node, label: part.label.clone() });
+                    return Err(PartsError::Label { node, label: part.label.clone() });
                 }
                 profile.tree.add_child(parent, &part.label, rank)
             };
@@ -126,12 +139,13 @@ impl HostProfile {
                 (part.born, part.count, part.counted_at, part.surprise);
             (live.first_day, live.last_day, live.days, live.hits) =
                 (part.first_day, part.last_day, part.days, part.hits);
+            live.fleet = part.fleet;
         }
         profile.tree.set_n_born(parts.n_born);
         profile.tree.rebuild();
         for &(scope, convergence) in &parts.scopes {
             if parts.nodes.get(scope as usize).is_none_or(|part| part.rank != NodeRank::Scope) {
-                return Err(CheckpointError::Scope(scope));
+                return Err(PartsError::Scope(scope));
             }
             profile.scopes.insert(scope, convergence);
         }

@@ -294,6 +294,15 @@ impl Tree {
         }
     }
 
+    pub fn n_live(&self) -> usize {
+        self.n_live
+    }
+
+    /// Above every place of a node.
+    pub fn n_slots(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Nodes ever made.
     pub fn n_born(&self) -> u64 {
         self.n_born

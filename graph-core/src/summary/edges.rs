@@ -43,7 +43,7 @@ fn join(edges: &mut BTreeMap<EdgeKey, AlertEdge>, row: &EdgeRow) {
         reasons: Vec::new(),
         incomplete: false,
     });
-    edge.count += row.count;
+    edge.count = edge.count.saturating_add(row.count);
     edge.amount_bytes = edge.amount_bytes.saturating_add(row.amount_bytes);
     edge.first = edge.first.min(row.first);
     edge.last = edge.last.max(row.last);

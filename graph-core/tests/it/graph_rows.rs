@@ -151,6 +151,10 @@ impl History for Garbage {
     fn blob(&mut self, _: u64) -> Result<Option<Vec<u8>>, HistoryError> {
         Ok(Some(self.0.clone()))
     }
+    fn hand_over(&mut self) -> Result<(), HistoryError> {
+        Ok(())
+    }
+
     fn expire(&mut self, _: EventNs) -> Result<(), HistoryError> {
         Ok(())
     }

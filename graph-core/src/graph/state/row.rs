@@ -12,8 +12,11 @@ type Read<T> = Result<T, HistoryError>;
 impl NodeState {
     /// Appends the state's row to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        let mut row = RowWriter::new(out);
-        let row = &mut row;
+        self.write(&mut RowWriter::new(out));
+    }
+
+    /// As [`Self::encode`], in a row that goes on after it.
+    pub(crate) fn write(&self, row: &mut RowWriter<'_>) {
         row.u64(self.first.0);
         row.u64(self.last.since(self.first));
         row.u64(self.version.into());
@@ -63,8 +66,14 @@ impl NodeState {
     /// # Errors
     /// When the row is not one of this version.
     pub fn decode(row: &[u8]) -> Read<Self> {
-        let mut reader = RowReader::new("a node", row);
-        let row = &mut reader;
+        let mut row = RowReader::new("a node", row);
+        let state = Self::read(&mut row)?;
+        row.end()?;
+        Ok(state)
+    }
+
+    /// As [`Self::decode`], from a row that goes on after it.
+    pub(crate) fn read(row: &mut RowReader<'_>) -> Read<Self> {
         let first = EventNs(row.u64()?);
         let last = first.after(row.u64()?);
         let version = row.u32()?;
@@ -101,7 +110,6 @@ impl NodeState {
             }
             NodeAttrs::Socket { .. } => Role::Socket(SocketState { opener: read_key(row)?, inbound: row.u64()? != 0 }),
         };
-        reader.end()?;
         Ok(Self { attrs, first, last, version, emitted, spilled_in, spilled_out, incomplete, n_in, n_out, role })
     }
 }
@@ -171,11 +179,11 @@ fn unpack(row: &mut RowReader<'_>) -> Read<[bool; 4]> {
     Ok([0, 1, 2, 3].map(|bit| flags & 1 << bit != 0))
 }
 
-fn write_text(row: &mut RowWriter<'_>, text: &Option<Str>) {
+pub(crate) fn write_text(row: &mut RowWriter<'_>, text: &Option<Str>) {
     row.option(text.as_deref(), RowWriter::text);
 }
 
-fn read_text(row: &mut RowReader<'_>) -> Read<Option<Str>> {
+pub(crate) fn read_text(row: &mut RowReader<'_>) -> Read<Option<Str>> {
     row.option(|row| row.text().map(Str::from))
 }
 
@@ -187,17 +195,17 @@ fn read_key(row: &mut RowReader<'_>) -> Read<Option<NodeKey>> {
     Ok(row.option(RowReader::u128)?.map(NodeKey))
 }
 
-fn write_process_ref(row: &mut RowWriter<'_>, process: &ProcessRef) {
+pub(crate) fn write_process_ref(row: &mut RowWriter<'_>, process: &ProcessRef) {
     row.u64(process.pid.into());
     row.u64(process.start);
     row.option(process.uuid, |row, uuid| row.u128(uuid.0));
 }
 
-fn read_process_ref(row: &mut RowReader<'_>) -> Read<ProcessRef> {
+pub(crate) fn read_process_ref(row: &mut RowReader<'_>) -> Read<ProcessRef> {
     Ok(ProcessRef { pid: row.u32()?, start: row.u64()?, uuid: row.option(RowReader::u128)?.map(Uuid) })
 }
 
-fn write_addr(row: &mut RowWriter<'_>, addr: SocketAddr) {
+pub(crate) fn write_addr(row: &mut RowWriter<'_>, addr: SocketAddr) {
     row.u64(addr.is_ipv6().into());
     row.u64(addr.port().into());
     match addr {
@@ -210,7 +218,7 @@ fn write_addr(row: &mut RowWriter<'_>, addr: SocketAddr) {
     }
 }
 
-fn read_addr(row: &mut RowReader<'_>) -> Read<SocketAddr> {
+pub(crate) fn read_addr(row: &mut RowReader<'_>) -> Read<SocketAddr> {
     let is_ipv6 = row.u64()? != 0;
     let port = u16::try_from(row.u64()?).map_err(|_| row.corrupt("a port is over 16 bits"))?;
     if !is_ipv6 {
@@ -220,21 +228,21 @@ fn read_addr(row: &mut RowReader<'_>) -> Read<SocketAddr> {
     Ok(SocketAddrV6::new(ip, port, flowinfo, scope_id).into())
 }
 
-fn read_file_kind(row: &mut RowReader<'_>) -> Read<FileKind> {
+pub(crate) fn read_file_kind(row: &mut RowReader<'_>) -> Read<FileKind> {
     use FileKind::{Device, Directory, Memory, Pipe, Regular, Unknown};
     let kinds = [Unknown, Regular, Directory, Device, Pipe, Memory];
     let kind = row.u64()?;
     kinds.into_iter().find(|&known| known as u64 == kind).ok_or_else(|| row.corrupt(format!("a file of kind {kind}")))
 }
 
-fn read_protocol(row: &mut RowReader<'_>) -> Read<Protocol> {
+pub(crate) fn read_protocol(row: &mut RowReader<'_>) -> Read<Protocol> {
     use Protocol::{Other, Tcp, Udp, Unix, Unknown};
     let protocol = row.u64()?;
     let known = [Unknown, Tcp, Udp, Unix, Other].into_iter().find(|&known| known as u64 == protocol);
     known.ok_or_else(|| row.corrupt(format!("a socket of protocol {protocol}")))
 }
 
-fn read_op(row: &mut RowReader<'_>) -> Read<Operation> {
+pub(crate) fn read_op(row: &mut RowReader<'_>) -> Read<Operation> {
     let op = row.u64()?;
     Operation::ALL.into_iter().find(|&known| known as u64 == op).ok_or_else(|| row.corrupt(format!("operation {op}")))
 }
