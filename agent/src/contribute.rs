@@ -1,6 +1,8 @@
 //! What the host tells the fleet of its profile: once a day, and only what changed.
 
+use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_graph_core::fleet::{ContributionDelta, Version};
+use tracewell_graph_core::history::RowReader;
 use tracewell_graph_core::profile::{Contribution, HostProfile};
 use tracewell_model::EventNs;
 
@@ -32,6 +34,33 @@ impl Contributor {
         self.number += 1;
         self.told = Some((version, contribution));
         Some(delta)
+    }
+
+    pub fn save(&self, rows: &mut SaveRows<'_>) {
+        rows.row(|row| {
+            row.u64(self.number);
+            row.option(self.next, |row, next| row.u64(next.0));
+            row.option(self.told.as_ref(), |row, (version, _)| {
+                row.u64(version.epoch.into());
+                row.u64(version.number);
+            });
+        });
+        if let Some((_, contribution)) = &self.told {
+            contribution.save(rows);
+        }
+    }
+
+    /// Reads what [`Self::save`] gave.
+    ///
+    /// # Errors
+    /// When a row is not of a contributor.
+    pub fn load(rows: &mut LoadRows<'_>) -> Result<Self, LoadError> {
+        let (number, next, told) = rows.row("a contributor", |row| {
+            let (number, next) = (row.counter()?, row.option(RowReader::u64)?.map(EventNs));
+            Ok((number, next, row.option(|row| Ok(Version { epoch: row.u32()?, number: row.u64()? }))?))
+        })?;
+        let told = told.map(|version| Ok((version, Contribution::load(rows)?))).transpose()?;
+        Ok(Self { told, number, next })
     }
 
     /// The aggregator lost track: the whole is due at once.

@@ -3,7 +3,8 @@
 //! [`Pipeline`] takes records in the order in which a source gives them and runs each through the steps of the data
 //! flow, one file a step: [`normalise`] vets times and splits what path-only sources leave implicit; `graph-core` keeps
 //! the graph and the links, [`profiling`] asks its profile; [`uplink`] sends the summaries, and [`contribute`] what was
-//! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers what was not seen.
+//! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers
+//! what was not seen. All of them outlast the process as a [`checkpoint`].
 //! The live agent and replay run this same code; neither the clock nor a thread is read there.
 //!
 //! Before it lies the live source, which does I/O: [`sensor`] runs the eBPF programs and orders what they say,
@@ -21,6 +22,8 @@ pub mod loss;
 pub mod profiling;
 pub mod contribute;
 pub mod uplink;
+pub mod checkpoint;
 pub mod pipeline;
 
+pub use checkpoint::CheckpointError;
 pub use pipeline::{Pipeline, PipelineError, PipelineStats};

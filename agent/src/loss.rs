@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_model::{EventNs, Loss, LossRecord};
 
 /// Losses remembered; older ones are only in the total.
@@ -18,6 +19,29 @@ impl LossLog {
         }
         self.recent.push_back((loss.time, loss.n_events));
         self.total = self.total.saturating_add(loss.n_events);
+    }
+
+    pub fn save(&self, rows: &mut SaveRows<'_>) {
+        rows.row(|row| {
+            row.u64(self.total);
+            row.u64(self.recent.len() as u64);
+            for (time, n_events) in &self.recent {
+                row.u64(time.0);
+                row.u64(*n_events);
+            }
+        });
+    }
+
+    /// Reads what [`Self::save`] gave.
+    ///
+    /// # Errors
+    /// When the row is not of losses.
+    pub fn load(rows: &mut LoadRows<'_>) -> Result<Self, LoadError> {
+        rows.row("losses", |row| {
+            let (total, n_recent) = (row.u64()?, row.at_most(REMEMBERED_MAX as u64)?);
+            let recent = (0..n_recent).map(|_| Ok((EventNs(row.u64()?), row.u64()?))).collect::<Result<_, _>>()?;
+            Ok(Self { recent, total })
+        })
     }
 
     /// Lost events since the start, as far as the source counted them.

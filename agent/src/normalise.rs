@@ -1,5 +1,6 @@
 //! What must hold before an event enters the graph: a time that can be believed, and renames made explicit.
 
+use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows, read_record, write_record};
 use tracewell_model::{
     Detail, Event, EventFlags, EventNs, FileRef, HostId, LossRecord, Object, Operation, ProcessRecord, Record,
 };
@@ -48,6 +49,35 @@ impl Normaliser {
     /// Records whose time was clamped.
     pub fn clamped(&self) -> u64 {
         self.clamped
+    }
+
+    pub fn save(&self, rows: &mut SaveRows<'_>) {
+        rows.row(|row| {
+            row.u64(self.first.0);
+            row.u64(self.watermark.0);
+            row.u64(self.clamped);
+            row.u64(self.held.len() as u64);
+        });
+        self.held.iter().for_each(|record| rows.row(|row| write_record(row, record)));
+    }
+
+    /// Becomes what [`Self::save`] gave, under its own limits.
+    ///
+    /// # Errors
+    /// When a row is not of a normaliser.
+    pub fn load(&self, host: HostId, rows: &mut LoadRows<'_>) -> Result<Self, LoadError> {
+        let (mut loaded, n_held) = rows.row("a normaliser", |row| {
+            let (first, watermark, clamped) = (EventNs(row.u64()?), EventNs(row.u64()?), row.counter()?);
+            let Self { slack_ns, late_ns, .. } = *self;
+            Ok((
+                Self { slack_ns, late_ns, first, watermark, held: Vec::new(), clamped },
+                row.at_most(JUMP_RECORDS as u64)?,
+            ))
+        })?;
+        for _ in 0..n_held {
+            loaded.held.push(rows.row("a record that waits", |row| read_record(row, host))?);
+        }
+        Ok(loaded)
     }
 
     pub fn vet(&mut self, record: &Record) -> Vetted {
@@ -113,14 +143,14 @@ impl Normaliser {
             Record::Process(process) => Record::Process(ProcessRecord { time, ..process }),
             Record::Tick { host, .. } => Record::Tick { host, time },
             Record::Loss(loss) => Record::Loss(LossRecord { time, ..loss }),
-            Record::Host(host) => Record::Host(host),
+            Record::Host(_) | Record::Checkpoint(_) => record,
         }
     }
 }
 
 fn time_of(record: &Record) -> Option<EventNs> {
     match record {
-        Record::Host(_) => None,
+        Record::Host(_) | Record::Checkpoint(_) => None,
         Record::Process(process) => Some(process.time),
         Record::Event(event) => Some(event.time),
         Record::Tick { time, .. } => Some(*time),
@@ -136,6 +166,7 @@ pub fn host_of(record: &Record) -> HostId {
         Record::Event(event) => event.host,
         Record::Tick { host, .. } => *host,
         Record::Loss(loss) => loss.host,
+        Record::Checkpoint(checkpoint) => checkpoint.host,
     }
 }
 

@@ -1,5 +1,8 @@
 //! One host's records through all steps of the agent, from the event to the message that leaves.
 
+mod checkpoint;
+
+use crate::checkpoint::CheckpointError;
 use crate::contribute::Contributor;
 use crate::loss::LossLog;
 use crate::normalise::{Normaliser, Vetted, split_rename};
@@ -10,7 +13,7 @@ use tracewell_graph_core::history::{History, HistoryError};
 use tracewell_graph_core::link::Linker;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
-use tracewell_model::{Event, EventNs, HostRecord, Millibits, Object, Operation, Record};
+use tracewell_model::{Event, EventNs, HostRecord, Millibits, Object, Operation, Record, Str};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{Heartbeat, Hello, Payload, Transport};
 
@@ -18,6 +21,8 @@ use tracewell_wire::{Heartbeat, Hello, Payload, Transport};
 const HEARTBEAT_NS: u64 = 6 * 3600 * EventNs::SECOND;
 
 pub struct Pipeline {
+    name: Str,
+    parameters: Parameters,
     normaliser: Normaliser,
     graph: Graph,
     structure: Structure,
@@ -32,7 +37,11 @@ pub struct Pipeline {
     /// Until here the profile only learns (`--train-until`).
     train_until: EventNs,
     retention_ns: u64,
+    /// What is said before anything else.
     hello: Option<Hello>,
+    /// The watermark of the checkpoint that it began with; zero without one.
+    begun: EventNs,
+    parts: checkpoint::Parts,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +50,8 @@ pub enum PipelineError {
     History(#[from] HistoryError),
     #[error(transparent)]
     Uplink(#[from] UplinkError),
+    #[error("the recording's checkpoint: {0}")]
+    Checkpoint(#[from] CheckpointError),
 }
 
 /// What a pipeline has done so far.
@@ -56,7 +67,9 @@ pub struct PipelineStats {
     /// Accounted bytes of the hot window and of the profile.
     pub graph_bytes: usize,
     pub profile_bytes: usize,
-    /// First and last believed time; both zero before any record with a time.
+    /// How settled the least settled workload is, in thousandths.
+    pub readiness_permille: u16,
+    /// First believed time, or that of the checkpoint it began with, and last; both zero before any record with a time.
     pub first: EventNs,
     pub last: EventNs,
 }
@@ -65,6 +78,8 @@ impl Pipeline {
     pub fn new(host: &HostRecord, parameters: &Parameters, history: Box<dyn History>) -> Self {
         let retention_ns = u64::from(parameters.graph.retention_days).saturating_mul(EventNs::DAY);
         Self {
+            name: host.name.clone(),
+            parameters: parameters.clone(),
             normaliser: Normaliser::new(parameters.graph.future_slack_ns, retention_ns),
             graph: Graph::new(host.host, &parameters.graph, history),
             structure: Structure::new(&parameters.structure),
@@ -78,11 +93,9 @@ impl Pipeline {
             next_heartbeat: EventNs::ZERO,
             train_until: EventNs::ZERO,
             retention_ns,
-            hello: Some(Hello {
-                name: host.name.clone(),
-                parameters_hash: parameters.digest(),
-                version: env!("CARGO_PKG_VERSION").into(),
-            }),
+            hello: Some(hello(&host.name, parameters)),
+            begun: EventNs::ZERO,
+            parts: checkpoint::Parts::default(),
         }
     }
 
@@ -96,9 +109,13 @@ impl Pipeline {
     /// # Errors
     /// When the history or the transport fails. The pipeline stays usable; the record may be in the graph already.
     pub fn record(&mut self, record: &Record, transport: &mut dyn Transport) -> Result<(), PipelineError> {
-        if let Some(hello) = self.hello.take() {
-            self.uplink.send(Payload::Hello(hello), transport)?;
+        if let Record::Checkpoint(part) = record {
+            return Ok(self.restore_part(part)?);
         }
+        if let Record::Host(_) = record {
+            return Ok(());
+        }
+        self.greet(transport)?;
         match self.normaliser.vet(record) {
             Vetted::Pass => self.step(record, transport),
             Vetted::Held => Ok(()),
@@ -111,6 +128,7 @@ impl Pipeline {
     /// # Errors
     /// As [`Self::record`].
     pub fn finish(&mut self, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        self.greet(transport)?;
         for record in self.normaliser.finish() {
             self.step(&record, transport)?;
         }
@@ -127,8 +145,17 @@ impl Pipeline {
             bytes_sent: self.uplink.bytes_sent(),
             graph_bytes: self.graph.accounted_bytes(),
             profile_bytes: self.profiling.accounted_bytes(),
-            first: self.normaliser.first(),
+            readiness_permille: self.profiling.readiness().0,
+            first: self.normaliser.first().max(self.begun),
             last: self.normaliser.watermark(),
+        }
+    }
+
+    /// What names the host and what it was told of it makes nobody speak.
+    fn greet(&mut self, transport: &mut dyn Transport) -> Result<(), UplinkError> {
+        match self.hello.take() {
+            Some(hello) => self.uplink.send(Payload::Hello(hello), transport),
+            None => Ok(()),
         }
     }
 
@@ -145,7 +172,7 @@ impl Pipeline {
                 self.losses.add(loss);
                 self.uplink.send(Payload::Loss(*loss), transport)?;
             }
-            Record::Host(_) | Record::Tick { .. } => {}
+            Record::Host(_) | Record::Tick { .. } | Record::Checkpoint(_) => {}
         }
         let now = self.normaliser.watermark();
         if self.linker.window_is_over(now) {
@@ -228,4 +255,8 @@ impl Pipeline {
         }
         Ok(())
     }
+}
+
+fn hello(name: &Str, parameters: &Parameters) -> Hello {
+    Hello { name: name.clone(), parameters_hash: parameters.digest(), version: env!("CARGO_PKG_VERSION").into() }
 }

@@ -1,6 +1,7 @@
 //! What the host profile makes of new edges, and the threshold that its own history gives.
 
 use std::sync::Arc;
+use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_graph_core::fleet::FleetView;
 use tracewell_graph_core::graph::{Graph, NodeIdx, NodeState, Role};
 use tracewell_graph_core::profile::{Direction, HostProfile, LeafId, ObjectLabel, State, SubjectId, Tail};
@@ -22,6 +23,23 @@ impl Profiling {
             tail: Tail::new(&parameters.profile),
             alarms_per_kiloday: parameters.link.alarms_per_kiloday,
         }
+    }
+
+    pub fn save(&self, rows: &mut SaveRows<'_>) {
+        self.profile.save(rows);
+        self.tail.save(rows);
+    }
+
+    /// Reads what [`Self::save`] gave.
+    ///
+    /// # Errors
+    /// When a row is not of a profile or its tail.
+    pub fn load(parameters: &Parameters, rows: &mut LoadRows<'_>) -> Result<Self, LoadError> {
+        Ok(Self {
+            profile: HostProfile::load(&parameters.profile, rows)?,
+            tail: Tail::load(&parameters.profile, rows)?,
+            alarms_per_kiloday: parameters.link.alarms_per_kiloday,
+        })
     }
 
     pub fn profile(&self) -> &HostProfile {

@@ -1,8 +1,11 @@
 //! What the agent says to the aggregator, numbered and encoded, and what it is told in return.
 
 use std::collections::BTreeMap;
+use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_model::HostId;
 use tracewell_wire::{Class, Message, Payload, Transport, TransportError, WireError};
+
+const CLASSES: [Class; 4] = [Class::Control, Class::Alert, Class::Profile, Class::Telemetry];
 
 /// The sending side of one host.
 #[derive(Debug)]
@@ -34,6 +37,38 @@ impl Uplink {
     /// Application bytes sent.
     pub fn bytes_sent(&self) -> u64 {
         self.bytes_sent
+    }
+
+    /// Starts anew after a stop: what was sent last may have got numbers that are not known here.
+    pub fn recover(&mut self) {
+        self.epoch = self.epoch.saturating_add(1);
+        self.sequences.clear();
+    }
+
+    pub fn save(&self, rows: &mut SaveRows<'_>) {
+        rows.row(|row| {
+            row.u64(self.epoch.into());
+            row.u64(self.bytes_sent);
+            CLASSES.iter().for_each(|class| row.u64(self.sequences.get(class).copied().unwrap_or(0)));
+        });
+    }
+
+    /// Reads what [`Self::save`] gave.
+    ///
+    /// # Errors
+    /// When the row is not of an uplink.
+    pub fn load(host: HostId, rows: &mut LoadRows<'_>) -> Result<Self, LoadError> {
+        rows.row("an uplink", |row| {
+            let (epoch, bytes_sent) = (row.u32()?, row.counter()?);
+            let mut sequences = BTreeMap::new();
+            for class in CLASSES {
+                match row.counter()? {
+                    0 => {}
+                    sequence => _ = sequences.insert(class, sequence),
+                }
+            }
+            Ok(Self { host, epoch, sequences, bytes_sent })
+        })
     }
 
     /// Sends one payload under the next number of its class.

@@ -5,7 +5,7 @@ use crate::history::Histories;
 use crate::output::members::HostNames;
 use std::collections::BTreeMap;
 use tracewell_agent::normalise::host_of;
-use tracewell_agent::{Pipeline, PipelineStats};
+use tracewell_agent::{Pipeline, PipelineError, PipelineStats};
 use tracewell_aggregator::{Aggregator, Incidents};
 use tracewell_model::{EventNs, HostId, HostRecord, NodeKind, Record};
 use tracewell_parameters::Parameters;
@@ -73,7 +73,10 @@ impl Engine {
             self.hosts.insert(id, host);
         }
         let host = self.hosts.get_mut(&id).expect("it was just put there");
-        host.pipeline.record(record, &mut host.agent_end).map_err(Failure::internal)?;
+        host.pipeline.record(record, &mut host.agent_end).map_err(|error| match error {
+            PipelineError::Checkpoint(_) => Failure::input(error),
+            _ => Failure::internal(error),
+        })?;
         host.deliver(&mut self.aggregator)
     }
 

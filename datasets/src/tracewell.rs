@@ -7,6 +7,7 @@ mod convert;
 mod file;
 mod line;
 mod names;
+mod packed;
 mod write;
 
 use crate::input::Input;

@@ -24,7 +24,7 @@ pub fn insert(criterion: &mut Criterion) {
                     Record::Process(process) => {
                         graph.describe(process).expect("RocksDB works");
                     }
-                    Record::Host(_) | Record::Tick { .. } | Record::Loss(_) => {}
+                    Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) => {}
                 });
             });
         });

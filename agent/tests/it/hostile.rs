@@ -24,7 +24,7 @@ fn run(trace: &[Record], window_bytes: usize) -> Vec<Vec<u8>> {
 }
 
 /// Repetitions as records, and ticks and losses with times of any kind in between.
-fn records(trace: Vec<(Hostile, Option<u64>)>) -> Vec<Record> {
+pub fn records(trace: Vec<(Hostile, Option<u64>)>) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     for (entry, time) in trace {
         match entry {

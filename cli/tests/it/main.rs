@@ -4,6 +4,7 @@ mod recording;
 mod run;
 mod schema;
 
+mod checkpoint;
 mod convert;
 mod errors;
 mod recordings;

@@ -1,10 +1,11 @@
 //! Between the model and its JSON form.
 
 use super::line::{
-    Cookie, Credentials, Detail, Event, Exec, File, Host, Inode, Line, Loss, NewPath, Object, Process, ProcessRef,
-    Signal, Socket, Tick,
+    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, Host, Inode, Line, Loss, NewPath, Object, Process,
+    ProcessRef, Signal, Socket, Tick,
 };
 use super::names;
+use super::packed::Packed;
 use crate::text::{Interner, Text};
 use std::borrow::Cow;
 use std::num::NonZeroU32;
@@ -48,6 +49,12 @@ pub(super) fn line_of(record: &Record) -> Line<'_> {
             host: names::Host(loss.host),
             cause: loss.cause,
             events: loss.n_events,
+        }),
+        Record::Checkpoint(checkpoint) => Line::Checkpoint(Checkpoint {
+            host: names::Host(checkpoint.host),
+            part: checkpoint.part,
+            last: checkpoint.is_last,
+            zstd: Packed(checkpoint.bytes.clone()),
         }),
     }
 }
@@ -129,6 +136,12 @@ pub(super) fn record_of(line: &Line<'_>, strings: &mut Interner) -> Record {
             time: EventNs(loss.time),
             cause: loss.cause,
             n_events: loss.events,
+        }),
+        Line::Checkpoint(checkpoint) => Record::Checkpoint(model::CheckpointRecord {
+            host: checkpoint.host.0,
+            part: checkpoint.part,
+            is_last: checkpoint.last,
+            bytes: checkpoint.zstd.0.clone(),
         }),
     }
 }

@@ -1,6 +1,7 @@
 //! The JSON form of a record. Strings borrow in both directions; what has its default value is left out.
 
 use super::names;
+use super::packed::Packed;
 use crate::text::Text;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ pub(super) enum Line<'a> {
     Event(Event<'a>),
     Tick(Tick),
     Loss(Loss),
+    Checkpoint(Checkpoint),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -82,6 +84,17 @@ pub(super) struct Loss {
     #[serde(with = "names::LossCause")]
     pub cause: model::LossCause,
     pub events: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checkpoint {
+    pub host: names::Host,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub part: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last: bool,
+    pub zstd: Packed,
 }
 
 #[derive(Serialize, Deserialize)]

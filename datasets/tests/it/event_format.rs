@@ -4,7 +4,7 @@ use crate::records::any_record;
 use crate::support::{as_lines, error, reader, records};
 use proptest::prelude::*;
 use tracewell_datasets::Format;
-use tracewell_model::{HostId, Record};
+use tracewell_model::{CheckpointRecord, HostId, Record};
 
 const DOCUMENT: &str = include_str!("../../../docs/event-format.md");
 const SCHEMA: &str = include_str!("../../../docs/event-format.schema.json");
@@ -36,7 +36,7 @@ proptest! {
 fn the_examples_of_the_document_can_be_read() {
     let examples: Vec<&str> = DOCUMENT.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let read = records(examples.concat().as_bytes(), Format::Tracewell);
-    assert_eq!(read.len(), 5);
+    assert_eq!(read.len(), 6);
     let Record::Host(host) = &read[0] else { panic!("the first example is a host") };
     assert_eq!(host.host, HostId::from_name(&host.name), "the host id of the document");
     let schema = schema();
@@ -63,6 +63,8 @@ fn what_is_not_documented_is_refused_by_name() {
         (r#"{"event":{"time":1,"host":"0000000000000001","subject":{"pid":1},"op":"read","flags":["loud"]}}"#, "loud"),
         (r#"{"tick":{"time":1,"host":"0000000000000001","cause":"gap"}}"#, "`cause`"),
         (r#"{"loss":{"time":1,"host":"0000000000000001","cause":"moths","events":1}}"#, "moths"),
+        (r#"{"checkpoint":{"host":"0000000000000001","last":true}}"#, "`zstd`"),
+        (r#"{"checkpoint":{"host":"0000000000000001","zstd":"!"}}"#, "expected zstd in base64"),
         (r#"{"story":{}}"#, "`story`"),
         (r#"{"tick":{"time":1,"host":"0000000000000001"},"host":{}}"#, "line 2"),
     ] {
@@ -71,6 +73,17 @@ fn what_is_not_documented_is_refused_by_name() {
         assert!(error.contains("sample, line 2") && error.contains(problem), "{line}: {error}");
         assert!(!schema.is_valid(&serde_json::from_str(line).expect("JSON")), "the schema takes {line}");
     }
+}
+
+#[test]
+fn what_is_packed_is_bounded_once_it_is_unpacked() {
+    let line = |n_bytes: usize| {
+        let zeros = CheckpointRecord { host: HostId(1), part: 0, is_last: true, bytes: vec![0; n_bytes].into() };
+        as_lines(&[Record::Checkpoint(zeros)])
+    };
+    assert_eq!(records(&line(CheckpointRecord::BYTES_MAX), Format::Tracewell).len(), 1);
+    let error = error(&line(CheckpointRecord::BYTES_MAX + 1), None);
+    assert!(error.contains("expected at most 1048576 bytes under the compression"), "{error}");
 }
 
 #[test]
