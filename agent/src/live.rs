@@ -13,13 +13,14 @@ use crate::sensor::throttle::{Change, Throttled};
 use crate::sensor::{Options, Sensor, SensorError, WINDOW_NS, boot_now};
 use crate::translate::{Clock, Machine, Translator};
 use std::collections::BTreeMap;
-use tracewell_model::{HostId, HostRecord, LossCause, Record, Str};
+use tracewell_model::{EventNs, HostId, HostRecord, LossCause, Record, Str};
 
 /// Time between two ticks of the stream, in ns.
 const TICK_NS: u64 = 1_000_000_000;
 
 pub struct Live {
     sensor: Sensor,
+    clock: Clock,
     translator: Translator,
     #[cfg(feature = "program")]
     belongings: belonging::Belongings,
@@ -53,6 +54,7 @@ impl Live {
         translator.take_stock(snapshot, now);
         Ok(Self {
             sensor,
+            clock,
             translator,
             #[cfg(feature = "program")]
             belongings,
@@ -64,6 +66,11 @@ impl Live {
     /// What the stream begins with.
     pub fn host(host: HostId, name: &str) -> Record {
         Record::Host(HostRecord { host, name: Str::from(name) })
+    }
+
+    /// The time that an event would have now.
+    pub fn now(&self) -> EventNs {
+        self.clock.time(boot_now())
     }
 
     /// Gives what ran before, as far as it was not given yet.

@@ -9,8 +9,8 @@ use std::path::Path;
 use tracewell_event_abi::body::FileId;
 use tracewell_model::{Operation, Protocol};
 
-/// Processes and open files taken stock of. What is beyond is repaired when it is heard of.
-const PROCESSES_MAX: usize = 32_768;
+/// Processes taken stock of, and open files. What is beyond is repaired when it is heard of.
+pub const PROCESSES_MAX: usize = 32_768;
 const FILES_MAX: usize = 131_072;
 
 /// What runs, parents before children.

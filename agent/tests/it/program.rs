@@ -15,8 +15,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tracewell_agent::Pipeline;
 use tracewell_datasets::reader::{ReadOptions, open};
+use tracewell_graph_core::history::MemoryHistory;
 use tracewell_model::{Object, Operation, Record};
+use tracewell_parameters::Parameters;
+use tracewell_wire::Transport;
 
 /// No step takes longer than this, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -380,4 +384,107 @@ fn a_running_agent_is_asked_switched_and_reloaded_without_a_gap() {
     let lost = said.split("lost=").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
     let lost: usize = lost.expect("the log says how many were lost");
     assert!(n_files > 10 && missing.len() <= lost, "of {n_files} files {missing:?} were not seen, {lost} lost");
+}
+
+/// What a status says of the pipeline and its checkpoints.
+#[derive(Clone, Copy, Debug)]
+struct Knowledge {
+    events: u64,
+    profile_bytes: u64,
+    written: u64,
+    failed: u64,
+}
+
+fn knowledge(socket: &Path) -> Knowledge {
+    let status = output(program().args(["status", "--output", "json", "--control"]).arg(socket));
+    let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("a number in {status}"));
+    Knowledge {
+        events: number(&status["pipeline"]["events"]),
+        profile_bytes: number(&status["pipeline"]["profile_bytes"]),
+        written: number(&status["checkpoint"]["written"]),
+        failed: number(&status["checkpoint"]["failed"]),
+    }
+}
+
+/// Runs through a pipeline of its own what a run recorded; gives the events that it then knows.
+fn events_of_replay(recording: &Path) -> u64 {
+    let records = open(recording, None, &ReadOptions::default()).expect("the recording is readable");
+    let (mut agent_end, mut other_end) = tracewell_wire::memory_pair();
+    let mut pipeline: Option<Pipeline> = None;
+    for record in records {
+        let record = record.expect("each record is");
+        if let Record::Host(host) = &record {
+            pipeline = Some(Pipeline::new(host, &Parameters::default(), Box::new(MemoryHistory::new())));
+        }
+        let pipeline = pipeline.as_mut().expect("a host comes first");
+        pipeline.record(&record, &mut agent_end).expect("it can be replayed");
+        while other_end.receive().is_some() {}
+    }
+    pipeline.expect("a host came").stats().graph.events
+}
+
+#[test]
+fn an_agent_that_is_killed_goes_on_and_a_damaged_checkpoint_is_kept() {
+    if !is_possible() {
+        return;
+    }
+    let _turn = turn();
+    let folder = TempDir::new().expect("a folder");
+    let folder = folder.path().canonicalize().expect("it is there");
+    let (file, socket, history) = (folder.join("agent.toml"), folder.join("agent.sock"), folder.join("history"));
+    let config = format!(
+        "[host]\nname = \"killed\"\n[pipeline]\nhistory = {history:?}\ncheckpoint_seconds = 1\n[control]\nsocket = {socket:?}\n"
+    );
+    fs::write(&file, config).expect("it is written");
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let start = |more: &[&str]| Agent::start(&[&["run", "--config", &text(&file)], more].concat(), "watching");
+
+    let mut last: Option<Knowledge> = None;
+    for life in 0..4 {
+        let agent = start(&[]);
+        assert_eq!(agent.said.contains("goes on from a checkpoint"), life > 0, "{}", agent.said);
+        assert!(!agent.said.contains("refused") && !agent.said.contains("ERROR"), "{}", agent.said);
+        let first = knowledge(&socket);
+        if let Some(last) = last {
+            assert!(
+                first.events >= last.events && first.profile_bytes * 10 >= last.profile_bytes * 9,
+                "{first:?} {last:?}"
+            );
+        }
+        for n in 0..50 {
+            fs::write(folder.join(format!("written-{life}-{n}")), "something").expect("it is written");
+        }
+        // One may have begun before the files were written, so the second after them is waited for.
+        let known = eventually("events", || Some(knowledge(&socket)).filter(|known| known.events > first.events + 50));
+        let saved =
+            eventually("two checkpoints", || Some(knowledge(&socket)).filter(|now| now.written > known.written + 1));
+        assert_eq!(saved.failed, 0);
+        agent.signal(Signal::KILL);
+        last = Some(known);
+    }
+
+    let recording = folder.join("recording.zst");
+    let agent = start(&["--record", &text(&recording), "--duration", "2"]);
+    let said = agent.end();
+    let word = |name: &str| said.split_whitespace().rev().find_map(|word| word.strip_prefix(name)).map(str::to_owned);
+    let events: u64 = word("events=").and_then(|events| events.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+    assert!(said.contains("goes on from a checkpoint") && events > last.expect("four lives").events, "{said}");
+    assert_eq!(events_of_replay(&recording), events, "{said}");
+
+    let checkpoint = fs::read_dir(&history).expect("it is there").map(|entry| entry.expect("readable").path());
+    let is_checkpoint = |path: &std::path::PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("checkpoint-"))
+    };
+    let checkpoint = checkpoint.into_iter().find(is_checkpoint).expect("there is one");
+    let mut damaged = fs::read(&checkpoint).expect("it is readable");
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0x55;
+    fs::write(&checkpoint, &damaged).expect("it is written");
+    let agent = start(&["--duration", "2"]);
+    assert!(agent.said.contains("the checkpoint is refused"), "{}", agent.said);
+    assert!(!agent.said.contains("goes on"), "{}", agent.said);
+    assert_eq!(fs::read(checkpoint.with_extension("refused")).expect("it is kept"), damaged);
+    agent.end();
+    assert!(start(&["--duration", "1"]).end().contains("goes on from a checkpoint"));
 }

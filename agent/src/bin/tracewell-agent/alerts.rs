@@ -6,7 +6,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use tracewell_alert_scorer::words::{Names, label};
-use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, NodeRole};
+use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, Loss, NodeRole};
 use tracewell_wire::{MemoryEnd, Payload, Transport, decode};
 
 /// Alerts remembered, so that what is new of them can be joined. At the bound the oldest is forgotten.
@@ -86,8 +86,10 @@ fn text(graph: &AlertGraph) -> String {
         graph.revision,
         graph.surprise
     );
-    if graph.loss.n_gaps > 0 {
-        let _ = write!(text, ", seen incompletely: {} events were lost nearby", graph.loss.n_events);
+    match graph.loss {
+        Loss { n_gaps: 0, .. } => {}
+        Loss { n_events: 0, .. } => text.push_str(", seen incompletely: something was lost nearby"),
+        Loss { n_events, .. } => _ = write!(text, ", seen incompletely: {n_events} events were lost nearby"),
     }
     text.push('\n');
     let mut nodes: Vec<_> = graph.nodes.values().filter(|node| node.role == NodeRole::Terminal).collect();

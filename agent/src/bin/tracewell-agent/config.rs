@@ -15,6 +15,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 use tracewell_agent::sensor::attach::Group;
 use tracewell_agent::sensor::{ORDER_BYTES_MAX, Options};
@@ -23,13 +24,14 @@ use tracewell_parameters::Parameters;
 /// Read where nothing else is named, if it is there.
 const USUAL: &str = "/etc/tracewell/agent.toml";
 /// What can change while the agent runs. `sensor.groups.` stands for all of them.
-const CHANGEABLE: [&str; 7] = [
+const CHANGEABLE: [&str; 8] = [
     "sensor.groups.",
     "sensor.budget",
     "sensor.ignored_operations",
     "sensor.ignored_cgroups",
     "sensor.ignored_users",
     "sensor.ignored_folders",
+    "pipeline.checkpoint_seconds",
     "output.form",
 ];
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub parameters: Parameters,
     /// `None` for a temporary folder.
     pub history: Option<PathBuf>,
+    /// Between two checkpoints.
+    pub checkpoint_every: Duration,
     pub form: Form,
     pub metrics: Option<SocketAddr>,
     pub control: Option<PathBuf>,
@@ -89,6 +93,7 @@ impl Config {
         let Some(form) = Form::ALL.into_iter().find(|form| form.name() == fields.output.form) else {
             return Err(wrong("output.form", format!("{:?}", fields.output.form), "\"text\" or \"json\""));
         };
+        in_range("pipeline.checkpoint_seconds", fields.pipeline.checkpoint_seconds, 1..=30)?;
         let path = |text: &str| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
         // sun_path of unix(7) holds 108 bytes with the zero at its end.
         if fields.control.socket.len() > 100 {
@@ -100,6 +105,7 @@ impl Config {
             sensor,
             parameters,
             history: path(&fields.pipeline.history).or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)),
+            checkpoint_every: Duration::from_secs(fields.pipeline.checkpoint_seconds),
             form,
             metrics: listen(&fields.metrics.listen)?,
             control: path(&fields.control.socket),
@@ -133,10 +139,11 @@ impl Config {
             ignored_processes: std::mem::take(&mut self.fields.sensor.ignored_processes),
             ..new.fields.sensor
         };
+        self.fields.pipeline.checkpoint_seconds = new.fields.pipeline.checkpoint_seconds;
         self.fields.output = new.fields.output;
         (self.sensor.groups, self.sensor.budget) = (new.sensor.groups, new.sensor.budget);
         self.sensor.ignored = new.sensor.ignored;
-        self.form = new.form;
+        (self.checkpoint_every, self.form) = (new.checkpoint_every, new.form);
         stay
     }
 
@@ -320,6 +327,7 @@ mod tests {
                 "[sensor.groups]\nprocess = false",
                 "sensor.groups.process is false, expected true: without it nobody knows who did what",
             ),
+            ("[pipeline]\ncheckpoint_seconds = 31", "pipeline.checkpoint_seconds is 31, expected 1 to 30"),
             ("[output]\nform = 'xml'", "output.form is \"xml\", expected \"text\" or \"json\""),
             (
                 "[metrics]\nlisten = '0.0.0.0:1'",

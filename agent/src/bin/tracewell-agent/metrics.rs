@@ -84,6 +84,21 @@ metrics! {
         = |status| one(status.pipeline.graph_bytes);
     "profile_bytes" gauge ("") "Accounted memory of the host's profile."
         = |status| one(status.pipeline.profile_bytes);
+    "profile_readiness_permille" gauge ("") "How settled the least settled workload is, in thousandths; 1000 once all are."
+        = |status| one(status.pipeline.readiness_permille);
+    "checkpoint_age_seconds" gauge ("") "Seconds since the last checkpoint was on the disk. Left out before the first, and where the history is temporary."
+        = |status| status.checkpoint.iter().filter_map(|checkpoint| checkpoint.age_seconds).flat_map(one).collect();
+    "checkpoint_bytes" gauge ("") "Size of the last checkpoint, compressed."
+        = |status| status.checkpoint.iter().flat_map(|checkpoint| one(checkpoint.bytes)).collect();
+    "checkpoint_stall_microseconds" gauge ("") "Time for which the loop stood still for the last checkpoint."
+        = |status| status.checkpoint.iter().flat_map(|checkpoint| one(checkpoint.microseconds)).collect();
+    "checkpoints_total" counter ("outcome") "Checkpoints: `written` or `failed`."
+        = |status| {
+            let outcomes = status.checkpoint.iter().flat_map(|checkpoint| {
+                [("written", checkpoint.written), ("failed", checkpoint.failed)]
+            });
+            outcomes.map(|(outcome, n)| (vec![outcome.to_owned()], n)).collect()
+        };
     "sent_bytes_total" counter ("") "Bytes of messages that the pipeline sent."
         = |status| one(status.pipeline.sent_bytes);
     "alerts_total" counter ("") "Alerts raised; news of an alert do not count again."

@@ -9,16 +9,16 @@ use crate::host::Host;
 use crate::http::Http;
 use crate::privileges;
 use crate::requests;
+use crate::start::{self, Start};
 use crate::stop::{Reload, Stop};
 use crate::supervisor::Supervisor;
 use crate::watch::{Stream, Watch};
 use std::path::Path;
 use tempfile::TempDir;
-use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_datasets::tracewell::EventFile;
-use tracewell_model::{HostRecord, Record};
-use tracewell_store::{RocksHistory, Store, StoreOptions};
+use tracewell_model::HostRecord;
+use tracewell_store::{Store, StoreOptions};
 use tracewell_wire::memory_pair;
 
 pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
@@ -35,12 +35,11 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     privileges::drop_what_is_not_needed(&[args.record.as_deref(), config.history.as_deref()]);
     let (store, _temporary) = open_store(&config)?;
 
-    let history = RocksHistory::open(&store, host.id).map_err(Failure::internal)?;
     let record = HostRecord { host: host.id, name: host.name.as_str().into() };
     let (agent_end, other_end) = memory_pair();
-    let pipeline = Pipeline::new(&record, &config.parameters, Box::new(history));
+    let Start { pipeline, checkpoints, is_resumed } = start::pipeline(&config, &record, &store, live.now())?;
     let mut stream = Stream { pipeline, agent_end, recording };
-    stream.take(&Record::Host(record))?;
+    start::stream(&mut stream, record, &mut live, is_resumed)?;
     let alerts = Alerts::new(config.form, other_end);
     let (asker, answerer) = requests::channel();
     if let Some(control) = &control {
@@ -53,7 +52,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     for (program, error) in live.sensor().missing() {
         tracing::warn!(program, %error, "not attached");
     }
-    let mut watch = Watch::new(config, live, stream, alerts);
+    let mut watch = Watch::new(config, live, stream, alerts, checkpoints);
     let mut supervisor = Supervisor::ready();
     while !stop.is_now() {
         if watch.turn()? == Printed::NobodyReads {

@@ -33,6 +33,8 @@ pub struct Status {
     /// Records that could not be understood.
     pub malformed_records: u64,
     pub pipeline: PipelineStatus,
+    /// `None` if the history is a temporary one.
+    pub checkpoint: Option<CheckpointStatus>,
     pub alerts: u64,
     /// Processes remembered by the live source.
     pub processes: u64,
@@ -105,6 +107,18 @@ pub struct SkippedStatus {
     pub runs: Option<u64>,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointStatus {
+    pub written: u64,
+    pub failed: u64,
+    /// Since the last one was on the disk; `None` before the first.
+    pub age_seconds: Option<u64>,
+    /// Its size, compressed.
+    pub bytes: u64,
+    /// For which the loop stood still.
+    pub microseconds: u64,
+}
+
 /// [`OpCounts`] of one operation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationStatus {
@@ -133,6 +147,8 @@ pub struct PipelineStatus {
     pub sent_bytes: u64,
     pub graph_bytes: u64,
     pub profile_bytes: u64,
+    /// How settled the least settled workload is, in thousandths.
+    pub readiness_permille: u64,
 }
 
 pub fn operations(counts: &Counts) -> Vec<OperationStatus> {
@@ -205,6 +221,11 @@ impl Status {
         line("events", &format!("{}, {} lost", pipeline.events, pipeline.lost_events));
         line("edges", &pipeline.edges.to_string());
         line("alerts", &self.alerts.to_string());
+        line("profile", &format!("{:.1} % ready", pipeline.readiness_permille as f64 / 10.0));
+        line(
+            "checkpoint",
+            &self.checkpoint.as_ref().map_or_else(|| "none: the history is temporary".into(), checkpoint),
+        );
         line("processes", &self.processes.to_string());
         line("memory", &format!("{:.1} MB resident", self.resident_bytes as f64 / 1e6));
         line("waiting", &format!("{} in the ring, {} for their order", self.ring_records, self.waiting_items));
@@ -252,5 +273,17 @@ impl Status {
             text.push_str("* under way\n");
         }
         text
+    }
+}
+
+fn checkpoint(checkpoint: &CheckpointStatus) -> String {
+    let CheckpointStatus { written, failed, age_seconds, bytes, microseconds } = checkpoint;
+    let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+    match age_seconds {
+        None => format!("none yet{failed}"),
+        Some(age) => {
+            let (megabytes, milliseconds) = (*bytes as f64 / 1e6, *microseconds as f64 / 1e3);
+            format!("{age} s ago, {megabytes:.1} MB in {milliseconds:.1} ms; {written} written{failed}")
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A running agent: the live source, what its records go through, and what can be asked and changed meanwhile.
 
 use crate::alerts::Alerts;
+use crate::checkpoint::Checkpoints;
 use crate::config::{Config, ConfigError};
 use crate::failure::{Failure, Printed};
 use crate::requests::{Answer, Request};
@@ -23,6 +24,7 @@ pub struct Watch {
     live: Live,
     stream: Stream,
     alerts: Alerts,
+    checkpoints: Option<Checkpoints>,
     started: Instant,
     n_turns: u64,
     /// What came of the configuration since the start.
@@ -43,12 +45,18 @@ impl Stream {
         }
         Ok(self.pipeline.record(record, &mut self.agent_end)?)
     }
+
+    /// Has the recording begin with what is known.
+    pub fn record_checkpoint(&mut self) -> Result<(), Failure> {
+        let Some(recording) = &mut self.recording else { return Ok(()) };
+        self.pipeline.checkpoint_records(|record| recording.write(record)).map_err(Failure::internal)
+    }
 }
 
 impl Watch {
-    pub fn new(config: Config, live: Live, stream: Stream, alerts: Alerts) -> Self {
+    pub fn new(config: Config, live: Live, stream: Stream, alerts: Alerts, checkpoints: Option<Checkpoints>) -> Self {
         let (started, reloaded) = (Instant::now(), ConfigurationStatus::default());
-        Self { config, live, stream, alerts, started, n_turns: 0, reloaded }
+        Self { config, live, stream, alerts, checkpoints, started, n_turns: 0, reloaded }
     }
 
     /// Waits a little, takes what happened through the pipeline and shows what stands out.
@@ -59,6 +67,9 @@ impl Watch {
         self.n_turns += 1;
         let stream = &mut self.stream;
         self.live.turn(|record| stream.take(&record))?;
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.write_if_due(&mut stream.pipeline);
+        }
         self.alerts.show()
     }
 
@@ -108,6 +119,9 @@ impl Watch {
         sensor.set_budget(self.config.sensor.budget)?;
         sensor.set_ignored(self.config.sensor.ignored.clone())?;
         self.alerts.set_form(self.config.form);
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.set_every(self.config.checkpoint_every);
+        }
         if !stay.is_empty() {
             tracing::warn!(fields = stay.join(", "), "these change with the next start only");
         }
@@ -173,7 +187,9 @@ impl Watch {
                 sent_bytes: pipeline.bytes_sent,
                 graph_bytes: pipeline.graph_bytes as u64,
                 profile_bytes: pipeline.profile_bytes as u64,
+                readiness_permille: pipeline.readiness_permille.into(),
             },
+            checkpoint: self.checkpoints.as_ref().map(Checkpoints::status),
             alerts: self.alerts.n_alerts(),
             processes: n_processes as u64,
             resident_bytes: resident_bytes(),
@@ -181,7 +197,7 @@ impl Watch {
         })
     }
 
-    /// Stops watching, takes what is left through the pipeline, shows it, and ends the recording.
+    /// Stops watching, takes what is left through the pipeline, shows it, writes a last checkpoint and ends the recording.
     ///
     /// # Errors
     /// As [`Self::turn`], or when the recording cannot be ended.
@@ -189,6 +205,9 @@ impl Watch {
         let stream = &mut self.stream;
         self.live.finish(|record| stream.take(&record))?;
         stream.pipeline.finish(&mut stream.agent_end)?;
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.write_and_wait(&mut stream.pipeline);
+        }
         self.alerts.show()?;
         let status = self.status()?;
         for op in status.operations.iter().filter(|op| !op.adds_up) {

@@ -57,13 +57,15 @@ pub struct GroupFields {
     pub system: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineFields {
     /// File with parameters to lay over the built-in ones; empty for none.
     pub parameters: String,
     /// Folder of the local history; empty for the one that systemd gives, else a temporary one.
     pub history: String,
+    /// Seconds between two checkpoints beside the history: 1 to 30.
+    pub checkpoint_seconds: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +116,12 @@ impl Default for SensorFields {
 impl Default for GroupFields {
     fn default() -> Self {
         Self { process: true, file: true, network: true, system: true }
+    }
+}
+
+impl Default for PipelineFields {
+    fn default() -> Self {
+        Self { parameters: String::new(), history: String::new(), checkpoint_seconds: 30 }
     }
 }
 

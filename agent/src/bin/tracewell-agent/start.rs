@@ -1,0 +1,80 @@
+//! What a run begins with: what the last one knew, and what has become of it since.
+
+use crate::checkpoint::{self, Checkpoints};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::watch::Stream;
+use std::collections::BTreeSet;
+use tracewell_agent::Pipeline;
+use tracewell_agent::live::Live;
+use tracewell_agent::live::snapshot::PROCESSES_MAX;
+use tracewell_graph_core::history::History;
+use tracewell_model::{EventNs, HostRecord, Record};
+use tracewell_store::{RocksHistory, Store};
+
+/// A pipeline and where it is kept.
+pub struct Start {
+    pub pipeline: Pipeline,
+    /// `None` if the history is temporary.
+    pub checkpoints: Option<Checkpoints>,
+    /// Whether it goes on from a checkpoint.
+    pub is_resumed: bool,
+}
+
+/// The pipeline as the last run left it, or an empty one over an empty history: where nothing is known of its rows, they
+/// would be taken for this run's past.
+///
+/// # Errors
+/// When the store fails, or a checkpoint that is refused cannot be put aside.
+pub fn pipeline(config: &Config, host: &HostRecord, store: &Store, now: EventNs) -> Result<Start, Failure> {
+    let history = || RocksHistory::open(store, host.host).map_err(Failure::internal);
+    let over = |history| Pipeline::new(host, &config.parameters, Box::new(history));
+    let Some(folder) = &config.history else {
+        tracing::warn!("the history is temporary: what is learned ends with this run (pipeline.history)");
+        return Ok(Start { pipeline: over(history()?), checkpoints: None, is_resumed: false });
+    };
+    let path = checkpoint::path(folder, host.host);
+    let mut pipeline = over(history()?);
+    let is_resumed = checkpoint::resume(&path, &mut pipeline, now, config)?;
+    if is_resumed {
+        pipeline.recover();
+    } else {
+        // Nobody else may hold the history meanwhile.
+        drop(pipeline);
+        let mut history = history()?;
+        history.expire(now.after(EventNs::DAY)).map_err(Failure::internal)?;
+        pipeline = over(history);
+    }
+    let mut checkpoints = Checkpoints::start(path, config.checkpoint_every, store.clone())?;
+    // Or a run that ends before its first would be followed by one that uses its numbers again.
+    checkpoints.write_and_wait(&mut pipeline);
+    Ok(Start { pipeline, checkpoints: Some(checkpoints), is_resumed })
+}
+
+/// Begins the stream: with the host's name, what was known of it, and what ended while nobody watched; then with what runs.
+///
+/// # Errors
+/// When pipeline or recording fails.
+pub fn stream(stream: &mut Stream, host: HostRecord, live: &mut Live, is_resumed: bool) -> Result<(), Failure> {
+    stream.take(&Record::Host(host))?;
+    let now = live.now();
+    let mut stock = Vec::new();
+    live.stock(|record| stock.push(record));
+    if is_resumed {
+        stream.record_checkpoint()?;
+        let alive: BTreeSet<_> = stock
+            .iter()
+            .filter_map(|record| match record {
+                Record::Process(process) => Some(process.process),
+                _ => None,
+            })
+            .collect();
+        // Of what is beyond the bound nobody knows whether it runs.
+        let alive = Some(&alive).filter(|alive| alive.len() < PROCESSES_MAX);
+        let gap = stream.pipeline.gap(now, alive);
+        let (n_ended, last) = (gap.len() - 2, stream.pipeline.stats().last);
+        tracing::info!(gap_seconds = now.since(last) / EventNs::SECOND, ended = n_ended, "goes on from a checkpoint");
+        gap.iter().try_for_each(|record| stream.take(record))?;
+    }
+    stock.iter().try_for_each(|record| stream.take(record))
+}
