@@ -13,6 +13,7 @@
 use std::fmt;
 use std::io::{self, Read, Write};
 use tracewell_graph_core::checkpoint::{LoadError, LoadRows, ROW_BYTES_MAX, SaveRows};
+use tracewell_graph_core::history::HistoryError;
 
 /// Raised with every change of a row.
 pub const VERSION: u32 = 1;
@@ -36,6 +37,9 @@ pub enum CheckpointError {
     #[error("its hash is {found}, expected {expected}: it was damaged")]
     Hash { found: blake3::Hash, expected: blake3::Hash },
     /// In a recording.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The same.
     #[error("part {found} of it came where {expected} was expected")]
     Part { found: String, expected: String },
 }

@@ -143,14 +143,14 @@ impl Normaliser {
             Record::Process(process) => Record::Process(ProcessRecord { time, ..process }),
             Record::Tick { host, .. } => Record::Tick { host, time },
             Record::Loss(loss) => Record::Loss(LossRecord { time, ..loss }),
-            Record::Host(_) | Record::Checkpoint(_) => record,
+            Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => record,
         }
     }
 }
 
 fn time_of(record: &Record) -> Option<EventNs> {
     match record {
-        Record::Host(_) | Record::Checkpoint(_) => None,
+        Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => None,
         Record::Process(process) => Some(process.time),
         Record::Event(event) => Some(event.time),
         Record::Tick { time, .. } => Some(*time),
@@ -167,6 +167,7 @@ pub fn host_of(record: &Record) -> HostId {
         Record::Tick { host, .. } => *host,
         Record::Loss(loss) => loss.host,
         Record::Checkpoint(checkpoint) => checkpoint.host,
+        Record::History(history) => history.host,
     }
 }
 

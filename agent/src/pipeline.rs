@@ -13,7 +13,7 @@ use tracewell_graph_core::history::{History, HistoryError};
 use tracewell_graph_core::link::Linker;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
-use tracewell_model::{Event, EventNs, HostRecord, Millibits, Object, Operation, Record, Str};
+use tracewell_model::{Event, EventNs, HostId, HostRecord, Millibits, Object, Operation, Record, Str};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{Heartbeat, Hello, Payload, Transport};
 
@@ -104,16 +104,20 @@ impl Pipeline {
         self.train_until = time;
     }
 
+    pub fn host(&self) -> HostId {
+        self.graph.host()
+    }
+
     /// Takes one record through the pipeline. A record of another host must not be given.
     ///
     /// # Errors
     /// When the history or the transport fails. The pipeline stays usable; the record may be in the graph already.
     pub fn record(&mut self, record: &Record, transport: &mut dyn Transport) -> Result<(), PipelineError> {
-        if let Record::Checkpoint(part) = record {
-            return Ok(self.restore_part(part)?);
-        }
-        if let Record::Host(_) = record {
-            return Ok(());
+        match record {
+            Record::Host(_) => return Ok(()),
+            Record::Checkpoint(part) => return Ok(self.restore_part(part)?),
+            Record::History(rows) => return Ok(self.take_up_history(rows)?),
+            _ => {}
         }
         self.greet(transport)?;
         match self.normaliser.vet(record) {
@@ -172,7 +176,7 @@ impl Pipeline {
                 self.losses.add(loss);
                 self.uplink.send(Payload::Loss(*loss), transport)?;
             }
-            Record::Host(_) | Record::Tick { .. } | Record::Checkpoint(_) => {}
+            Record::Host(_) | Record::Tick { .. } | Record::Checkpoint(_) | Record::History(_) => {}
         }
         let now = self.normaliser.watermark();
         if self.linker.window_is_over(now) {

@@ -44,7 +44,7 @@ impl<I: Iterator<Item = Result<Record, ReadError>>> Iterator for Merge<I> {
 
 fn time_of(record: &Record) -> EventNs {
     match record {
-        Record::Host(_) | Record::Checkpoint(_) => EventNs::ZERO,
+        Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => EventNs::ZERO,
         Record::Process(process) => process.time,
         Record::Event(event) => event.time,
         Record::Tick { time, .. } => *time,

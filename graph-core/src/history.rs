@@ -6,9 +6,11 @@
 
 mod memory;
 mod row;
+mod witness;
 
 pub use memory::MemoryHistory;
 pub use row::{EdgeRow, RowReader, RowWriter};
+pub use witness::{Noted, Witness, take_up};
 
 use tracewell_model::{EventNs, NodeKey, Operation};
 

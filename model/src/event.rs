@@ -18,6 +18,8 @@ pub enum Record {
     Loss(LossRecord),
     /// What was known of the host when the stream began. Comes before all else of its host but its name.
     Checkpoint(CheckpointRecord),
+    /// What the next record makes the agent read of its history from before the stream began.
+    History(HistoryRecord),
 }
 
 /// A part of a checkpoint; its parts come one right after the other. What the bytes mean, the agent knows.
@@ -28,6 +30,14 @@ pub struct CheckpointRecord {
     pub part: u32,
     pub is_last: bool,
     /// At most [`Self::BYTES_MAX`].
+    pub bytes: Arc<[u8]>,
+}
+
+/// Rows of a history. What the bytes mean, the agent knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRecord {
+    pub host: HostId,
+    /// At most [`CheckpointRecord::BYTES_MAX`].
     pub bytes: Arc<[u8]>,
 }
 

@@ -13,7 +13,8 @@ mod units;
 
 pub use alert_graph::{AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, Loss, NodeAttrs, NodeRole};
 pub use event::{
-    CheckpointRecord, Detail, Event, EventFlags, HostRecord, LossCause, LossRecord, Object, ProcessRecord, Record,
+    CheckpointRecord, Detail, Event, EventFlags, HistoryRecord, HostRecord, LossCause, LossRecord, Object,
+    ProcessRecord, Record,
 };
 pub use identity::{FileKind, FileRef, HostId, Inode, NodeKey, NodeKind, ProcessRef, Protocol, SocketRef, Uuid};
 pub use operation::{OpClass, Operation};

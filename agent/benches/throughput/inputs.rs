@@ -80,7 +80,7 @@ fn datasets() -> PathBuf {
 
 fn time_of(record: &mut Record) -> Option<&mut EventNs> {
     match record {
-        Record::Host(_) | Record::Checkpoint(_) => None,
+        Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => None,
         Record::Process(process) => Some(&mut process.time),
         Record::Event(event) => Some(&mut event.time),
         Record::Tick { time, .. } => Some(time),
@@ -106,7 +106,7 @@ fn refresh(record: &mut Record, mask: u64) {
                 refresh_file(file, mask);
             }
         }
-        Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) => {}
+        Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) | Record::History(_) => {}
     }
 }
 

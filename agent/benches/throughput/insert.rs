@@ -24,7 +24,11 @@ pub fn insert(criterion: &mut Criterion) {
                     Record::Process(process) => {
                         graph.describe(process).expect("RocksDB works");
                     }
-                    Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) => {}
+                    Record::Host(_)
+                    | Record::Tick { .. }
+                    | Record::Loss(_)
+                    | Record::Checkpoint(_)
+                    | Record::History(_) => {}
                 });
             });
         });

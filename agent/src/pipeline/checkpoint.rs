@@ -12,7 +12,8 @@ use tracewell_graph_core::checkpoint::SaveRows;
 use tracewell_graph_core::graph::Graph;
 use tracewell_graph_core::link::Linker;
 use tracewell_model::{
-    CheckpointRecord, Detail, Event, EventFlags, EventNs, LossCause, LossRecord, Object, Operation, ProcessRef, Record,
+    CheckpointRecord, Detail, Event, EventFlags, EventNs, HistoryRecord, LossCause, LossRecord, Object, Operation,
+    ProcessRef, Record,
 };
 
 /// Bytes of a whole one in a recording. One of a full window and profile has some 10 MB.
@@ -97,6 +98,16 @@ impl Pipeline {
         }
         let bytes = std::mem::take(parts).bytes;
         self.restore(&mut bytes.as_slice())
+    }
+
+    /// Takes up what the live run read of its history.
+    pub(super) fn take_up_history(&mut self, record: &HistoryRecord) -> Result<(), CheckpointError> {
+        Ok(self.graph.take_up_history(&record.bytes)?)
+    }
+
+    /// The number of the next edge: what the history has of lower numbers is from before.
+    pub fn next_seq(&self) -> u64 {
+        self.graph.next_seq()
     }
 
     /// Goes on with what was restored after the process has ended, however it did. What it did after the checkpoint is not

@@ -90,7 +90,7 @@ impl Names {
                     Detail::None | Detail::Credentials { .. } | Detail::Signal { .. } => {}
                 }
             }
-            Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) => {}
+            Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) | Record::History(_) => {}
         }
     }
 

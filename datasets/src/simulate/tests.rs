@@ -20,7 +20,7 @@ fn digest(config: &SimulationConfig) -> u64 {
 
 fn time(record: &Record) -> Option<(HostId, EventNs)> {
     match record {
-        Record::Host(_) | Record::Checkpoint(_) => None,
+        Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => None,
         Record::Process(process) => Some((process.host, process.time)),
         Record::Event(event) => Some((event.host, event.time)),
         Record::Tick { host, time } => Some((*host, *time)),

@@ -1,8 +1,8 @@
 //! Between the model and its JSON form.
 
 use super::line::{
-    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, Host, Inode, Line, Loss, NewPath, Object, Process,
-    ProcessRef, Signal, Socket, Tick,
+    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, History, Host, Inode, Line, Loss, NewPath, Object,
+    Process, ProcessRef, Signal, Socket, Tick,
 };
 use super::names;
 use super::packed::Packed;
@@ -56,6 +56,9 @@ pub(super) fn line_of(record: &Record) -> Line<'_> {
             last: checkpoint.is_last,
             zstd: Packed(checkpoint.bytes.clone()),
         }),
+        Record::History(history) => {
+            Line::History(History { host: names::Host(history.host), zstd: Packed(history.bytes.clone()) })
+        }
     }
 }
 
@@ -143,6 +146,9 @@ pub(super) fn record_of(line: &Line<'_>, strings: &mut Interner) -> Record {
             is_last: checkpoint.last,
             bytes: checkpoint.zstd.0.clone(),
         }),
+        Line::History(history) => {
+            Record::History(model::HistoryRecord { host: history.host.0, bytes: history.zstd.0.clone() })
+        }
     }
 }
 

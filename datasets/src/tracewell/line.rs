@@ -20,6 +20,7 @@ pub(super) enum Line<'a> {
     Tick(Tick),
     Loss(Loss),
     Checkpoint(Checkpoint),
+    History(History),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -94,6 +95,13 @@ pub(super) struct Checkpoint {
     pub part: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     pub last: bool,
+    pub zstd: Packed,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct History {
+    pub host: names::Host,
     pub zstd: Packed,
 }
 

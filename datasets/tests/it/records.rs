@@ -3,15 +3,15 @@
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use tracewell_model::{
-    CheckpointRecord, Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, HostRecord, Inode, LossCause,
-    LossRecord, Object, Operation, ProcessRecord, ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
+    CheckpointRecord, Detail, Event, EventFlags, EventNs, FileKind, FileRef, HistoryRecord, HostId, HostRecord, Inode,
+    LossCause, LossRecord, Object, Operation, ProcessRecord, ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
 };
 
 pub fn any_record() -> impl Strategy<Value = Record> {
     let host = (any::<u64>(), text()).prop_map(|(host, name)| Record::Host(HostRecord { host: HostId(host), name }));
     let tick =
         (any::<u64>(), any::<u64>()).prop_map(|(host, time)| Record::Tick { host: HostId(host), time: EventNs(time) });
-    prop_oneof![host, process_record(), event(), event(), event(), tick, loss(), checkpoint()]
+    prop_oneof![host, process_record(), event(), event(), event(), tick, loss(), checkpoint(), history()]
 }
 
 fn process_record() -> impl Strategy<Value = Record> {
@@ -67,6 +67,11 @@ fn checkpoint() -> impl Strategy<Value = Record> {
             Record::Checkpoint(CheckpointRecord { host: HostId(host), part, is_last, bytes: bytes.into() })
         },
     )
+}
+
+fn history() -> impl Strategy<Value = Record> {
+    (any::<u64>(), proptest::collection::vec(any::<u8>(), 0..300))
+        .prop_map(|(host, bytes)| Record::History(HistoryRecord { host: HostId(host), bytes: bytes.into() }))
 }
 
 fn object() -> impl Strategy<Value = Object> {

@@ -45,7 +45,7 @@ pub fn write_record(row: &mut RowWriter<'_>, record: &Record) {
             row.u64(loss.cause as u64);
             row.u64(loss.n_events);
         }
-        Record::Host(_) | Record::Checkpoint(_) => row.u64(0),
+        Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => row.u64(0),
     }
 }
 

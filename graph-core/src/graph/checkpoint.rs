@@ -5,7 +5,7 @@ use super::filter::{CHUNK_WORDS, SpilledFilter};
 use super::{Graph, GraphCounts, NodeIdx, NodeState};
 use crate::checkpoint::{LoadError, LoadRows, SaveRows};
 use crate::graph::row::read_op;
-use crate::history::{EdgeRow, HistoryError, RowReader};
+use crate::history::{self, EdgeRow, HistoryError, RowReader};
 use tracewell_model::{EventNs, HostId, NodeAttrs, NodeKey, ProcessRef};
 use tracewell_parameters::GraphParameters;
 
@@ -151,6 +151,19 @@ impl Graph {
     /// When the history fails.
     pub fn hand_over(&mut self) -> Result<(), HistoryError> {
         self.history.hand_over()
+    }
+
+    /// The number of the next edge that is made.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Takes up what a live run read of its history from before the recording began.
+    ///
+    /// # Errors
+    /// As [`take_up`](history::take_up).
+    pub fn take_up_history(&mut self, piece: &[u8]) -> Result<(), HistoryError> {
+        history::take_up(&mut *self.history, piece)
     }
 
     /// Goes on after a stop that may have come later than the image: the history may hold edges that were made in between.

@@ -84,7 +84,7 @@ impl Hopset {
         }
     }
 
-    pub(super) fn decode(row: &[u8]) -> Result<Self, HistoryError> {
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, HistoryError> {
         let mut row = RowReader::new("a hopset", row);
         let hopset = Self::read(&mut row)?;
         row.end()?;

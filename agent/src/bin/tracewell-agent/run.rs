@@ -37,8 +37,8 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
 
     let record = HostRecord { host: host.id, name: host.name.as_str().into() };
     let (agent_end, other_end) = memory_pair();
-    let Start { pipeline, checkpoints, is_resumed } = start::pipeline(&config, &record, &store, live.now())?;
-    let mut stream = Stream { pipeline, agent_end, recording };
+    let Start { pipeline, checkpoints, is_resumed, noted } = start::pipeline(&config, &record, &store, live.now())?;
+    let mut stream = Stream { pipeline, agent_end, recording, noted };
     start::stream(&mut stream, record, &mut live, is_resumed)?;
     let alerts = Alerts::new(config.form, other_end);
     let (asker, answerer) = requests::channel();

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::live::snapshot::PROCESSES_MAX;
-use tracewell_graph_core::history::History;
+use tracewell_graph_core::history::{History, Noted, Witness};
 use tracewell_model::{EventNs, HostRecord, Record};
 use tracewell_store::{RocksHistory, Store};
 
@@ -19,6 +19,8 @@ pub struct Start {
     pub checkpoints: Option<Checkpoints>,
     /// Whether it goes on from a checkpoint.
     pub is_resumed: bool,
+    /// What it reads of its history, once that is to be noted.
+    pub noted: Noted,
 }
 
 /// The pipeline as the last run left it, or an empty one over an empty history: where nothing is known of its rows, they
@@ -28,13 +30,16 @@ pub struct Start {
 /// When the store fails, or a checkpoint that is refused cannot be put aside.
 pub fn pipeline(config: &Config, host: &HostRecord, store: &Store, now: EventNs) -> Result<Start, Failure> {
     let history = || RocksHistory::open(store, host.host).map_err(Failure::internal);
-    let over = |history| Pipeline::new(host, &config.parameters, Box::new(history));
+    let over = |history| {
+        let (history, noted) = Witness::over(history);
+        (Pipeline::new(host, &config.parameters, Box::new(history)), noted)
+    };
+    let (mut pipeline, mut noted) = over(history()?);
     let Some(folder) = &config.history else {
         tracing::warn!("the history is temporary: what is learned ends with this run (pipeline.history)");
-        return Ok(Start { pipeline: over(history()?), checkpoints: None, is_resumed: false });
+        return Ok(Start { pipeline, checkpoints: None, is_resumed: false, noted });
     };
     let path = checkpoint::path(folder, host.host);
-    let mut pipeline = over(history()?);
     let is_resumed = checkpoint::resume(&path, &mut pipeline, now, config)?;
     if is_resumed {
         pipeline.recover();
@@ -43,12 +48,12 @@ pub fn pipeline(config: &Config, host: &HostRecord, store: &Store, now: EventNs)
         drop(pipeline);
         let mut history = history()?;
         history.expire(now.after(EventNs::DAY)).map_err(Failure::internal)?;
-        pipeline = over(history);
+        (pipeline, noted) = over(history);
     }
     let mut checkpoints = Checkpoints::start(path, config.checkpoint_every, store.clone())?;
     // Or a run that ends before its first would be followed by one that uses its numbers again.
     checkpoints.write_and_wait(&mut pipeline);
-    Ok(Start { pipeline, checkpoints: Some(checkpoints), is_resumed })
+    Ok(Start { pipeline, checkpoints: Some(checkpoints), is_resumed, noted })
 }
 
 /// Begins the stream: with the host's name, what was known of it, and what ended while nobody watched; then with what runs.

@@ -16,7 +16,8 @@ use tracewell_agent::live::Live;
 use tracewell_agent::sensor::SensorError;
 use tracewell_agent::sensor::attach::Group;
 use tracewell_datasets::tracewell::EventFile;
-use tracewell_model::Record;
+use tracewell_graph_core::history::Noted;
+use tracewell_model::{HistoryRecord, Record};
 use tracewell_wire::MemoryEnd;
 
 pub struct Watch {
@@ -36,19 +37,44 @@ pub struct Stream {
     pub pipeline: Pipeline,
     pub agent_end: MemoryEnd,
     pub recording: Option<EventFile>,
+    /// What the pipeline reads of its history from before the recording.
+    pub noted: Noted,
 }
 
 impl Stream {
     pub fn take(&mut self, record: &Record) -> Result<(), Failure> {
+        let done = self.pipeline.record(record, &mut self.agent_end);
+        // A replay needs them before the record.
+        self.record_history()?;
         if let Some(recording) = &mut self.recording {
             recording.write(record).map_err(Failure::internal)?;
         }
-        Ok(self.pipeline.record(record, &mut self.agent_end)?)
+        Ok(done?)
+    }
+
+    /// Ends the stream.
+    ///
+    /// # Errors
+    /// When pipeline or recording fails.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        let done = self.pipeline.finish(&mut self.agent_end);
+        self.record_history()?;
+        Ok(done?)
+    }
+
+    fn record_history(&mut self) -> Result<(), Failure> {
+        let Some(recording) = &mut self.recording else { return Ok(()) };
+        for piece in self.noted.take() {
+            let rows = HistoryRecord { host: self.pipeline.host(), bytes: piece.into() };
+            recording.write(&Record::History(rows)).map_err(Failure::internal)?;
+        }
+        Ok(())
     }
 
     /// Has the recording begin with what is known.
     pub fn record_checkpoint(&mut self) -> Result<(), Failure> {
         let Some(recording) = &mut self.recording else { return Ok(()) };
+        self.noted.begin(self.pipeline.next_seq());
         self.pipeline.checkpoint_records(|record| recording.write(record)).map_err(Failure::internal)
     }
 }
@@ -204,7 +230,7 @@ impl Watch {
     pub fn finish(mut self) -> Result<(), Failure> {
         let stream = &mut self.stream;
         self.live.finish(|record| stream.take(&record))?;
-        stream.pipeline.finish(&mut stream.agent_end)?;
+        stream.finish()?;
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.write_and_wait(&mut stream.pipeline);
         }
