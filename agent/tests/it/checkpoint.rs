@@ -15,7 +15,8 @@ use tracewell_graph_core::fleet::{FleetMap, FleetView, HostEntry, Version};
 use tracewell_graph_core::history::Witness;
 use tracewell_graph_core::profile::{HostProfile, ObjectLabel};
 use tracewell_model::{
-    AlertId, CheckpointRecord, EventNs, HistoryRecord, HostId, HostRecord, Operation, ProcessRef, Record,
+    AlertId, CheckpointRecord, Detail, Event, EventFlags, EventNs, FileRef, HistoryRecord, HostId, HostRecord, Object,
+    Operation, ProcessRef, Record,
 };
 use tracewell_parameters::Parameters;
 use tracewell_wire::{MemoryEnd, Message, Payload, Transport, memory_pair};
@@ -438,4 +439,48 @@ fn no_damage_panics_even_if_the_hash_is_right() {
             Ok(())
         })
         .unwrap();
+}
+
+/// The rows of a small checkpoint, byte for byte: what they mean changes only with the version, whose reader then stays. They
+/// are the seed of the fuzz target as well.
+#[test]
+fn the_rows_of_version_1_stay_what_they_are() {
+    let mut parameters = Parameters::default();
+    parameters.graph.spilled_filter_bytes = 1 << 10;
+    let mut host = Host::new(HOST, &parameters);
+    let time = EventNs(1_700_000_000 * EventNs::SECOND);
+    let shell = ProcessRef { pid: 2, start: 1, uuid: None };
+    let event = |ns, op, object| {
+        Record::Event(Event {
+            time: time.after(ns),
+            host: HOST,
+            subject: shell,
+            op,
+            object,
+            detail: Detail::None,
+            amount_bytes: 7,
+            count: 1,
+            errno: 0,
+            flags: EventFlags::NONE,
+        })
+    };
+    let file = |path| Object::File(FileRef::at_path(path));
+    host.take(&[
+        event(0, Operation::Exec, file("/bin/sh")),
+        event(1, Operation::Write, file("/tmp/made")),
+        event(2, Operation::Exec, file("/tmp/made")),
+        event(3, Operation::Fork, Object::Process(ProcessRef { pid: 3, ..shell })),
+        Record::Tick { host: HOST, time: time.after(EventNs::DAY) },
+    ]);
+    let saved = host.save();
+    assert_eq!(saved[..12], *b"TWSTATE\n\x01\0\0\0");
+    let rows = &saved[12..saved.len() - 4 - blake3::OUT_LEN];
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/checkpoint/rows");
+    if std::fs::read(golden).ok().as_deref() != Some(rows) {
+        let now = concat!(env!("CARGO_TARGET_TMPDIR"), "/rows");
+        std::fs::write(now, rows).expect("it is written");
+        panic!(
+            "rows of a checkpoint have changed: raise its version, keep the reader, and put {now} in the place of {golden}"
+        );
+    }
 }

@@ -7,8 +7,9 @@
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::status::CheckpointStatus;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -202,7 +203,9 @@ impl Last {
 }
 
 fn compress(part: &Path, pipeline: &mut Pipeline) -> io::Result<File> {
-    let encoder = zstd::Encoder::new(BufWriter::new(File::create(part)?), LEVEL)?;
+    // It holds command lines: for its owner alone.
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(part)?;
+    let encoder = zstd::Encoder::new(BufWriter::new(file), LEVEL)?;
     // Rows are small, and each call of the compressor costs.
     let mut rows = BufWriter::with_capacity(ROWS_BYTES, encoder);
     pipeline.save(&mut rows)?;
