@@ -7,6 +7,7 @@
 mod workspace;
 mod steps;
 mod packages;
+mod apt;
 mod setup;
 mod ebpf;
 mod test;
@@ -15,6 +16,7 @@ mod checks;
 mod full;
 mod demo;
 mod bench;
+mod overhead;
 mod vm;
 mod build;
 
@@ -43,8 +45,11 @@ enum Command {
     },
     /// Replay a small attacked fleet and show what an analyst would see
     Demo,
-    /// Run the benchmarks and print their table
-    Bench,
+    /// Run the benchmarks and print their table; `bench overhead` for what the live agent costs
+    Bench {
+        #[command(subcommand)]
+        what: Option<Bench>,
+    },
     /// Run the kernel tests in virtual machines with other kernels, and print which kernel supports what
     Vm {
         /// Series such as 6.1; all of them if none is named
@@ -60,6 +65,12 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// What watching a host costs: the same loads bare, with Tracewell, auditd and perf trace, side by side
+    Overhead(overhead::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -78,7 +89,8 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Setup => setup::run(&workspace)?,
         Command::Test { full } => return test::run(&workspace, full),
         Command::Demo => demo::run(&workspace)?,
-        Command::Bench => bench::run(&workspace)?,
+        Command::Bench { what: None } => bench::run(&workspace)?,
+        Command::Bench { what: Some(Bench::Overhead(arguments)) } => overhead::run(&workspace, &arguments)?,
         Command::Vm { kernels, arguments } if !vm::run(&workspace, &kernels, &arguments)? => {
             return Ok(ExitCode::FAILURE);
         }

@@ -1,6 +1,5 @@
 //! `cargo xtask vm`: the kernel tests as the only program of virtual machines with other kernels (`docs/kernels.md`).
 
-mod apt;
 mod initramfs;
 mod kernel;
 mod qemu;

@@ -1,4 +1,4 @@
-use super::apt::{Apt, Sources};
+use crate::apt::{Apt, Sources};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};

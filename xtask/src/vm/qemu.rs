@@ -1,4 +1,4 @@
-use super::apt::{Apt, Sources};
+use crate::apt::{Apt, Sources};
 use crate::workspace::runs;
 use anyhow::{Context, Result, bail};
 use std::io::Read;
@@ -27,7 +27,7 @@ pub fn find(folder: &Path) -> Result<Qemu> {
     let qemu = Qemu { folder: Some(own.clone()) };
     if !own.is_dir() {
         let apt = Apt::new(folder.join("apt/system"), &Sources::System)?;
-        let packages = apt.with_dependencies(PACKAGE)?;
+        let packages = apt.with_dependencies(&[PACKAGE])?;
         eprintln!("fetching {PACKAGE} in {} packages", packages.len());
         apt.unpack(&packages, &own)?;
     }

@@ -58,10 +58,11 @@ impl Apt {
         Ok(found.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
     }
 
-    /// A package with all that it needs and this system has not installed.
-    pub fn with_dependencies(&self, package: &str) -> Result<Vec<String>> {
+    /// Packages with all that they need and this system has not installed.
+    pub fn with_dependencies(&self, packages: &[&str]) -> Result<Vec<String>> {
         let mut command = self.command("apt-get");
-        let plan = said_by(command.args(["install", "--simulate", "--no-install-recommends", package]))?;
+        command.args(["install", "--simulate", "--no-install-recommends"]).args(packages);
+        let plan = said_by(&mut command)?;
         let installed = plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next());
         Ok(installed.map(str::to_owned).collect())
     }
