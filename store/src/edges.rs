@@ -2,7 +2,7 @@
 //!
 //! other end 16, operation and direction 1 (its lowest bit), nanoseconds in the minute, seq, row
 //!
-//! with varints for numbers. The later of two entries of one edge comes first.
+//! with varints for numbers. Those that began last come first, and of two entries of one edge the later.
 
 use crate::key::{Minute, corrupt, operation};
 use tracewell_graph_core::history::{Direction, EdgeRow, HistoryError, RowReader, RowWriter};

@@ -180,9 +180,16 @@ impl History for RocksHistory {
                 read_to = minute;
                 for edge in edges::read(node, minute, row) {
                     let (its_direction, edge) = edge?;
+                    // Those of a row come latest first: what follows one that finds no place finds none either.
+                    if found.len() >= limit && found.first_key_value().is_some_and(|(least, _)| edge.order() < *least) {
+                        break;
+                    }
                     if its_direction == direction && edge.first <= until {
                         // The later of two rows of one edge is met first.
                         found.entry(edge.order()).or_insert(edge);
+                        if found.len() > limit {
+                            found.pop_first();
+                        }
                     }
                 }
                 iterator.next();

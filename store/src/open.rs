@@ -176,6 +176,8 @@ fn database_options(options: StoreOptions, cache: &Cache) -> Options {
     database.set_max_background_jobs(2);
     // Descriptors and table readers are bounded; data that is older than this many files is reopened when it is asked for.
     database.set_max_open_files(64);
+    // In one part: split in 64, as is the default, a part would hold one file, and two of them drive each other out.
+    database.set_table_cache_num_shard_bits(0);
     database.set_compaction_readahead_size(256 << 10);
     database.set_writable_file_max_buffer_size(256 << 10);
     database.set_max_manifest_file_size(1 << 20);

@@ -7,6 +7,7 @@
 use crate::edges;
 use crate::key::{Bucket, Minute};
 use hashbrown::HashMap;
+use std::cmp::Reverse;
 use tracewell_graph_core::history::{Direction, EdgeRow};
 use tracewell_model::{EventNs, NodeKey, Operation};
 
@@ -64,9 +65,9 @@ impl Pending {
     pub fn each_edges(&self, mut each: impl FnMut(NodeKey, Minute, &[u8])) {
         let ends = self.edges.iter().enumerate().flat_map(|(at, edge)| {
             let minute = Minute::of(edge.first);
-            // The later of two comes first.
-            let at = usize::MAX - at;
-            [(edge.from, minute, at, Direction::Out), (edge.to, minute, at, Direction::In)]
+            // Latest first, also of two entries of one edge.
+            let order = Reverse((edge.order(), at));
+            [(edge.from, minute, order, Direction::Out), (edge.to, minute, order, Direction::In)]
         });
         let mut ends: Vec<_> = ends.collect();
         ends.sort_unstable();
@@ -74,8 +75,8 @@ impl Pending {
         for together in ends.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let (node, minute, ..) = together[0];
             row.clear();
-            for &(.., at, direction) in together {
-                edges::write(&self.edges[usize::MAX - at], direction, minute, &mut row);
+            for &(.., Reverse((_, at)), direction) in together {
+                edges::write(&self.edges[at], direction, minute, &mut row);
             }
             each(node, minute, &row);
         }

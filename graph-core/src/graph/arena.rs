@@ -132,14 +132,6 @@ impl Arena {
         self.edges.get_mut(edge.0)
     }
 
-    /// Where an edge leads from the node whose edges in `direction` it is one of.
-    pub(super) fn other_end(&self, edge: EdgeIdx, direction: Direction) -> NodeIdx {
-        match direction {
-            Direction::In => self.edge(edge).from,
-            Direction::Out => self.edge(edge).to,
-        }
-    }
-
     pub(super) fn head(&self, from: NodeIdx, to: NodeIdx, op: Operation) -> Option<EdgeIdx> {
         self.heads.get(&(from.0, to.0, op)).map(|&slot| EdgeIdx(slot))
     }

@@ -6,6 +6,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tracewell_model::{EventNs, NodeKey};
 
+/// Edges looked at for each that is asked for: most ends of most nodes are there to be seen.
+pub const EXAMINED: usize = 4;
+
 impl Graph {
     /// What is known of a node; `None` for one never seen, forgotten, or folded away.
     ///
@@ -46,10 +49,11 @@ impl Graph {
         Ok(())
     }
 
-    /// Edges of a node that began at or before `until`, latest first, at most `limit`; none from or to what
-    /// [`Self::state`] does not know.
+    /// Edges of a node that began at or before `until`, latest first, at most `limit`, out of the latest
+    /// [`EXAMINED`] × `limit` that there are; none from or to what [`Self::state`] does not know.
     ///
-    /// Costs O(hot edges of the node + `limit`), and if some were spilled a range read and a look at each other end.
+    /// Costs O(hot edges of the node + `limit`), and if some were spilled a range read and a look at each other end. Without
+    /// the bound a process that makes one temporary file after the other would cost a look at each of them.
     ///
     /// # Errors
     /// When the history fails.
@@ -65,47 +69,23 @@ impl Graph {
             Direction::In => state.spilled_in,
             Direction::Out => state.spilled_out,
         };
-        let mut found = BTreeMap::new();
+        let n_examined = limit.saturating_mul(EXAMINED);
+        let spilled = if is_spilled { self.history.edges(key, direction, until, n_examined)? } else { Vec::new() };
+        let mut found: BTreeMap<_, _> = spilled.into_iter().map(|row| (row.order(), row)).collect();
         if let Some(node) = self.arena.find(key) {
-            for edge in self.arena.edges(node, direction) {
-                let row = self.arena.row(edge);
-                if row.first <= until && !self.arena.node(self.arena.other_end(edge, direction)).state.is_collapsed() {
-                    found.insert(row.order(), row);
+            // A hot edge may have an older row of itself in the history: the hot one is the truth.
+            let hot = self.arena.edges(node, direction).map(|edge| self.arena.row(edge));
+            found.extend(hot.filter(|row| row.first <= until).map(|row| (row.order(), row)));
+        }
+        let mut visible = Vec::new();
+        for row in found.into_values().rev().take(n_examined) {
+            if self.state(row.other_end(direction))?.is_some() {
+                visible.push(row);
+                if visible.len() == limit {
+                    break;
                 }
             }
         }
-        if is_spilled {
-            self.spilled_edges(&mut found, key, direction, until, limit)?;
-        }
-        Ok(found.into_values().rev().take(limit).collect())
-    }
-
-    /// Adds spilled edges to the hot ones in `found`, until `limit` of them are visible or there are no more.
-    fn spilled_edges(
-        &mut self,
-        found: &mut BTreeMap<(EventNs, u64), EdgeRow>,
-        key: NodeKey,
-        direction: Direction,
-        until: EventNs,
-        limit: usize,
-    ) -> Result<(), HistoryError> {
-        let mut n_asked = limit;
-        loop {
-            let rows = self.history.edges(key, direction, until, n_asked)?;
-            let is_all = rows.len() < n_asked;
-            let mut n_visible = 0;
-            for row in rows {
-                // A hot edge may have an older row of itself in the history: the hot one is the truth.
-                let is_visible = found.contains_key(&row.order()) || self.state(row.other_end(direction))?.is_some();
-                if is_visible {
-                    n_visible += 1;
-                    found.entry(row.order()).or_insert(row);
-                }
-            }
-            if is_all || n_visible >= limit {
-                return Ok(());
-            }
-            n_asked = n_asked.saturating_mul(2);
-        }
+        Ok(visible)
     }
 }
