@@ -57,9 +57,21 @@ fn a_library_that_everybody_maps_joins_nobody() {
 fn a_file_that_everybody_reads_joins_nobody() {
     // The radius of 12 bits less two steps of one leaves room for hubs of 2^10 touches.
     let everybody: String = (100..2_000).map(|pid| format!("p{pid} read /etc/hub\n")).collect();
-    let terminals = format!("p1 read /etc/hub\n p2 read /etc/hub\n {}{}", terminal("p1"), terminal("p2"));
+    let terminals = format!("p1 write /etc/hub\n p2 read /etc/hub\n {}{}", terminal("p1"), terminal("p2"));
     check_joined(&terminals, "p1", "p2", true);
     check_joined(&format!("{everybody}{terminals}"), "p1", "p2", false);
+}
+
+/// Information did not pass from one to the other.
+#[test]
+fn what_both_only_read_or_only_write_joins_nobody() {
+    for both in ["read", "write"] {
+        let trace = format!("p1 {both} /etc/rare\n p2 {both} /etc/rare\n {}{}", terminal("p1"), terminal("p2"));
+        check_joined(&trace, "p1", "p2", false);
+    }
+    // Through who wrote it, the readers belong together.
+    let trace = format!("p3 write /x\n p1 read /x\n p2 read /x\n {}{}", terminal("p1"), terminal("p2"));
+    check_joined(&trace, "p1", "p2", true);
 }
 
 #[test]
