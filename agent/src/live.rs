@@ -17,6 +17,8 @@ use tracewell_model::{EventNs, HostId, HostRecord, LossCause, Record, Str};
 
 /// Time between two ticks of the stream, in ns.
 const TICK_NS: u64 = 1_000_000_000;
+/// Items given before whoever turns the loop may look after other things: some 50 ms.
+const ITEMS_A_TURN: usize = 5_000;
 
 pub struct Live {
     sensor: Sensor,
@@ -87,8 +89,8 @@ impl Live {
         self.belongings.keep_fresh();
         self.sensor.poll()?;
         let now = boot_now();
-        self.give(now, &mut take)?;
-        let given = now.saturating_sub(WINDOW_NS);
+        self.give(now, ITEMS_A_TURN, &mut take)?;
+        let given = self.sensor.given_until(now);
         self.tell_throttling(given)?;
         if given >= self.next_tick {
             self.next_tick = given + TICK_NS;
@@ -108,7 +110,7 @@ impl Live {
     /// As [`Self::turn`].
     pub fn finish<E: From<SensorError>>(&mut self, mut take: impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
         self.sensor.quiesce()?;
-        self.give(u64::MAX, &mut take)?;
+        self.give(u64::MAX, usize::MAX, &mut take)?;
         let now = boot_now();
         self.tell_throttling(now)?;
         self.tell_losses(now)?;
@@ -116,8 +118,10 @@ impl Live {
         self.translator.records().try_for_each(take)
     }
 
-    fn give<E>(&mut self, now: u64, take: &mut impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
-        while let Some((_, item)) = self.sensor.next(now) {
+    /// Gives at most `most` of the items that are due at `now`.
+    fn give<E>(&mut self, now: u64, most: usize, take: &mut impl FnMut(Record) -> Result<(), E>) -> Result<(), E> {
+        for _ in 0..most {
+            let Some((_, item)) = self.sensor.next(now) else { break };
             self.translator.item(&item);
             self.translator.records().try_for_each(&mut *take)?;
         }

@@ -27,7 +27,7 @@ use aya::{Ebpf, EbpfLoader};
 use btf::Btf;
 use counts::{Counters, Counts};
 use filters::Filters;
-use order::Order;
+use order::{Order, RECORD_BYTES_MAX};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
@@ -55,6 +55,8 @@ const FILTERS_EVERY_NS: u64 = 5_000_000_000;
 const POLL_MS: i64 = 25;
 /// Records taken from the ring before anything else is looked after.
 const RECORDS_AT_ONCE: usize = 20_000;
+/// Items given before the ring is looked at again.
+const ITEMS_BETWEEN_LOOKS: u64 = 256;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -147,6 +149,7 @@ pub struct Sensor {
     next_filters: u64,
     identifier: Option<Identifier>,
     next_sums: u64,
+    n_given: u64,
     received: [u64; OPS],
     merged: [u64; OPS],
     throttling: Throttling,
@@ -206,6 +209,7 @@ impl Sensor {
             next_filters: 0,
             identifier: Some(identifier),
             next_sums: boot_now() + SUMS_EVERY_NS,
+            n_given: 0,
             received: [0; OPS],
             merged: [0; OPS],
             throttling: Throttling::default(),
@@ -341,7 +345,7 @@ impl Sensor {
         self.sums.tell()?;
         // Returns when no program that still had the old configuration runs.
         self.take_sums()?;
-        while self.take_ring() == RECORDS_AT_ONCE {}
+        while self.take_record() {}
         self.throttling.turn(u64::MAX);
         Ok(())
     }
@@ -356,7 +360,7 @@ impl Sensor {
                 }
                 // What is not wanted was found out when another CPU had added to it.
                 if sum.is_unwanted == 0 {
-                    order.add(sum.last, Item::Sum(Box::new((*key, *sum))));
+                    order.add_sum(key, sum);
                 }
             }
         };
@@ -371,18 +375,28 @@ impl Sensor {
         Ok(())
     }
 
-    /// Gives how many records there were.
-    fn take_ring(&mut self) -> usize {
-        for n in 0..RECORDS_AT_ONCE {
-            let Some(record) = self.ring.next() else { return n };
-            // What is no record of ours was put there by nobody; it is left out, and shows as not received.
-            let Ok((head, _)) = Head::read_from_prefix(&record) else { continue };
+    /// Takes what is in the ring, as far as there is room for it.
+    fn take_ring(&mut self) {
+        for _ in 0..RECORDS_AT_ONCE {
+            if self.order.is_full() || !self.take_record() {
+                break;
+            }
+        }
+    }
+
+    /// Gives whether there was one.
+    fn take_record(&mut self) -> bool {
+        let Some(record) = self.ring.next() else { return false };
+        // What is no record of ours was put there by nobody; it is left out, and shows as not received.
+        if let Ok((head, _)) = Head::read_from_prefix(&record)
+            && record.len() <= RECORD_BYTES_MAX
+        {
             if let Some(n) = self.received.get_mut(usize::from(head.op)) {
                 *n += 1;
             }
-            self.order.add(head.time, Item::Record((&*record).into()));
+            self.order.add_record(head.time, &record);
         }
-        RECORDS_AT_ONCE
+        true
     }
 
     /// Asks the kernel what files are. There is one.
@@ -394,8 +408,19 @@ impl Sensor {
     }
 
     /// The next item in the order of times, if it has waited long enough at `now` (`u64::MAX` for all).
-    pub fn next(&mut self, now: u64) -> Option<(u64, Item)> {
+    ///
+    /// Looks at the ring now and then, which would fill up while many items are worked on.
+    pub fn next(&mut self, now: u64) -> Option<(u64, Item<'_>)> {
+        self.n_given += 1;
+        if self.n_given % ITEMS_BETWEEN_LOOKS == 0 {
+            self.take_ring();
+        }
         self.order.next(now)
+    }
+
+    /// All that happened before this moment, in ns of `CLOCK_BOOTTIME`, was given.
+    pub fn given_until(&self, now: u64) -> u64 {
+        self.order.given_until(now)
     }
 
     /// What each op came to since the start.

@@ -69,13 +69,13 @@ impl Translator {
     }
 
     /// Takes what the sensor gave; records that follow from it are in what [`Self::records`] gives.
-    pub fn item(&mut self, item: &Item) {
+    pub fn item(&mut self, item: &Item<'_>) {
         match item {
             Item::Record(bytes) => match Parsed::of(bytes) {
                 Some(parsed) => self.record(&parsed),
                 None => self.n_malformed += 1,
             },
-            Item::Sum(sum) => self.sum(&sum.0, &sum.1),
+            Item::Sum(key, sum) => self.sum(key, sum),
         }
     }
 

@@ -42,6 +42,11 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
+use tikv_jemallocator::Jemalloc;
+
+/// The graph's long-lived allocations and what comes and goes with each event would fray the system's heap to twice its size.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
