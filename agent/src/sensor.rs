@@ -412,7 +412,7 @@ impl Sensor {
     /// Looks at the ring now and then, which would fill up while many items are worked on.
     pub fn next(&mut self, now: u64) -> Option<(u64, Item<'_>)> {
         self.n_given += 1;
-        if self.n_given % ITEMS_BETWEEN_LOOKS == 0 {
+        if self.n_given.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
             self.take_ring();
         }
         self.order.next(now)

@@ -84,7 +84,7 @@ pub fn test() -> Result<()> {
     let mut load = Command::new("/proc/self/exe");
     let load = Started::new(load.args([LOAD, &port.to_string()]))?;
     let outside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let mut watch = Watch::start(others([service.id(), load.id()])?)?;
+    let mut watch = Watch::start()?;
     watch.run_for(Duration::from_secs(2))?;
 
     let folder = env::temp_dir().join(format!("kernel-tests-attack-{}", std::process::id()));
@@ -113,15 +113,6 @@ fn attack(port: u16, folder: &Path, outside: SocketAddr) -> Result<()> {
     }
     request(port, &format!("; chmod 755 {program}; {program}"))?;
     Ok(())
-}
-
-/// What else runs, as far as the sensor can be told. It is left out, so that the load beside the attack is the same on every
-/// machine: to a profile that is seconds old everything is news, and a machine that builds software is full of it.
-fn others(ours: [u32; 2]) -> Result<Vec<u32>> {
-    const OTHERS_MAX: usize = 1000;
-    let entries = fs::read_dir("/proc")?.filter_map(Result::ok);
-    let processes = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
-    Ok(processes.filter(|process| !ours.contains(process)).take(OTHERS_MAX).collect())
 }
 
 /// The agent, without its program: the live source, the pipeline, and what leaves it.
@@ -170,8 +161,9 @@ fn host() -> HostRecord {
 }
 
 impl Watch {
-    fn start(ignored_processes: Vec<u32>) -> Result<Self> {
-        let options = Options { ignored_processes, ..Options::default() };
+    /// Everything on the machine: what else it does is part of the load.
+    fn start() -> Result<Self> {
+        let options = Options::default();
         let mut watch = Self { live: Live::start(host().host, &options)?, records: Vec::new(), agent: Agent::new() };
         watch.records.push(Record::Host(host()));
         watch.agent.take(&Record::Host(host()))?;
