@@ -82,7 +82,7 @@ pub fn test() -> Result<()> {
     let mut service = Started::new(Command::new("/proc/self/exe").arg(SERVE))?;
     let port: u16 = service.line()?.trim().parse().context("the service's port")?;
     let mut load = Command::new("/proc/self/exe");
-    let load = Started::new(load.args([LOAD, &port.to_string()]))?;
+    let _load = Started::new(load.args([LOAD, &port.to_string()]))?;
     let outside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let mut watch = Watch::start()?;
     watch.run_for(Duration::from_secs(2))?;
