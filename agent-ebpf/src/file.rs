@@ -1,6 +1,7 @@
 use crate::kernel::{Ptr, at};
 use crate::path::{self, Wanted};
 use crate::record::Record;
+use crate::tail::Tail;
 use tracewell_event_abi::body::{self, Body, FileId};
 use tracewell_event_abi::segment::Kind;
 

@@ -1,9 +1,11 @@
-//! The kernel side of the live agent: programs on raw tracepoints, which turn what processes do into records.
+//! The kernel side of the live agent: programs on raw tracepoints, which turn what processes do into records, and on
+//! functions inside the calls that work on names, where the kernel allows it.
 //!
 //! One program hangs on `sys_exit` and jumps to the handler of the system call (`probes/dispatch.rs`); forks, execs,
 //! exits, signals and io_uring have tracepoints of their own. Each file of [`probes`] names above its programs what it
 //! relies on. [`kernel`] reads the kernel's structures by offsets that the agent found in the running kernel's BTF,
-//! so that one object serves all kernels. [`record`] builds a record and accounts for it, [`sums`] collapses repeats.
+//! so that one object serves all kernels. [`record`] builds a record and accounts for it, [`tail`] puts together what
+//! follows its head, [`held`] keeps what [`probes`] on functions saw until the call ends, [`sums`] collapses repeats.
 
 #![no_std]
 #![no_main]
@@ -11,7 +13,9 @@
 
 mod kernel;
 mod maps;
+mod tail;
 mod record;
+mod held;
 mod sums;
 mod file;
 mod path;

@@ -1,11 +1,13 @@
+use crate::held::Held;
 use crate::record::Scratch;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, ProgramArray, RingBuf, Stack};
 use tracewell_event_abi::body::FileId;
 use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, Folder, IGNORED_MAX};
 use tracewell_event_abi::count::{Counts, Used};
 use tracewell_event_abi::head::OPS;
+use tracewell_event_abi::hooks::PLACES_MAX;
 
 /// Sizes are those of the memory ledger; the agent may set others when it loads.
 #[map]
@@ -37,6 +39,18 @@ pub static USED_1: HashMap<u64, Used> = HashMap::with_max_entries(1024, 0);
 /// What the agent's threads last opened with `O_PATH`, by thread: how it learns the identity of what a path means.
 #[map]
 pub static IDENTIFIED: HashMap<u32, FileId> = HashMap::with_max_entries(64, 0);
+
+/// What hooks keep of calls that have not ended: the place of each thread that is in one, the places, and those that are free,
+/// which the agent fills in.
+#[map]
+pub static HELD: HashMap<u32, u32> = HashMap::with_max_entries(PLACES_MAX, 0);
+#[map]
+pub static PLACES: Array<Held> = Array::with_max_entries(PLACES_MAX, 0);
+#[map]
+pub static FREE_PLACES: Stack<u32> = Stack::with_max_entries(PLACES_MAX, 0);
+/// By op, the inode that a hook saw last in a call of the agent itself: how it tries the hooks.
+#[map]
+pub static TRIED: Array<u64> = Array::with_max_entries(OPS as u32, 0);
 
 /// What is not wanted. The agent adds its own process; children inherit it.
 #[map]

@@ -2,10 +2,10 @@
 
 use crate::kernel::{Ptr, at};
 use crate::maps::{CONFIG, IGNORED_FOLDERS};
-use crate::record::Record;
+use crate::tail::Tail;
 use tracewell_event_abi::config::{Folder, filter};
 use tracewell_event_abi::head::flag;
-use tracewell_event_abi::segment::{Kind, NAMES_MAX, PATH_MAX};
+use tracewell_event_abi::segment::{Kind, NAMES_MAX};
 
 /// Whether a path lies in a folder that is filtered.
 #[derive(PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Wanted {
 
 /// Adds the path of `dentry` under the mount `mnt` (a `struct vfsmount`) as a segment.
 #[inline(always)]
-pub fn add(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) {
+pub fn add<T: Tail>(record: &mut T, kind: Kind, mnt: Ptr, dentry: Ptr) {
     walk(record, kind, mnt, dentry, 0);
 }
 
@@ -24,14 +24,14 @@ pub fn add(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) {
 ///
 /// Folders are looked for as far upward as names are taken: what lies deeper is wanted.
 #[inline(always)]
-pub fn add_wanted(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr) -> Wanted {
+pub fn add_wanted<T: Tail>(record: &mut T, kind: Kind, mnt: Ptr, dentry: Ptr) -> Wanted {
     walk(record, kind, mnt, dentry, CONFIG.get(0).map_or(0, |config| config.filters & filter::FOLDERS))
 }
 
 /// Relies on `d_parent` of a filesystem's root being itself and on `struct mount` containing its `struct vfsmount`, as in
 /// fs/d_path.c `prepend_path`. Names may change meanwhile, as there without the lock; lengths are bounded here.
 #[inline(always)]
-fn walk(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr, filters: u32) -> Wanted {
+fn walk<T: Tail>(record: &mut T, kind: Kind, mnt: Ptr, dentry: Ptr, filters: u32) -> Wanted {
     let (mut mount, mut dentry) = (mnt.minus(at!(mount_mnt)), dentry);
     let mut root = mnt.follow(at!(mnt_root));
     let start = record.open_segment();
@@ -53,11 +53,11 @@ fn walk(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr, filters: u32) ->
             continue;
         }
         let parent = dentry.follow(at!(dentry_parent));
-        if record.room_taken(start) > PATH_MAX {
+        if record.room_taken(start) > T::PATH_MAX {
             break;
         }
         if parent == dentry {
-            record.head().flags |= flag::NO_FOLDER;
+            record.flag(flag::NO_FOLDER);
             record.kernel_name(dentry.follow(at!(dentry_name)));
             is_whole = true;
             break;
@@ -68,7 +68,7 @@ fn walk(record: &mut Record, kind: Kind, mnt: Ptr, dentry: Ptr, filters: u32) ->
         dentry = parent;
     }
     if !is_whole {
-        record.head().flags |= flag::PARTIAL_PATH;
+        record.flag(flag::PARTIAL_PATH);
     }
     record.close_segment(kind, start);
     Wanted::Yes

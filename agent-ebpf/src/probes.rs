@@ -21,6 +21,7 @@ mod exec;
 mod exit;
 mod open;
 mod read_write;
+mod hooks;
 mod names;
 mod attributes;
 mod map_executable;

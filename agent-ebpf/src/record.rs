@@ -1,10 +1,12 @@
+use crate::held::Held;
 use crate::kernel::Ptr;
 use crate::maps::{CONFIG, COUNTS, IGNORED_PROCESSES, IGNORED_UIDS, RING, SCRATCH, USED_0, USED_1};
 use crate::process;
 use crate::sums::{self, add_atomically};
+use crate::tail::{Parts, Tail};
 use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated::{
-    bpf_ktime_get_boot_ns, bpf_probe_read_kernel_str, bpf_probe_read_user, bpf_probe_read_user_str, bpf_ringbuf_output,
+    bpf_ktime_get_boot_ns, bpf_probe_read_kernel, bpf_probe_read_user, bpf_probe_read_user_str, bpf_ringbuf_output,
     bpf_ringbuf_query,
 };
 use core::ffi::c_void;
@@ -13,7 +15,7 @@ use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, filter};
 use tracewell_event_abi::count::{Counts, Used};
 use tracewell_event_abi::head::{Head, Op};
-use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind, NAME_MAX, PATH_MAX, Segment};
+use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind, PATH_MAX};
 
 /// Room for the largest record: head, body, two paths with two names or one path with all arguments.
 const RECORD_MAX: usize = 1 << 14;
@@ -42,6 +44,25 @@ pub struct Scratch {
 pub struct Record {
     scratch: *mut Scratch,
     op: Op,
+}
+
+impl Tail for Record {
+    const MAX: usize = RECORD_MAX;
+    const PATH_MAX: usize = PATH_MAX;
+
+    #[inline(always)]
+    fn parts(&mut self) -> Parts {
+        // SAFETY: as in `start`; only addresses are taken.
+        unsafe {
+            let scratch = self.scratch;
+            Parts {
+                len: &raw mut (*scratch).len,
+                bytes: (&raw mut (*scratch).bytes).cast(),
+                body: &raw mut (*scratch).head.body,
+                flags: &raw mut (*scratch).head.flags,
+            }
+        }
+    }
 }
 
 /// Which scratch a probe may use.
@@ -109,75 +130,6 @@ impl Record {
         unsafe { ((*self.scratch).key, (*self.scratch).generation) = (*key, generation) };
     }
 
-    #[inline(always)]
-    fn len(&self) -> usize {
-        // SAFETY: as in `start`; volatile, so that it is read anew.
-        unsafe { (&raw const (*self.scratch).len).read_volatile() as usize }
-    }
-
-    #[inline(always)]
-    fn set_len(&mut self, len: usize) {
-        // SAFETY: as in `len`.
-        unsafe { (&raw mut (*self.scratch).len).write_volatile(len as u64) };
-    }
-
-    /// Adds the body. Must come first.
-    #[inline(always)]
-    pub fn body<T: Copy>(&mut self, kind: Body, body: &T) {
-        self.head().body = kind as u8;
-        // SAFETY: bodies are far smaller than the scratch and aligned to 8, as its bytes are.
-        unsafe { (*self.scratch).bytes.as_mut_ptr().cast::<T>().write(*body) };
-        self.set_len(size_of::<T>());
-    }
-
-    /// Where the next byte goes, with room for `SLACK` bytes.
-    #[inline(always)]
-    fn end(&mut self) -> *mut u8 {
-        let len = self.len();
-        // SAFETY: the mask keeps it within the bytes, with `SLACK` behind it.
-        unsafe { (*self.scratch).bytes.as_mut_ptr().add(len & (RECORD_MAX - 1)) }
-    }
-
-    /// Begins a segment; returns where, for [`Self::close_segment`].
-    #[inline(always)]
-    pub fn open_segment(&mut self) -> usize {
-        let start = self.len();
-        self.set_len(start + size_of::<Segment>());
-        start
-    }
-
-    /// Bytes since a segment began.
-    #[inline(always)]
-    pub fn room_taken(&self, start: usize) -> usize {
-        self.len() - start
-    }
-
-    /// Ends the segment that began at `start`.
-    #[inline(always)]
-    pub fn close_segment(&mut self, kind: Kind, start: usize) {
-        let end = self.len();
-        let segment = Segment { kind: kind as u16, reserved: 0, len: (end - start - size_of::<Segment>()) as u32 };
-        // SAFETY: `start` is a multiple of 8 below `RECORD_MAX`.
-        unsafe {
-            let to = (*self.scratch).bytes.as_mut_ptr().add(start & (RECORD_MAX - 8));
-            to.cast::<Segment>().write(segment);
-        }
-        self.set_len((end + 7) & !7);
-    }
-
-    /// Adds a string of the kernel with its zero byte. Returns whether there was one.
-    #[inline(always)]
-    pub fn kernel_name(&mut self, name: Ptr) -> bool {
-        let to = self.end();
-        // SAFETY: there is room for `NAME_MAX`.
-        let n = unsafe { bpf_probe_read_kernel_str(to.cast(), NAME_MAX as u32, name.0 as *const c_void) };
-        if n <= 1 {
-            return false;
-        }
-        self.set_len(self.len() + n as usize);
-        true
-    }
-
     /// Adds a segment with a string of the process of up to 4096 bytes, with its zero byte. Returns whether there was one.
     #[inline(always)]
     pub fn user_text(&mut self, kind: Kind, address: u64) -> bool {
@@ -189,7 +141,8 @@ impl Record {
             self.set_len(start);
             return false;
         }
-        self.set_len(self.len() + n as usize);
+        let len = self.len();
+        self.set_len(len + n as usize);
         self.close_segment(kind, start);
         true
     }
@@ -206,7 +159,8 @@ impl Record {
             self.set_len(start);
             return;
         }
-        self.set_len(self.len() + len as usize);
+        let before = self.len();
+        self.set_len(before + len as usize);
         self.close_segment(kind, start);
     }
 
@@ -216,6 +170,28 @@ impl Record {
         let start = self.open_segment();
         self.kernel_name(text);
         self.close_segment(Kind::Label, start);
+    }
+
+    /// Takes over what a hook kept as body and segments. Must come first.
+    #[inline(always)]
+    pub fn take_over(&mut self, held: &Held) {
+        let len = held.len() & (Held::MAX - 1);
+        // SAFETY: the mask keeps it below the bytes of both.
+        unsafe {
+            let to = (&raw mut (*self.scratch).bytes).cast::<c_void>();
+            bpf_probe_read_kernel(to, len as u32, held.bytes.as_ptr().cast());
+        }
+        let head = self.head();
+        (head.body, head.flags) = (held.body, head.flags | held.flags);
+        self.set_len(len);
+    }
+
+    /// Counts that a hook kept nothing of this operation, which is told from the memory of the process instead.
+    #[inline(always)]
+    pub fn fell_back(&mut self) {
+        if let Some(counts) = counts(self.op) {
+            counts.fallback += 1;
+        }
     }
 
     /// Ends the record without sending it: it was added to a sum.
@@ -262,7 +238,8 @@ impl Record {
             counts.throttled += 1;
             return;
         }
-        let size = (size_of::<Head>() + len) & (RECORD_MAX * 2 - 1);
+        // Read anew: of the length checked above the compiler knows that it needs no mask, and the verifier does not.
+        let size = size_of::<Head>() + (self.len() & (RECORD_MAX - 1));
         let ring = (&raw const RING).cast_mut().cast::<c_void>();
         // The agent looks at the ring by itself, and is woken only where the ring is filling up.
         // SAFETY: head and bytes lie behind each other, and `size` is less than both.

@@ -1,6 +1,7 @@
 use crate::file::OpenFile;
 use crate::kernel::{Ptr, at, read_user};
 use crate::record::Record;
+use crate::tail::Tail;
 use tracewell_event_abi::body::{Body, Socket};
 use tracewell_event_abi::head::flag;
 

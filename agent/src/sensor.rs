@@ -2,8 +2,8 @@
 //!
 //! [`Sensor::start`] finds the fields of the running kernel ([`btf`]), loads the programs ([`attach`]) and lets them run;
 //! [`Sensor::poll`] takes what waits in the ring, fetches the sums of repeated operations ([`sums`]) and puts both in
-//! [`order`]. [`filters`] says what is left out. [`counts`] is the arithmetic of what was seen and what was lost, [`throttle`]
-//! who was over a budget.
+//! [`order`]. [`filters`] says what is left out, [`tier`] what is hooked beside the tracepoints. [`counts`] is the arithmetic of
+//! what was seen and what was lost, [`throttle`] who was over a budget.
 
 pub mod attach;
 pub mod btf;
@@ -14,6 +14,7 @@ mod order;
 mod sums;
 mod sys;
 pub mod throttle;
+pub mod tier;
 
 pub use filters::Ignored;
 pub use identify::Identifier;
@@ -37,6 +38,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 use sums::Sums;
 use throttle::Throttling;
+use tier::{Asked, Tier};
 use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, filter};
 use tracewell_event_abi::count::Used;
@@ -67,6 +69,7 @@ pub struct Options {
     /// Records that a cgroup may send within 250 ms; 0 for no limit.
     pub budget: u64,
     pub groups: BTreeSet<Group>,
+    pub tier: Asked,
     /// Processes that are not watched, with all they start. The agent itself is always among them.
     pub ignored_processes: Vec<u32>,
     pub ignored: Ignored,
@@ -81,6 +84,7 @@ impl Default for Options {
             sums_max: 8192,
             budget: 0,
             groups: Group::ALL.into(),
+            tier: Asked::Auto,
             ignored_processes: Vec::new(),
             ignored: Ignored::default(),
             secrets: Vec::new(),
@@ -155,6 +159,7 @@ pub struct Sensor {
     throttling: Throttling,
     /// What could not be attached, and why.
     missing: Vec<(&'static str, String)>,
+    tier: Tier,
     bpf: Ebpf,
 }
 
@@ -177,10 +182,18 @@ impl Sensor {
         for name in ["SUMS_0", "SUMS_1"] {
             loader.map_max_entries(name, options.sums_max);
         }
+        if options.tier == Asked::Base {
+            for name in ["HELD", "PLACES", "FREE_PLACES"] {
+                loader.map_max_entries(name, 1);
+            }
+        }
         let mut bpf = loader.load(OBJECT).map_err(load_error)?;
+        // It holds the types of the whole kernel, which trying the hooks reads once more.
+        drop(loader);
         let config = Config {
             // Nothing, until what is left out is known.
             ops: 0,
+            hooked: 0,
             budget: options.budget,
             generation: 0,
             filters: filter::PROCESSES,
@@ -214,12 +227,17 @@ impl Sensor {
             merged: [0; OPS],
             throttling: Throttling::default(),
             missing: Vec::new(),
+            tier: Tier::base(),
             bpf,
         };
         for process in options.ignored_processes.iter().copied().chain([own_process()]) {
             sensor.ignored.insert(process, 1, 0).map_err(bpf_error("ignoring the agent itself"))?;
         }
         sensor.load()?;
+        if options.tier == Asked::Auto {
+            sensor.tier = tier::attach(&mut sensor.bpf)?;
+            sensor.sums.config.hooked = sensor.tier.bits();
+        }
         sensor.set_ignored(options.ignored.clone())?;
         Ok(sensor)
     }
@@ -313,6 +331,11 @@ impl Sensor {
     /// What could not be attached, with the kernel's reason.
     pub fn missing(&self) -> &[(&'static str, String)] {
         &self.missing
+    }
+
+    /// What is hooked beside the tracepoints.
+    pub fn tier(&self) -> &Tier {
+        &self.tier
     }
 
     /// Waits up to 25 ms for records and takes what is there.

@@ -143,6 +143,8 @@ impl Translator {
             (Op::Fork, Body::Fork) => self.forked(parsed, subject),
             (Op::Exec, Body::Exec) => self.executed(parsed, subject),
             (Op::Exit, _) => self.exited(parsed, subject),
+            (Op::Unlink | Op::Symlink | Op::Mount, Body::File) => self.at_object(parsed, subject),
+            (Op::Rename | Op::Link, Body::Files) => self.moved_object(parsed, subject),
             (_, Body::File) => self.file(parsed, subject),
             (_, Body::Socket) => self.socket(parsed, subject),
             (_, Body::Target) => self.target(parsed, subject),

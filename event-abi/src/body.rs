@@ -15,11 +15,22 @@ pub enum Body {
     Target,
     /// Several ops on names, each given by segments alone.
     Names,
+    /// A file that got another path.
+    Files,
 }
 
 impl Body {
-    pub const ALL: &[Self] =
-        &[Self::None, Self::Fork, Self::Exec, Self::Exit, Self::File, Self::Socket, Self::Target, Self::Names];
+    pub const ALL: &[Self] = &[
+        Self::None,
+        Self::Fork,
+        Self::Exec,
+        Self::Exit,
+        Self::File,
+        Self::Socket,
+        Self::Target,
+        Self::Names,
+        Self::Files,
+    ];
 
     pub fn from_u8(value: u8) -> Option<Self> {
         Self::ALL.get(usize::from(value)).copied()
@@ -78,6 +89,15 @@ pub struct File {
     pub file: FileId,
 }
 
+/// Of [`Body::Files`]. Segments: path before, path after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Files {
+    pub file: FileId,
+    /// What stood at the path after; zero where nothing did.
+    pub replaced: FileId,
+}
+
 /// A socket as the kernel has it. Also what sums are kept by, so the unused is zero.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
@@ -127,6 +147,7 @@ const _: () = assert!(size_of::<Fork>() == 24);
 const _: () = assert!(size_of::<Exec>() == 24);
 const _: () = assert!(size_of::<Exit>() == 8);
 const _: () = assert!(size_of::<File>() == 24);
+const _: () = assert!(size_of::<Files>() == 48);
 const _: () = assert!(size_of::<Socket>() == 56);
 const _: () = assert!(size_of::<Target>() == 24);
 const _: () = assert!(size_of::<Names>() == 8);

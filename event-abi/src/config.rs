@@ -6,6 +6,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 pub struct Config {
     /// Bit n: ops whose number is n are wanted.
     pub ops: u64,
+    /// Bit n: hooks keep the kernel's objects for the op whose number is n ([`hooks`](crate::hooks)).
+    pub hooked: u64,
     /// Records a cgroup may send in one generation; 0 for no limit.
     pub budget: u64,
     /// Which of the two maps of sums takes new ones: 0 or 1.
@@ -41,5 +43,5 @@ pub struct Folder {
     pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<Config>() == 32);
+const _: () = assert!(size_of::<Config>() == 40);
 const _: () = assert!(size_of::<Folder>() == 16);

@@ -24,6 +24,8 @@ pub struct Counts {
     pub unreadable: u64,
     /// Not lost, but sent one by one: no room among the sums.
     pub map_full: u64,
+    /// Not lost, but told by what the call left behind: a hook should have kept the kernel's objects, and did not.
+    pub fallback: u64,
 }
 
 /// What a cgroup sent in one generation, while there is a budget.
@@ -36,5 +38,5 @@ pub struct Used {
     pub throttled: u64,
 }
 
-const _: () = assert!(size_of::<Counts>() == 72);
+const _: () = assert!(size_of::<Counts>() == 80);
 const _: () = assert!(size_of::<Used>() == 16);

@@ -70,6 +70,8 @@ offsets! {
     file_dentry = "file.f_path.dentry",
     file_mode = "file.f_mode",
     file_private = "file.private_data",
+    path_mnt = "path.mnt",
+    path_dentry = "path.dentry",
     inode_ino = "inode.i_ino",
     inode_sb = "inode.i_sb",
     inode_generation = "inode.i_generation",

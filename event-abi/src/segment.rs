@@ -33,6 +33,8 @@ pub enum Kind {
     Environment,
     /// A short text that is not a path, such as a module's name.
     Label,
+    /// [`Kind::Path`] of an operation's second path.
+    SecondPath,
 }
 
 impl Kind {
@@ -46,6 +48,7 @@ impl Kind {
         Self::Arguments,
         Self::Environment,
         Self::Label,
+        Self::SecondPath,
     ];
 
     pub fn from_u16(value: u16) -> Option<Self> {

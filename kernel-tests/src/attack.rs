@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, io};
 use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
+use tracewell_agent::sensor::tier::Asked;
 use tracewell_agent::sensor::{Options, SensorError};
 use tracewell_alert_scorer::words::Names;
 use tracewell_graph_core::history::MemoryHistory;
@@ -78,13 +79,13 @@ fn request(port: u16, host: &str) -> io::Result<String> {
 }
 
 /// Carries it out and looks at what the agent makes of it.
-pub fn test() -> Result<()> {
+pub fn test(tier: Asked) -> Result<()> {
     let mut service = Started::new(Command::new("/proc/self/exe").arg(SERVE))?;
     let port: u16 = service.line()?.trim().parse().context("the service's port")?;
     let mut load = Command::new("/proc/self/exe");
     let _load = Started::new(load.args([LOAD, &port.to_string()]))?;
     let outside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let mut watch = Watch::start()?;
+    let mut watch = Watch::start(tier)?;
     watch.run_for(Duration::from_secs(2))?;
 
     let folder = env::temp_dir().join(format!("kernel-tests-attack-{}", std::process::id()));
@@ -162,8 +163,8 @@ fn host() -> HostRecord {
 
 impl Watch {
     /// Everything on the machine: what else it does is part of the load.
-    fn start() -> Result<Self> {
-        let options = Options::default();
+    fn start(tier: Asked) -> Result<Self> {
+        let options = Options { tier, ..Options::default() };
         let mut watch = Self { live: Live::start(host().host, &options)?, records: Vec::new(), agent: Agent::new() };
         watch.records.push(Record::Host(host()));
         watch.agent.take(&Record::Host(host()))?;

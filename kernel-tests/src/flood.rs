@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 use tracewell_agent::sensor::Options;
+use tracewell_agent::sensor::tier::Asked;
 use tracewell_event_abi::head::Op;
 use tracewell_model::Operation;
 
@@ -56,14 +57,15 @@ pub fn connections() -> Result<()> {
 }
 
 /// One flood: what it does, which op it floods, and how often it does so.
-pub fn test(process: &str) -> Result<()> {
+pub fn test(process: &str, tier: Asked) -> Result<()> {
     let (op, operation, n) = match process {
         FILES => (Op::Open, Operation::Create, 1000),
         FORKS => (Op::Fork, Operation::Fork, N_FORKS),
         _ => (Op::Connect, Operation::Connect, N_CONNECTIONS),
     };
     let before = resident_kb()?;
-    let watched = watch(Command::new("/proc/self/exe").arg(process), &Options::default(), Taking::Always)?;
+    let watched =
+        watch(Command::new("/proc/self/exe").arg(process), &Options { tier, ..Options::default() }, Taking::Always)?;
     let told: u64 = watched
         .records
         .iter()

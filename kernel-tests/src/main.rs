@@ -3,6 +3,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, process};
+use tracewell_agent::sensor::tier::Asked;
 #[cfg(feature = "containers")]
 use tracewell_kernel_tests::container;
 use tracewell_kernel_tests::{attack, filters, flood, init, operations, overflow, tests};
@@ -26,8 +27,10 @@ fn main() -> ExitCode {
 /// Whether all went well.
 fn run(arguments: &[String]) -> Result<bool> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => tests::run(""),
-        [operations::ONLY, name] => tests::run(name),
+        [] => tests::run("", &BOTH),
+        [operations::ONLY, name] => tests::run(name, &BOTH),
+        [operations::TIER, tier] => tests::run("", &[tier_of(tier)?]),
+        [operations::TIER, tier, operations::ONLY, name] => tests::run(name, &[tier_of(tier)?]),
         [operations::ACT] => operations::act().map(|()| true),
         [operations::ONE, index, folder] => operations::one(index, Path::new(folder)).map(|()| true),
         [operations::IDLE, ..] => Ok(true),
@@ -41,7 +44,17 @@ fn run(arguments: &[String]) -> Result<bool> {
         [attack::LOAD, port] => attack::load(port.parse()?).map(|()| true),
         #[cfg(feature = "containers")]
         [container::CONTAIN, folder] => container::contain(Path::new(folder)).map(|()| true),
-        _ => bail!("usage: kernel-tests [only NAME]"),
+        _ => bail!("usage: kernel-tests [tier base|better] [only NAME]"),
+    }
+}
+
+const BOTH: [Asked; 2] = [Asked::Base, Asked::Auto];
+
+fn tier_of(name: &str) -> Result<Asked> {
+    match name {
+        "base" => Ok(Asked::Base),
+        "better" => Ok(Asked::Auto),
+        _ => bail!("there is no tier {name:?}; there are base and better"),
     }
 }
 

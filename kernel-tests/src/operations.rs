@@ -3,6 +3,7 @@
 mod crossing;
 mod extend;
 mod file;
+mod hostile;
 mod narrow;
 mod network;
 mod process;
@@ -14,9 +15,11 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::{env, fs};
+use tracewell_agent::sensor::tier::Asked;
 
 /// Arguments of the processes that carry out the operations, and of those that they start.
 pub const ONLY: &str = "only";
+pub const TIER: &str = "tier";
 pub const ACT: &str = "act";
 pub const ONE: &str = "one";
 pub const IDLE: &str = "idle";
@@ -24,10 +27,21 @@ pub const WAIT: &str = "wait";
 
 pub struct Operation {
     pub name: &'static str,
-    /// The lines that [`lines`](crate::lines::lines) makes of it, all of them and no others.
+    /// The lines that [`lines`](crate::lines::lines) makes of it, all of them and no others. Where the tiers differ, that of the
+    /// better one, ` | `, and that of the base.
     pub edges: &'static [&'static str],
     /// Carries it out in an empty folder. What a kernel or machine does not have is `Unsupported`.
     run: fn(&Path) -> io::Result<()>,
+}
+
+/// Lines as a tier makes them.
+pub fn of_tier(edges: &[&'static str], tier: Asked) -> Vec<&'static str> {
+    let of_tier = |edge: &&'static str| match (edge.split_once(" | "), tier) {
+        (None, _) => *edge,
+        (Some((better, _)), Asked::Auto) => better,
+        (Some((_, base)), Asked::Base) => base,
+    };
+    edges.iter().map(of_tier).collect()
 }
 
 /// All of them.
@@ -40,6 +54,7 @@ pub fn all() -> impl Iterator<Item = &'static Operation> {
         crossing::OPERATIONS,
         ring::OPERATIONS,
         narrow::OPERATIONS,
+        hostile::OPERATIONS,
     ];
     kinds.into_iter().flatten()
 }
@@ -64,6 +79,7 @@ impl Operation {
 /// Carries them all out as soon as stdin is closed, each in a process of its own. Says for each its process and its
 /// folder, or why it could not be.
 pub fn act() -> Result<()> {
+    extend::unload().context("unloading the modules of the tests")?;
     io::stdin().read_to_end(&mut Vec::new()).context("waiting for the sensor")?;
     for (index, operation) in all().enumerate() {
         let folder = env::temp_dir().join(format!("kernel-tests-{}-{index}", std::process::id()));

@@ -6,6 +6,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use std::io::{self, Read};
 use std::process::Command;
 use tracewell_agent::sensor::Options;
+use tracewell_agent::sensor::tier::Asked;
 use tracewell_event_abi::head::Op;
 use tracewell_model::{LossCause, Operation, Record};
 
@@ -24,8 +25,8 @@ pub fn flood() -> Result<()> {
     Ok(())
 }
 
-pub fn test() -> Result<()> {
-    let options = Options { ring_bytes: RING_BYTES, ..Options::default() };
+pub fn test(tier: Asked) -> Result<()> {
+    let options = Options { ring_bytes: RING_BYTES, tier, ..Options::default() };
     let watched = watch(Command::new("/proc/self/exe").arg(FLOOD), &options, Taking::AtTheEnd)?;
     let counts = watched.counts.of(Op::Memfd);
     let told = |record: &&Record| matches!(record, Record::Event(event) if event.op == Operation::Memfd);

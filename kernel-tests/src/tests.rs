@@ -3,14 +3,17 @@
 #[cfg(feature = "containers")]
 use crate::container;
 use crate::lines::lines;
-use crate::operations::{self, ACT};
+use crate::operations::{self, ACT, of_tier};
 use crate::watch::{Taking, Watched, watch};
 use crate::{attack, filters, flood, overflow, throttle};
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use tracewell_agent::sensor::tier::{Asked, Tier};
 use tracewell_agent::sensor::{Options, Sensor, SensorError};
+use tracewell_model::{EventFlags, Operation, Record};
 
 /// Lines of an error that are shown: the end of what the verifier says of a program tells what it refused.
 const LINES_MAX: usize = 40;
@@ -41,25 +44,55 @@ impl Tests {
     }
 }
 
-/// Runs those whose names contain `only`; the operations are one. Returns whether they passed.
-pub fn run(only: &str) -> Result<bool> {
+/// Runs those whose names contain `only`, the operations being one, on each of the tiers that is there. Returns whether they
+/// passed.
+pub fn run(only: &str, tiers: &[Asked]) -> Result<bool> {
     // What the firmware said ends without a line break.
     println!("\nkernel {}", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim());
-    let mut tests = Tests::default();
-    if let Some(reason) = forbidden() {
-        println!("SKIPPED: {reason}");
-        println!("kernel-tests: 0 passed, 0 failed");
-        return Ok(true);
+    let mut all = Tests::default();
+    let here = match here() {
+        Ok(here) => here,
+        Err(reason) => {
+            println!("SKIPPED: {reason}");
+            println!("kernel-tests: 0 passed, 0 failed");
+            return Ok(true);
+        }
+    };
+    let is_there = |tier: &Asked| *tier == Asked::Base || is_ours() || here.name() == "better";
+    let there: Vec<_> = tiers.iter().copied().filter(is_there).collect();
+    for (n, &tier) in there.iter().enumerate() {
+        println!("\nthe {} tier", name_of(tier));
+        let mut tests = Tests::default();
+        run_on(tier, only, &mut tests);
+        if n + 1 == there.len() {
+            run_once(tier, only, &mut tests);
+        }
+        println!("tier {}: {} passed, {} failed", name_of(tier), tests.passed, tests.failed);
+        (all.passed, all.failed) = (all.passed + tests.passed, all.failed + tests.failed);
     }
+    if there.len() < tiers.len() {
+        let reasons: BTreeSet<_> = here.refused().iter().map(|(_, reason)| tail(reason)).collect();
+        println!("not tried: the better tier ({})", reasons.into_iter().collect::<Vec<_>>().join("; "));
+    }
+    println!("kernel-tests: {} passed, {} failed", all.passed, all.failed);
+    Ok(all.failed == 0)
+}
+
+fn run_on(tier: Asked, only: &str, tests: &mut Tests) {
     if "operations".contains(only) {
-        match watch(Command::new("/proc/self/exe").arg(ACT), &Options::default(), Taking::Always) {
-            Ok(watched) => compare(&watched, &mut tests),
+        let options = Options { tier, ..Options::default() };
+        match watch(Command::new("/proc/self/exe").arg(ACT), &options, Taking::Always) {
+            Ok(watched) => compare(&watched, tier, tests),
             Err(error) => tests.test("the sensor starts", Err(error)),
         }
     }
     if LOSS.contains(only) {
-        tests.test(LOSS, overflow::test());
+        tests.test(LOSS, overflow::test(tier));
     }
+}
+
+/// What takes long, or is not about the kernel side alone: on the best tier only.
+fn run_once(tier: Asked, only: &str, tests: &mut Tests) {
     if THROTTLE.contains(only) {
         tests.test(THROTTLE, throttle::test());
     }
@@ -70,22 +103,20 @@ pub fn run(only: &str) -> Result<bool> {
     }
     for process in [flood::FILES, flood::FORKS, flood::CONNECTIONS].into_iter().filter(|name| name.contains(only)) {
         // An emulated processor would take minutes.
-        if std::process::id() == 1 {
+        if is_ours() {
             println!("not tried: {process} (this is a virtual machine)");
         } else {
-            tests.test(process, flood::test(process));
+            tests.test(process, flood::test(process, tier));
         }
     }
     if ATTACK.contains(only) && Path::new("/bin/bash").exists() {
-        tests.test(ATTACK, attack::test());
+        tests.test(ATTACK, attack::test(tier));
     } else if ATTACK.contains(only) {
         println!("not tried: {ATTACK} (there is no shell here)");
     }
     if CONTAINER.contains(only) {
-        contained(&mut tests);
+        contained(tests);
     }
-    println!("kernel-tests: {} passed, {} failed", tests.passed, tests.failed);
-    Ok(tests.failed == 0)
 }
 
 #[cfg(feature = "containers")]
@@ -101,26 +132,42 @@ fn contained(_: &mut Tests) {
     println!("not tried: {CONTAINER} (built without the feature `containers`)");
 }
 
-/// Why this machine does not let itself be watched. In a virtual machine of ours that is a failure.
-fn forbidden() -> Option<SensorError> {
+fn name_of(tier: Asked) -> &'static str {
+    if tier == Asked::Base { "base" } else { "better" }
+}
+
+/// Whether this is a virtual machine of ours, where everything must work.
+fn is_ours() -> bool {
+    std::process::id() == 1
+}
+
+/// The tier that this machine lets itself be watched on, or why it does not. In a virtual machine of ours what does not work
+/// shows in the tests.
+fn here() -> Result<Tier, SensorError> {
     match Sensor::start(&Options::default()) {
+        Ok(sensor) => Ok(sensor.tier().clone()),
         Err(
             error @ (SensorError::NotPermitted(_)
             | SensorError::NoBtf(_)
             | SensorError::LockedDown
             | SensorError::NotBuilt),
-        ) if std::process::id() != 1 => Some(error),
-        _ => None,
+        ) if !is_ours() => Err(error),
+        Err(_) => Ok(Tier::base()),
     }
 }
 
-fn compare(watched: &Watched, tests: &mut Tests) {
+fn compare(watched: &Watched, tier: Asked, tests: &mut Tests) {
     tests.test("the sensor starts", Ok(()));
     for (program, error) in &watched.missing {
         println!("not attached: {program}\n{}", tail(error));
     }
     let names: Vec<_> = watched.missing.iter().map(|(program, _)| *program).collect();
     tests.test("every program attaches", fails_with(!names.is_empty(), || names.join(", ")));
+    if tier == Asked::Auto {
+        let refused: Vec<_> =
+            watched.tier.refused().iter().map(|(hook, why)| format!("{hook}: {}", tail(why))).collect();
+        tests.test("every hook works", fails_with(watched.tier.name() != "better", || refused.join("\n")));
+    }
     for said in watched.output.lines() {
         let parts: Vec<_> = said.split('\t').collect();
         let &[index, process, folder, unsupported] = &parts[..] else { continue };
@@ -135,6 +182,7 @@ fn compare(watched: &Watched, tests: &mut Tests) {
             Some(exception) => (exception.edges, format!("{} ({})", operation.name, exception.because)),
             None => (operation.edges, operation.name.to_owned()),
         };
+        let edges = of_tier(edges, tier);
         let explained = || format!("expected:\n  {}\nseen:\n  {}", edges.join("\n  "), seen.join("\n  "));
         tests.test(&name, fails_with(seen != edges, explained));
     }
@@ -154,6 +202,34 @@ fn compare(watched: &Watched, tests: &mut Tests) {
     let wrong = watched.counts.iter().filter(|(_, counts)| !counts.adds_up());
     let wrong: Vec<_> = wrong.map(|(op, counts)| format!("{}: {counts:?}", op.name())).collect();
     tests.test("counts add up", fails_with(!wrong.is_empty(), || wrong.join("\n")));
+    tests.test("names are trusted as they were read", trusted(watched, tier));
+}
+
+/// On the better tier every name is from the kernel's objects. On the base tier those of operations by name alone are from the
+/// memory of processes, and flagged so.
+fn trusted(watched: &Watched, tier: Asked) -> Result<()> {
+    const BY_NAME: [Operation; 4] = [Operation::Rename, Operation::Link, Operation::Unlink, Operation::Mount];
+    const ALSO_BY_NAME: [Operation; 3] = [Operation::Chmod, Operation::Chown, Operation::Truncate];
+    let events = || {
+        watched.records.iter().filter_map(|record| match record {
+            Record::Event(event) => Some(event),
+            _ => None,
+        })
+    };
+    let (mut n, is_base) = (0, tier == Asked::Base);
+    for event in events() {
+        let is_flagged = event.flags.contains(EventFlags::REPAIRED);
+        n += u32::from(BY_NAME.contains(&event.op));
+        if BY_NAME.contains(&event.op) && is_flagged != is_base
+            || ALSO_BY_NAME.contains(&event.op) && is_flagged && !is_base
+        {
+            bail!("flagged: {is_flagged}, in {event:?}");
+        }
+    }
+    let fallback = watched.counts.sum(|op| op.kernel.fallback);
+    ensure!(n > 0, "there was no such operation");
+    ensure!(fallback == 0, "{fallback} operations were seen by no hook");
+    Ok(())
 }
 
 fn fails_with(is_wrong: bool, what: impl FnOnce() -> String) -> Result<()> {

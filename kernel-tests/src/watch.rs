@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::counts::Counts;
+use tracewell_agent::sensor::tier::Tier;
 use tracewell_agent::sensor::{Options, SensorError};
 use tracewell_model::{HostId, Record};
 
@@ -17,6 +18,7 @@ pub struct Watched {
     pub missing: Vec<(&'static str, String)>,
     /// Runs of programs that the kernel skipped.
     pub skipped: Vec<(&'static str, Option<u64>)>,
+    pub tier: Tier,
     /// What the process said.
     pub output: String,
 }
@@ -67,9 +69,9 @@ pub fn watch(process: &mut Command, options: &Options, taking: Taking) -> Result
         }
     };
     live.finish(|record| keep(record, &mut records)).context("ending the watch")?;
-    let missing = live.sensor().missing().to_vec();
+    let (missing, tier) = (live.sensor().missing().to_vec(), live.sensor().tier().clone());
     let skipped = live.sensor().skipped_runs().collect();
-    Ok(Watched { records, counts, missing, skipped, output })
+    Ok(Watched { records, counts, missing, skipped, tier, output })
 }
 
 fn take(live: &mut Live, records: &mut Vec<Record>) -> Result<()> {

@@ -25,6 +25,8 @@ struct Outcome {
     series: &'static str,
     release: String,
     counts: Counts,
+    /// What each tier came to, by its name.
+    tiers: Vec<(String, Counts)>,
     not_attached: Vec<String>,
     said: String,
     time: Duration,
@@ -46,8 +48,8 @@ pub fn run(workspace: &Workspace, series: &[String], arguments: &[String]) -> Re
         eprint!("{}", outcome.said);
         outcomes.push(outcome);
     }
-    println!("\n| Kernel | Passed | Failed | Not attached | Time |\n|---|---|---|---|---|");
-    outcomes.iter().for_each(|outcome| println!("{}", row(outcome)));
+    println!("\n| Kernel | Tier | Passed | Failed | Not attached | Time of all |\n|---|---|---|---|---|---|");
+    outcomes.iter().flat_map(rows).for_each(|row| println!("{row}"));
     Ok(outcomes.iter().all(|outcome| outcome.counts.failed == 0))
 }
 
@@ -173,6 +175,7 @@ fn boot(
         series: kernel.series,
         release: release.concat(),
         counts,
+        tiers: tiers(&said),
         not_attached: values("not attached: "),
         said,
         time: start.elapsed(),
@@ -181,16 +184,29 @@ fn boot(
 
 /// Reads `kernel-tests: 3 passed, 1 failed`, the last thing that is said.
 fn counts(said: &str) -> Option<Counts> {
-    let result = said.lines().rev().find_map(|line| line.strip_prefix("kernel-tests: "))?;
+    said.lines().rev().find_map(|line| line.strip_prefix("kernel-tests: ")).and_then(counts_in)
+}
+
+/// Reads `tier base: 3 passed, 1 failed`.
+fn tiers(said: &str) -> Vec<(String, Counts)> {
+    let tiers = said.lines().filter_map(|line| line.strip_prefix("tier ")?.split_once(": "));
+    tiers.filter_map(|(name, result)| Some((name.to_owned(), counts_in(result)?))).collect()
+}
+
+fn counts_in(result: &str) -> Option<Counts> {
     let (passed, failed) = result.strip_suffix(" failed")?.split_once(" passed, ")?;
     Some(Counts { passed: passed.parse().ok()?, failed: failed.parse().ok()?, skipped: 0 })
 }
 
-fn row(outcome: &Outcome) -> String {
-    let Outcome { series, release, counts, not_attached, .. } = outcome;
+fn rows(outcome: &Outcome) -> Vec<String> {
+    let Outcome { series, release, tiers, not_attached, .. } = outcome;
     let not_attached = if not_attached.is_empty() { "–".into() } else { not_attached.join(", ") };
     let seconds = outcome.time.as_secs_f64();
-    format!("| {series} ({release}) | {} | {} | {not_attached} | {seconds:.1} s |", counts.passed, counts.failed)
+    let row = |(tier, counts): &(String, Counts)| {
+        let Counts { passed, failed, .. } = counts;
+        format!("| {series} ({release}) | {tier} | {passed} | {failed} | {not_attached} | {seconds:.1} s |")
+    };
+    tiers.iter().map(row).collect()
 }
 
 fn folder(workspace: &Workspace) -> PathBuf {
@@ -207,6 +223,9 @@ mod tests {
         assert_eq!(counts("kernel-tests: 12 passed, 3 failed\n[    3.1] reboot: Power down\n"), Some(counted));
         assert_eq!(counts("Kernel panic - not syncing\n"), None);
         assert_eq!(counts("kernel-tests: 12 passed"), None);
+        let said = "the base tier\ntier base: 5 passed, 1 failed\ntier better: 7 passed, 2 failed\n";
+        let counted = |passed, failed| Counts { passed, failed, skipped: 0 };
+        assert_eq!(tiers(said), [("base".into(), counted(5, 1)), ("better".into(), counted(7, 2))]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! System calls that change a file's mode, owner or length: by descriptor from the kernel's file, by name as in
 //! [`super::names`].
 
-use super::names::{Named, one};
+use super::names::{Named, begin, one};
 use crate::call::Call;
 use crate::file::OpenFile;
 use crate::record::{Record, Slot};
@@ -20,14 +20,18 @@ super::handler!(
 super::handler!(fchownat, call => one(call, Op::Chown, Named::at(call.arg(0), call.arg(1)), call.arg(2)));
 super::handler!(fchown, call => by_fd(call, Op::Chown));
 super::handler!(truncate, call => one(call, Op::Truncate, Named::here(call.arg(0)), call.arg(1)));
-super::handler!(ftruncate, call => by_fd(call, Op::Truncate));
+super::handler!(
+    /// No hook: that of truncate is not part of it.
+    ftruncate, call => if call.ret == 0 { Record::start(Op::Truncate, Slot::Call).and_then(|record| of_fd(call, record)) } else { None }
+);
 
 #[inline(always)]
 fn by_fd(call: Call, op: Op) -> Option<()> {
-    if call.ret != 0 {
-        return None;
-    }
-    let record = Record::start(op, Slot::Call)?;
+    of_fd(call, begin(call, op)?)
+}
+
+#[inline(always)]
+fn of_fd(call: Call, record: Record) -> Option<()> {
     let Some(file) = OpenFile::of_fd(call.arg(0)) else {
         record.unreadable();
         return None;

@@ -7,6 +7,7 @@
 use crate::file::{OpenFile, add_working_directory};
 use crate::kernel::{Ptr, at};
 use crate::record::{Record, Slot};
+use crate::tail::Tail;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use tracewell_event_abi::body::{self, Body};

@@ -1,10 +1,12 @@
 //! Raw tracepoint `sched_process_exit`: `TP_PROTO(struct task_struct *p)`, include/trace/events/sched.h; newer kernels
 //! add an argument, which is not used.
 
+use crate::held;
 use crate::kernel::{Ptr, at};
 use crate::maps::IGNORED_PROCESSES;
 use crate::process::Group;
 use crate::record::{Record, Slot};
+use crate::tail::Tail;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use tracewell_event_abi::body::{self, Body};
@@ -18,6 +20,7 @@ pub fn exit(ctx: RawTracePointContext) -> i32 {
 
 #[inline(always)]
 fn run(task: Ptr) -> Option<()> {
+    held::forget();
     let signal = task.follow(at!(task_signal));
     // The count of live threads was lowered before (kernel/exit.c, `do_exit`): the last one ends the process.
     if signal.read::<i32>(at!(signal_live)) > 0 {

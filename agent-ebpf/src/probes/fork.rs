@@ -5,6 +5,7 @@ use crate::kernel::Ptr;
 use crate::maps::{CONFIG, IGNORED_PROCESSES};
 use crate::process::{Group, inner_pid};
 use crate::record::{Record, Slot};
+use crate::tail::Tail;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use tracewell_event_abi::body::{self, Body};

@@ -13,6 +13,7 @@ use crate::kernel::{Ptr, at};
 use crate::record::{Record, Slot};
 use crate::socket;
 use crate::sums::{collapse_file, collapse_socket};
+use crate::tail::Tail;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use tracewell_event_abi::body::{self, Body};

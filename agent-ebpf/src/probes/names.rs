@@ -1,12 +1,15 @@
 //! System calls that work on names: rename, link, symlink, unlink, rmdir, mkdir, mknod and their `at` forms.
 //!
-//! After the call the name is all there is, so it is taken from the process's memory and flagged so; what it is relative
-//! to comes from the kernel's objects.
+//! Where a hook saw the call ([`super::hooks`]), it is told by the kernel's objects that the hook kept. Else, after the call,
+//! the name is all there is, so it is taken from the process's memory and flagged so; what it is relative to comes from the
+//! kernel's objects.
 
 use crate::call::Call;
 use crate::file::{OpenFile, add_working_directory};
+use crate::held::{self, Hooked};
 use crate::kernel::read_user;
 use crate::record::{Record, Slot};
+use crate::tail::Tail;
 use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::segment::Kind;
@@ -62,23 +65,31 @@ super::handler!(unlinkat, call => one(call, Op::Unlink, Named::at(call.arg(0), c
 /// An operation on one name, with what it sets.
 #[inline(always)]
 pub fn one(call: Call, op: Op, named: Named, value: u64) -> Option<()> {
-    if call.ret != 0 {
-        return None;
-    }
-    let mut record = Record::start(op, Slot::Call)?;
+    let mut record = begin(call, op)?;
     record.body(Body::Names, &body::Names { value });
     add(&mut record, named, Kind::Base, Kind::Name);
     record.submit();
     Some(())
 }
 
-/// An operation on two names.
+/// A record of a call that no hook has told of.
 #[inline(always)]
-pub fn two(call: Call, op: Op, first: Named, second: Named) -> Option<()> {
-    if call.ret != 0 {
+pub fn begin(call: Call, op: Op) -> Option<Record> {
+    let hooked = held::tell(&call, op);
+    if hooked == Hooked::Told || call.ret != 0 {
         return None;
     }
     let mut record = Record::start(op, Slot::Call)?;
+    if hooked == Hooked::Missed {
+        record.fell_back();
+    }
+    Some(record)
+}
+
+/// An operation on two names.
+#[inline(always)]
+pub fn two(call: Call, op: Op, first: Named, second: Named) -> Option<()> {
+    let mut record = begin(call, op)?;
     record.body(Body::Names, &body::Names { value: 0 });
     add(&mut record, first, Kind::Base, Kind::Name);
     if matches!(op, Op::Symlink | Op::Mount) {

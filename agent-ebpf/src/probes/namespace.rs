@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::record::{Record, Slot};
+use crate::tail::Tail;
 use tracewell_event_abi::body::{self, Body};
 use tracewell_event_abi::head::Op;
 

@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::kernel::{Ptr, at};
 use crate::process::{Group, inner_pid};
 use crate::record::{Record, Slot};
+use crate::tail::Tail;
 use tracewell_event_abi::body::{Body, Target};
 use tracewell_event_abi::head::Op;
 

@@ -26,8 +26,9 @@ fn moved(call: Call, op: Op, peer: u64, bytes: i64) -> Option<()> {
     if call.ret <= 0 {
         return None;
     }
-    let file = OpenFile::of_fd(call.arg(0)).filter(OpenFile::is_socket);
     let mut record = Record::start(op, Slot::Call)?;
+    // Only now: where there is none, a place for it that was kept meanwhile would be unset, which the verifier refuses.
+    let file = OpenFile::of_fd(call.arg(0)).filter(OpenFile::is_socket);
     let Some((file, mut found)) = file.and_then(|file| Some((file, socket::read(&file)?))) else {
         record.unreadable();
         return None;

@@ -4,6 +4,7 @@
 use crate::kernel::{Ptr, at};
 use crate::process::Group;
 use crate::record::{Record, Slot};
+use crate::tail::Tail;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use tracewell_event_abi::body::{Body, Target};

@@ -39,11 +39,11 @@ fn run(call: Call) -> Option<()> {
     }
     let arguments = read_user::<[u32; 6]>(call.arg(1));
     let fd = if op == Op::Accept { call.ret as u32 } else { arguments[0] };
-    let file = OpenFile::of_fd(fd as u64).filter(OpenFile::is_socket);
     let mut record = Record::start(op, Slot::Call)?;
     record.head().flags |= flag::FROM_USER;
     let errno = call.errno();
     record.head().errno = if errno == EINPROGRESS { 0 } else { errno };
+    let file = OpenFile::of_fd(fd as u64).filter(OpenFile::is_socket);
     let Some((file, mut found)) = file.and_then(|file| Some((file, socket::read(&file)?))) else {
         record.unreadable();
         return None;

@@ -74,6 +74,7 @@ impl Counters {
                     (&mut sum.oversize, cpu.oversize),
                     (&mut sum.unreadable, cpu.unreadable),
                     (&mut sum.map_full, cpu.map_full),
+                    (&mut sum.fallback, cpu.fallback),
                 ] {
                     *sum += n;
                 }

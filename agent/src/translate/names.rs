@@ -1,10 +1,14 @@
 //! Operations on names, and those that are about no node at all.
+//!
+//! Where a hook of the better tier saw them they come with the kernel's objects (`Body::File` and `Body::Files`), else with
+//! names that have yet to be resolved (`Body::Names`).
 
+use super::file::file_ref;
 use super::parse::Parsed;
 use super::paths::inode;
 use super::{Translator, text};
 use std::path::Path;
-use tracewell_event_abi::body::Names;
+use tracewell_event_abi::body::{File, FileId, Files, Names};
 use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::segment::Kind;
 use tracewell_model::{Detail, FileKind, FileRef, Inode, Object, Operation, ProcessRef, Str};
@@ -49,6 +53,44 @@ impl Translator {
             // The change of user was said before.
             _ => {}
         }
+    }
+
+    /// An operation on a name, with the object that the name means. What was only made has no inode yet.
+    pub(super) fn at_object(&mut self, parsed: &Parsed<'_>, subject: ProcessRef) {
+        let Some((File { file }, path)) = parsed.body().zip(self.full_path(parsed, Kind::Path)) else { return };
+        let operation = match parsed.op {
+            Op::Unlink => Operation::Unlink,
+            Op::Symlink => Operation::Create,
+            _ => Operation::Mount,
+        };
+        if parsed.op == Op::Unlink {
+            self.paths.removed(parsed.head.mount_namespace, &path);
+        }
+        self.push(&parsed.head, subject, operation, Object::File(object(&file, path)), Detail::None);
+    }
+
+    /// An operation that gave a file another path, with both objects.
+    pub(super) fn moved_object(&mut self, parsed: &Parsed<'_>, subject: ProcessRef) {
+        let paths = self.full_path(parsed, Kind::Path).zip(self.full_path(parsed, Kind::SecondPath));
+        let Some((Files { file, replaced }, (from, to))) = parsed.body().zip(paths) else { return };
+        let namespace = parsed.head.mount_namespace;
+        let operation = if parsed.op == Op::Rename {
+            self.paths.moved(namespace, &from, &to);
+            Operation::Rename
+        } else {
+            Operation::Link
+        };
+        self.paths.learn(namespace, inode(&file), to.clone());
+        let is_other = replaced.ino != 0 && inode(&replaced) != inode(&file);
+        let replaced = is_other.then(|| object(&replaced, to.clone()));
+        let detail = Detail::NewPath { path: to, replaced };
+        self.push(&parsed.head, subject, operation, Object::File(object(&file, from)), detail);
+    }
+
+    /// A path that the record has from the kernel's objects.
+    fn full_path(&self, parsed: &Parsed<'_>, kind: Kind) -> Option<Str> {
+        let has_root = parsed.head.flags & (flag::PARTIAL_PATH | flag::NO_FOLDER) == 0;
+        Some(text::path(parsed.segment(kind)?, has_root))
     }
 
     fn at_path(
@@ -104,6 +146,11 @@ impl Translator {
         let seen = format!("/proc/{}/root{path}", parsed.head.tgid);
         (self.machine.identify)(Path::new(&seen)).map(|file| inode(&file))
     }
+}
+
+/// A file that the kernel had at this path; without an inode it has the path alone.
+fn object(file: &FileId, path: Str) -> FileRef {
+    if file.ino == 0 { FileRef::at_path(path) } else { file_ref(file, Some(path)) }
 }
 
 /// Kinds of namespaces as `/proc/<pid>/ns` names them, from `CLONE_NEW*` flags (include/uapi/linux/sched.h). A `setns` may

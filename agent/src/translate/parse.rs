@@ -51,6 +51,7 @@ fn size_of_body(body: Body) -> usize {
         Body::Socket => size_of::<abi::Socket>(),
         Body::Target => size_of::<abi::Target>(),
         Body::Names => size_of::<abi::Names>(),
+        Body::Files => size_of::<abi::Files>(),
     }
 }
 

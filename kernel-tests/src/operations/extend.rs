@@ -3,7 +3,7 @@
 use super::{Exception, Operation};
 use crate::raw;
 use nix::errno::Errno;
-use nix::kmod::{ModuleInitFlags, finit_module, init_module};
+use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module, init_module};
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -52,6 +52,20 @@ pub const EXCEPTIONS: &[Exception] = &[Exception {
     because: "this kernel has no modules",
     edges: &["p0 module-load fails with 38"],
 }];
+
+/// Takes out the modules that the operations loaded on another tier, so that they can be loaded once more.
+pub fn unload() -> io::Result<()> {
+    for (path, name) in [(MODULE, c"overlay"), (IMAGE, c"dummy")] {
+        if !Path::new(path).exists() {
+            continue;
+        }
+        match delete_module(name, DeleteModuleFlags::O_NONBLOCK) {
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOSYS) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
 
 fn in_machine(path: &str) -> io::Result<File> {
     match File::open(path) {

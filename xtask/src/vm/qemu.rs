@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 const PACKAGE: &str = "qemu-system-x86";
-/// An emulated machine boots and runs its tests in a tenth of it.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// An emulated machine boots and runs its tests on both tiers in a tenth of it.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The one that is installed, or one of our own in a folder.
 pub struct Qemu {

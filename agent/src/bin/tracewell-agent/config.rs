@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 use tracewell_agent::sensor::attach::Group;
+use tracewell_agent::sensor::tier::Asked;
 use tracewell_agent::sensor::{ORDER_BYTES_MAX, Options};
 use tracewell_parameters::Parameters;
 
@@ -214,11 +215,15 @@ fn sensor(fields: &Fields) -> Result<Options, ConfigError> {
     }
     // PID_MAX_LIMIT of include/linux/threads.h.
     sensor.ignored_processes.iter().try_for_each(|pid| in_range("sensor.ignored_processes", *pid, 1..=1 << 22))?;
+    let Some(tier) = Asked::ALL.into_iter().find(|tier| tier.name() == sensor.tier) else {
+        return Err(wrong("sensor.tier", format!("{:?}", sensor.tier), "\"auto\" or \"base\""));
+    };
     let fits = |n: u64| u32::try_from(n).expect("its range was checked");
     Ok(Options {
         ring_bytes,
         sums_max: fits(sensor.sums_max),
         budget: sensor.budget,
+        tier,
         groups: group_fields(&mut fields.clone())
             .into_iter()
             .filter(|(_, is_on)| **is_on)
@@ -328,6 +333,7 @@ mod tests {
                 "sensor.groups.process is false, expected true: without it nobody knows who did what",
             ),
             ("[pipeline]\ncheckpoint_seconds = 31", "pipeline.checkpoint_seconds is 31, expected 1 to 30"),
+            ("[sensor]\ntier = 'best'", "sensor.tier is \"best\", expected \"auto\" or \"base\""),
             ("[output]\nform = 'xml'", "output.form is \"xml\", expected \"text\" or \"json\""),
             (
                 "[metrics]\nlisten = '0.0.0.0:1'",

@@ -2,9 +2,11 @@
 
 use crate::args::{DoctorArgs, Form};
 use crate::failure::{Failure, print};
+use crate::status::TierStatus;
 use serde_json::json;
 use std::fs;
 use tracewell_agent::sensor::attach::{HANDLERS, TRACEPOINTS};
+use tracewell_agent::sensor::tier::Tier;
 use tracewell_agent::sensor::{Options, Sensor, SensorError, is_built, offsets};
 
 struct Finding {
@@ -46,6 +48,7 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
             remedy: first_line(&error.to_string()),
         },
     });
+    findings.extend(started.as_ref().ok().map(|sensor| tier(sensor.tier())));
     let text = match args.output {
         Form::Text => findings.iter().map(line).collect::<String>(),
         Form::Json => {
@@ -57,6 +60,20 @@ pub fn run(args: &DoctorArgs) -> Result<(), Failure> {
     };
     print(&text)?;
     started.map(drop).map_err(Failure::from)
+}
+
+fn tier(tier: &Tier) -> Finding {
+    let status = TierStatus::of(tier);
+    let remedy = if status.unhooked.is_empty() && tier.refused().is_empty() {
+        String::new()
+    } else {
+        "a hostile process can make such a name another one than was used, so these events are flagged as repaired, and what \
+         they were done to is looked for afterwards; the better tier needs a kernel that loads fentry programs \
+         (CONFIG_FUNCTION_TRACER, CONFIG_DYNAMIC_FTRACE_WITH_DIRECT_CALLS, CONFIG_SECURITY_PATH): where it says that they are \
+         not permitted, its build or its lockdown forbids them, and Debian's kernels are known to allow them"
+            .into()
+    };
+    Finding { what: "tier", is_good: remedy.is_empty(), found: status.text(), remedy }
 }
 
 fn line(finding: &Finding) -> String {

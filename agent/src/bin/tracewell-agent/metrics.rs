@@ -40,6 +40,8 @@ metrics! {
         = |status| status.groups.iter().map(|group| (vec![group.clone()], 1)).collect();
     "programs_not_attached" gauge ("") "eBPF programs that could not be attached; `tracewell-agent doctor` names them."
         = |status| one(status.not_attached.len() as u64);
+    "better_tier" gauge ("") "1 if hooks see all operations on names by the kernel's own objects, else 0; `tracewell-agent status` says why."
+        = |status| one(u64::from(status.tier.name == "better"));
     "operations_seen_total" counter ("operation") "Operations that the programs saw, of groups that are on."
         = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.seen)).collect();
     "operations_total" counter ("operation, outcome")
@@ -51,6 +53,8 @@ metrics! {
         = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.fetched)).collect();
     "operations_unmerged_total" counter ("operation") "Operations sent one by one, since there was no room among the sums. Not lost."
         = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.map_full)).collect();
+    "operations_fallback_total" counter ("operation") "Operations that a hook should have seen and did not, told by what the call left behind. Not lost."
+        = |status| status.operations.iter().map(|op| (vec![op.operation.clone()], op.fallback)).collect();
     "throttled_cgroups" gauge ("") "Cgroups that are over their budget, and so seen incompletely; `tracewell-agent status` names them."
         = |status| one(status.throttled.len() as u64);
     "throttlings_total" counter ("change") "Times a cgroup went over its budget (`started`), and stayed within it for two seconds afterwards (`ended`)."

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use tracewell_agent::sensor::Ignored;
 use tracewell_agent::sensor::counts::{Counts, OpCounts};
+use tracewell_agent::sensor::tier::Tier;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -15,6 +16,7 @@ pub struct Status {
     /// Groups of probes that are on.
     pub groups: Vec<String>,
     pub ignored: IgnoredStatus,
+    pub tier: TierStatus,
     pub not_attached: Vec<NotAttached>,
     pub operations: Vec<OperationStatus>,
     /// Cgroups that are over their budget.
@@ -56,6 +58,46 @@ pub struct ConfigurationStatus {
     pub error: Option<String>,
     /// Fields of the file that the next start takes up.
     pub needs_restart: Vec<String>,
+}
+
+/// How operations on names are seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierStatus {
+    /// `base`, `better` or `partly better`.
+    pub name: String,
+    /// Operations that are told by names from the memory of processes.
+    pub unhooked: Vec<String>,
+    /// Why; `None` if it was asked for, or nothing is missing.
+    pub reason: Option<String>,
+}
+
+impl TierStatus {
+    pub fn of(tier: &Tier) -> Self {
+        Self {
+            name: tier.name().into(),
+            unhooked: tier.unhooked().iter().map(|op| op.name().to_owned()).collect(),
+            reason: reason(tier),
+        }
+    }
+
+    /// One line.
+    pub fn text(&self) -> String {
+        let Self { name, unhooked, reason } = self;
+        let told = match unhooked.is_empty() {
+            true => String::new(),
+            false => format!(": {} by name are told from the memory of processes", unhooked.join(", ")),
+        };
+        let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        format!("{name}{told}{reason}")
+    }
+}
+
+/// The first reason, with the function: where one is refused, so are mostly all, and for the same cause. What the verifier says
+/// of it is left to the kernel tests.
+fn reason(tier: &Tier) -> Option<String> {
+    let (function, reason) = tier.refused().first()?;
+    let reason = reason.split(". Verifier output").next().unwrap_or_default();
+    Some(format!("{function}: {}", reason.lines().next().unwrap_or_default()))
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +174,7 @@ pub struct OperationStatus {
     pub oversize: u64,
     pub unreadable: u64,
     pub map_full: u64,
+    pub fallback: u64,
     pub received: u64,
     pub fetched: u64,
     pub adds_up: bool,
@@ -163,6 +206,7 @@ pub fn operations(counts: &Counts) -> Vec<OperationStatus> {
         oversize: counts.kernel.oversize,
         unreadable: counts.kernel.unreadable,
         map_full: counts.kernel.map_full,
+        fallback: counts.kernel.fallback,
         received: counts.received,
         fetched: counts.fetched,
         adds_up: counts.adds_up(),
@@ -211,6 +255,7 @@ impl Status {
                 line("left out", &format!("{what}: {}", names.join(", ")));
             }
         }
+        line("tier", &self.tier.text());
         for program in &self.not_attached {
             line(
                 "not attached",

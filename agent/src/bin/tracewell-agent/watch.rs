@@ -7,7 +7,7 @@ use crate::failure::{Failure, Printed};
 use crate::requests::{Answer, Request};
 use crate::status::{
     ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, SkippedStatus, Status, ThrottledStatus,
-    operations, resident_bytes,
+    TierStatus, operations, resident_bytes,
 };
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -177,7 +177,7 @@ impl Watch {
         let skipped_runs = sensor.skipped_runs();
         let skipped_runs =
             skipped_runs.map(|(program, runs)| SkippedStatus { program: program.into(), runs }).collect();
-        let not_attached = sensor.missing().iter();
+        let (not_attached, tier) = (sensor.missing().iter(), TierStatus::of(sensor.tier()));
         let ignored = IgnoredStatus::of(sensor.ignored());
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -191,6 +191,7 @@ impl Watch {
             },
             groups,
             ignored,
+            tier,
             not_attached: not_attached
                 .map(|(program, reason)| NotAttached { program: (*program).into(), reason: reason.clone() })
                 .collect(),

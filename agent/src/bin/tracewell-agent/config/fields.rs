@@ -33,6 +33,8 @@ pub struct SensorFields {
     pub sums_max: u64,
     /// Records that one cgroup may send in a quarter of a second; 0 for no limit.
     pub budget: u64,
+    /// Which tier: "auto" for the better one as far as it works, or "base".
+    pub tier: String,
     /// Process ids that are not watched, with all that they start: 1 to 4,194,304, at most 1,024 of them.
     pub ignored_processes: Vec<u64>,
     /// Names of single operations that are not watched, as in `status`; not fork, exec and exit.
@@ -103,6 +105,7 @@ impl Default for SensorFields {
             ring_bytes: options.ring_bytes.into(),
             sums_max: options.sums_max.into(),
             budget: options.budget,
+            tier: options.tier.name().into(),
             ignored_processes: Vec::new(),
             ignored_operations: Vec::new(),
             ignored_cgroups: Vec::new(),
