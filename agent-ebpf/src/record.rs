@@ -15,7 +15,7 @@ use tracewell_event_abi::collapse::{Key, Sum};
 use tracewell_event_abi::config::{Config, filter};
 use tracewell_event_abi::count::{Counts, Used};
 use tracewell_event_abi::head::{Head, Op};
-use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind, PATH_MAX};
+use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind, PATH_MAX, Segment};
 
 /// Room for the largest record: head, body, two paths with two names or one path with all arguments.
 const RECORD_MAX: usize = 1 << 14;
@@ -162,6 +162,12 @@ impl Record {
         let before = self.len();
         self.set_len(before + len as usize);
         self.close_segment(kind, start);
+    }
+
+    /// Whether a segment of `len` bytes may still be added without the record getting too large.
+    #[inline(always)]
+    pub fn has_room(&mut self, len: usize) -> bool {
+        self.len() + size_of::<Segment>() + len <= RECORD_MAX - 8
     }
 
     /// Adds a segment with a short text of the kernel.

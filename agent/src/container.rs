@@ -14,7 +14,7 @@ mod names;
 #[cfg(test)]
 mod testing;
 
-pub use names::{Names, News, Options, Source, SourceState};
+pub use names::{Names, News, Options, SOCKETS_MAX, Source, SourceState};
 
 use cgroup::{ContainerId, InContainer, Place, Runtime, Unit};
 use cri::Described;

@@ -13,6 +13,7 @@ use crate::sensor::throttle::{Change, Throttled};
 use crate::sensor::{Options, Sensor, SensorError, WINDOW_NS, boot_now};
 use crate::translate::{Clock, Machine, Translator};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tracewell_model::{EventNs, HostId, HostRecord, LossCause, Record, Str};
 
 /// Time between two ticks of the stream, in ns.
@@ -43,14 +44,15 @@ impl Live {
         let now = boot_now();
         let snapshot = snapshot::take(&mut identifier);
         #[cfg(feature = "program")]
-        let belongings = belonging::Belongings::start();
+        let belongings = belonging::Belongings::start(options.containers.clone());
         let machine = Machine {
             identify: Box::new(move |path| identifier.identify(path, false)),
             #[cfg(feature = "program")]
             workload: Box::new(belongings.asker()),
             #[cfg(not(feature = "program"))]
             workload: Box::new(|_| None),
-            redactor: Redactor::new(&options.secrets).map_err(SensorError::Secrets)?,
+            redactor: Redactor::new(&options.secrets)?,
+            environment: options.environment.clone(),
         };
         let mut translator = Translator::new(host, clock, machine);
         translator.take_stock(snapshot, now);
@@ -63,6 +65,18 @@ impl Live {
             next_tick: now + WINDOW_NS,
             told: BTreeMap::new(),
         })
+    }
+
+    /// Changes which variables are kept and what counts as a secret, as `options` say. What was seen before and still waits
+    /// is treated by the new rules.
+    ///
+    /// # Errors
+    /// When a pattern or the kernel refuses; then all stays as it was.
+    pub fn set_texts(&mut self, options: &Options) -> Result<(), SensorError> {
+        let redactor = Redactor::new(&options.secrets)?;
+        self.sensor.set_environment(&options.environment)?;
+        self.translator.set_texts(redactor, options.environment.clone());
+        Ok(())
     }
 
     /// What the stream begins with.
@@ -174,6 +188,11 @@ impl Live {
             }
         }
         Ok(())
+    }
+
+    /// How long the programs ran in the kernel so far ([`Sensor::run_time`]).
+    pub fn run_time(&self) -> Duration {
+        self.sensor.run_time()
     }
 
     /// # Errors

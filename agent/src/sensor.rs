@@ -35,12 +35,13 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 use sums::Sums;
 use throttle::Throttling;
 use tier::{Asked, Tier};
 use tracewell_event_abi::collapse::{Key, Sum};
-use tracewell_event_abi::config::{Config, filter};
+use tracewell_event_abi::config::{Config, filter, option};
 use tracewell_event_abi::count::Used;
 use tracewell_event_abi::head::{Head, OPS, Op};
 use tracewell_event_abi::offsets::Offsets;
@@ -73,8 +74,13 @@ pub struct Options {
     /// Processes that are not watched, with all they start. The agent itself is always among them.
     pub ignored_processes: Vec<u32>,
     pub ignored: Ignored,
-    /// Patterns of secrets in command lines, beside the shipped ones (docs/redaction.md).
+    /// Names of environment variables that are kept of a program that is started; none by default.
+    pub environment: Vec<String>,
+    /// Patterns of secrets in command lines and environment, beside the shipped ones (docs/redaction.md).
     pub secrets: Vec<String>,
+    /// Where the names of containers come from.
+    #[cfg(feature = "program")]
+    pub containers: crate::container::Options,
 }
 
 impl Default for Options {
@@ -87,7 +93,10 @@ impl Default for Options {
             tier: Asked::Auto,
             ignored_processes: Vec::new(),
             ignored: Ignored::default(),
+            environment: Vec::new(),
             secrets: Vec::new(),
+            #[cfg(feature = "program")]
+            containers: crate::container::Options::default(),
         }
     }
 }
@@ -198,7 +207,7 @@ impl Sensor {
             generation: 0,
             filters: filter::PROCESSES,
             own: own_process(),
-            reserved: 0,
+            options: options_bits(&options.environment),
         };
         let sums = Sums::new(&mut bpf, config)?;
         let map = take(&mut bpf, "RING")?;
@@ -322,6 +331,21 @@ impl Sensor {
     pub fn set_budget(&mut self, budget: u64) -> Result<(), SensorError> {
         self.sums.config.budget = budget;
         self.sums.tell()
+    }
+
+    /// Changes whether the kernel side takes environments along: only where some of it is wanted.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn set_environment(&mut self, names: &[String]) -> Result<(), SensorError> {
+        self.sums.config.options = options_bits(names);
+        self.sums.tell()
+    }
+
+    /// How long the programs ran in the kernel so far. Counted only while `kernel.bpf_stats_enabled` is 1.
+    pub fn run_time(&self) -> Duration {
+        let programs = self.bpf.programs().filter_map(|(_, program)| program.info().ok());
+        programs.map(|program| program.run_time()).sum()
     }
 
     pub fn groups(&self) -> &BTreeSet<Group> {
@@ -481,6 +505,10 @@ impl Sensor {
 
 fn own_process() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
+}
+
+fn options_bits(environment: &[String]) -> u32 {
+    if environment.is_empty() { 0 } else { option::ENVIRONMENT }
 }
 
 fn wanted(groups: &BTreeSet<Group>, ignored: &Ignored) -> u64 {

@@ -51,8 +51,10 @@ pub struct Machine {
     pub identify: Identify,
     /// The workload that a process belongs to now.
     pub workload: Box<dyn FnMut(u32) -> Option<Str> + Send>,
-    /// Takes secrets out of command lines.
+    /// Takes secrets out of command lines and environments.
     pub redactor: Redactor,
+    /// Names of the environment variables that are kept.
+    pub environment: Vec<String>,
 }
 
 impl Translator {
@@ -66,6 +68,11 @@ impl Translator {
             out: Vec::new(),
             n_malformed: 0,
         }
+    }
+
+    /// Changes how secrets are taken out, and which environment variables are kept.
+    pub fn set_texts(&mut self, redactor: Redactor, environment: Vec<String>) {
+        (self.machine.redactor, self.machine.environment) = (redactor, environment);
     }
 
     /// Takes what the sensor gave; records that follow from it are in what [`Self::records`] gives.

@@ -116,6 +116,7 @@ impl Watcher {
             cmdline: None,
             uid: None,
             container: None,
+            environment: None,
         });
     }
 

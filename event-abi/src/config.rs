@@ -16,7 +16,14 @@ pub struct Config {
     pub filters: u32,
     /// Thread group of the agent, which asks what files are by opening them with `O_PATH`.
     pub own: u32,
-    pub reserved: u32,
+    /// Bits of [`option`].
+    pub options: u32,
+}
+
+/// What is done that is not done by default.
+pub mod option {
+    /// The environment is taken along with the arguments.
+    pub const ENVIRONMENT: u32 = 1;
 }
 
 /// Which filters have entries; the others are not looked up.

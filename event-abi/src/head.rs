@@ -48,6 +48,8 @@ pub mod flag {
     pub const NO_FOLDER: u16 = 1 << 6;
     /// The file was opened only to be written.
     pub const WRITE_ONLY: u16 = 1 << 5;
+    /// The environment was longer than there is room for.
+    pub const ENVIRONMENT_TRUNCATED: u16 = 1 << 7;
 }
 
 macro_rules! ops {

@@ -29,7 +29,8 @@ pub enum Kind {
     WorkingDirectory,
     /// Arguments, each ended by a zero byte.
     Arguments,
-    /// `NAME=value` of chosen variables, each ended by a zero byte.
+    /// `NAME=value` of the environment's first variables, each ended by a zero byte. Only where some are chosen; the agent
+    /// keeps those.
     Environment,
     /// A short text that is not a path, such as a module's name.
     Label,
@@ -64,5 +65,7 @@ pub const NAMES_MAX: usize = 48;
 pub const PATH_MAX: usize = 4096;
 /// Bytes taken of the arguments.
 pub const ARGUMENTS_MAX: usize = 8192;
+/// Bytes taken of the environment.
+pub const ENVIRONMENT_MAX: usize = 4096;
 
 const _: () = assert!(size_of::<Segment>() == 8);

@@ -76,7 +76,7 @@ impl Names<'_> {
         };
         let detail = match &event.detail {
             Detail::None => String::new(),
-            Detail::Exec { cmdline } => {
+            Detail::Exec { cmdline, .. } => {
                 let words: Vec<_> = cmdline.as_deref().unwrap_or("?").split(' ').skip(1).collect();
                 let line = words.join(" ").replace(self.folder, "~");
                 if line.len() > 60 { format!(" with {} B of arguments", line.len()) } else { format!(" with {line}") }

@@ -6,7 +6,7 @@ use std::{env, process};
 use tracewell_agent::sensor::tier::Asked;
 #[cfg(feature = "containers")]
 use tracewell_kernel_tests::container;
-use tracewell_kernel_tests::{attack, filters, flood, init, operations, overflow, tests};
+use tracewell_kernel_tests::{attack, environment, filters, flood, init, operations, overflow, tests};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
@@ -36,6 +36,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         [operations::IDLE, ..] => Ok(true),
         [operations::WAIT] => wait().map(|()| true),
         [overflow::FLOOD] => overflow::flood().map(|()| true),
+        [environment::DO] => environment::act().map(|()| true),
         [filters::DO, what, place] => filters::act(what, Path::new(place)).map(|()| true),
         [flood::FILES] => flood::files().map(|()| true),
         [flood::FORKS] => flood::forks().map(|()| true),

@@ -5,7 +5,7 @@ use crate::container;
 use crate::lines::lines;
 use crate::operations::{self, ACT, of_tier};
 use crate::watch::{Taking, Watched, watch};
-use crate::{attack, filters, flood, overflow, throttle};
+use crate::{attack, environment, filters, flood, overflow, throttle};
 use anyhow::{Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::fs;
@@ -100,6 +100,9 @@ fn run_once(tier: Asked, only: &str, tests: &mut Tests) {
         if filter.contains(only) {
             tests.test(filter, filters::test(filter));
         }
+    }
+    if environment::NAME.contains(only) {
+        tests.test(environment::NAME, environment::test());
     }
     for process in [flood::FILES, flood::FORKS, flood::CONNECTIONS].into_iter().filter(|name| name.contains(only)) {
         // An emulated processor would take minutes.

@@ -75,6 +75,8 @@ pub enum NodeAttrs {
         cmdline: Option<Str>,
         uid: Option<u32>,
         container: Option<Str>,
+        /// Chosen variables of the environment with which it was executed, as in [`Detail::Exec`](crate::Detail::Exec).
+        environment: Option<Str>,
     },
     File {
         uuid: Option<Uuid>,

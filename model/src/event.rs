@@ -46,6 +46,19 @@ impl CheckpointRecord {
     pub const BYTES_MAX: usize = 1 << 20;
 }
 
+impl Record {
+    /// When it is from; a host's name, and what was known before the stream began, are from no time in it.
+    pub fn time(&self) -> Option<EventNs> {
+        match self {
+            Self::Host(_) | Self::Checkpoint(_) | Self::History(_) => None,
+            Self::Process(process) => Some(process.time),
+            Self::Event(event) => Some(event.time),
+            Self::Tick { time, .. } => Some(*time),
+            Self::Loss(loss) => Some(loss.time),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRecord {
     pub host: HostId,
@@ -121,8 +134,9 @@ impl Object {
 pub enum Detail {
     #[default]
     None,
-    /// Of exec: the new command line, arguments separated by single spaces.
-    Exec { cmdline: Option<Str> },
+    /// Of exec: the new command line, arguments separated by single spaces; and of its environment the variables that were
+    /// chosen, as `NAME=value` separated by line feeds.
+    Exec { cmdline: Option<Str>, environment: Option<Str> },
     /// Of rename and link: the new path, and the file that stood there before where known.
     NewPath { path: Str, replaced: Option<FileRef> },
     /// Of change-credentials: the effective user after the change.

@@ -9,9 +9,9 @@ use std::path::Path;
 ///
 /// | Schema | What is new |
 /// |---|---|
-/// | 1, 2 | never released |
-/// | 3 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
-pub const SCHEMA: u32 = 3;
+/// | 1, 2, 3 | never released |
+/// | 4 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
+pub const SCHEMA: u32 = 4;
 
 const KEY: &[u8] = b"schema";
 

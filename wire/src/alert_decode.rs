@@ -111,6 +111,7 @@ impl Lookup {
                 cmdline: self.maybe_text(process.cmdline)?,
                 uid: process.uid,
                 container: self.maybe_text(process.container)?,
+                environment: self.maybe_text(process.environment)?,
             },
             Attrs::File(file) => {
                 NodeAttrs::File { kind: file_kind(&file), uuid: uuid(file.uuid)?, path: self.maybe_text(file.path)? }

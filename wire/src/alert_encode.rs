@@ -95,15 +95,18 @@ impl Tables {
     fn attrs(&mut self, attrs: &NodeAttrs) -> proto::node::Attrs {
         use proto::node::Attrs;
         match attrs {
-            NodeAttrs::Process { process, exe, cmdline, uid, container } => Attrs::Process(proto::Process {
-                pid: process.pid,
-                start: process.start,
-                uuid: uuid(process.uuid),
-                exe: self.maybe_text(exe),
-                cmdline: self.maybe_text(cmdline),
-                uid: *uid,
-                container: self.maybe_text(container),
-            }),
+            NodeAttrs::Process { process, exe, cmdline, uid, container, environment } => {
+                Attrs::Process(proto::Process {
+                    pid: process.pid,
+                    start: process.start,
+                    uuid: uuid(process.uuid),
+                    exe: self.maybe_text(exe),
+                    cmdline: self.maybe_text(cmdline),
+                    uid: *uid,
+                    container: self.maybe_text(container),
+                    environment: self.maybe_text(environment),
+                })
+            }
             NodeAttrs::File { uuid: id, path, kind } => {
                 Attrs::File(proto::File { uuid: uuid(*id), path: self.maybe_text(path), kind: file_kind(*kind).into() })
             }

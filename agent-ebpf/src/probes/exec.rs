@@ -6,13 +6,15 @@
 
 use crate::file::{OpenFile, add_working_directory};
 use crate::kernel::{Ptr, at};
+use crate::maps::CONFIG;
 use crate::record::{Record, Slot};
 use crate::tail::Tail;
 use aya_ebpf::macros::raw_tracepoint;
 use aya_ebpf::programs::RawTracePointContext;
 use tracewell_event_abi::body::{self, Body};
+use tracewell_event_abi::config::option;
 use tracewell_event_abi::head::{Op, flag};
-use tracewell_event_abi::segment::{ARGUMENTS_MAX, Kind};
+use tracewell_event_abi::segment::{ARGUMENTS_MAX, ENVIRONMENT_MAX, Kind};
 
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
 pub fn exec(ctx: RawTracePointContext) -> i32 {
@@ -44,6 +46,23 @@ fn run(task: Ptr, binary: Ptr) -> Option<()> {
         record.head().flags |= flag::TRUNCATED;
     }
     record.user_bytes(Kind::Arguments, start, len);
+    if CONFIG.get(0).is_some_and(|config| config.options & option::ENVIRONMENT != 0) {
+        add_environment(&mut record, memory);
+    }
     record.submit();
     Some(())
+}
+
+/// As much of it as there is room for: it must not be what makes the record too large.
+#[inline(always)]
+fn add_environment(record: &mut Record, memory: Ptr) {
+    let start = memory.read::<u64>(at!(mm_env_start));
+    let len = memory.read::<u64>(at!(mm_env_end)).wrapping_sub(start);
+    let room = if record.has_room(ENVIRONMENT_MAX) { ENVIRONMENT_MAX as u64 } else { 0 };
+    if len > room {
+        record.head().flags |= flag::ENVIRONMENT_TRUNCATED;
+    }
+    if room > 0 {
+        record.user_bytes(Kind::Environment, start, if len > room { room } else { len });
+    }
 }

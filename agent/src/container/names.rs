@@ -15,7 +15,7 @@ use tracewell_model::Str;
 /// Longest path that is remembered, in bytes; longer ones are read anew each time, so that 4,096 of them stay small.
 const REMEMBERED_LEN_MAX: usize = 1024;
 const RUNC_MAX: usize = 4096;
-const SOCKETS_MAX: usize = 8;
+pub const SOCKETS_MAX: usize = 8;
 
 /// Refreshes without a question after which a container that no source tells of is forgotten.
 const IDLE_REFRESHES_MAX: u32 = 2;

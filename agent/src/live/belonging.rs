@@ -22,8 +22,8 @@ pub struct Belongings {
 }
 
 impl Belongings {
-    pub fn start() -> Self {
-        let names = Arc::new(Names::new(Options::default()));
+    pub fn start(options: Options) -> Self {
+        let names = Arc::new(Names::new(options));
         names.refresh(Instant::now());
         let (tell, news) = mpsc::channel();
         Self { names, news, tell, stop: None, thread: None }

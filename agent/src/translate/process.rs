@@ -3,7 +3,7 @@
 use super::parse::Parsed;
 use super::{Translator, text};
 use tracewell_event_abi::body::{Exec, Fork, Target};
-use tracewell_event_abi::head::Op;
+use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::segment::Kind;
 use tracewell_model::{Detail, Event, FileRef, Object, Operation, ProcessRef, Record};
 
@@ -21,9 +21,12 @@ impl Translator {
         let exe = file.path.as_deref().unwrap_or_default();
         let cmdline =
             parsed.segment(Kind::Arguments).map(|words| text::command_line(&self.machine.redactor, exe, words));
+        let is_cut = parsed.head.flags & flag::ENVIRONMENT_TRUNCATED != 0;
+        let environment = parsed.segment(Kind::Environment).unwrap_or_default();
+        let environment = text::environment(&self.machine.redactor, &self.machine.environment, environment, is_cut);
         let uid = parsed.head.uid;
         let had = self.processes.executed(parsed.head.tgid, file.path.clone(), cmdline.clone(), uid);
-        self.push(&parsed.head, subject, Operation::Exec, Object::File(file), Detail::Exec { cmdline });
+        self.push(&parsed.head, subject, Operation::Exec, Object::File(file), Detail::Exec { cmdline, environment });
         self.ask_workload(parsed.head.tgid, parsed.head.time);
         if let Some(script) = self.path_of(parsed, Kind::WorkingDirectory, Kind::Name) {
             // The interpreter is what the kernel runs; what it will do stands in the script.

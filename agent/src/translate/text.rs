@@ -57,6 +57,35 @@ pub fn command_line(redactor: &Redactor, exe: &str, arguments: &[u8]) -> Str {
     line.into()
 }
 
+/// What stands behind the last variable of an environment that was not seen to its end.
+pub const CUT: &str = "…";
+
+/// The chosen variables of an environment, one a line, without secrets. A variable that is cut off is left out.
+pub fn environment(redactor: &Redactor, chosen: &[String], variables: &[u8], is_cut: bool) -> Option<Str> {
+    if chosen.is_empty() {
+        return None;
+    }
+    // What is behind the last zero byte is nothing, or the beginning of a variable.
+    let end = variables.iter().rposition(|&byte| byte == 0).unwrap_or(0);
+    let mut lines = Vec::new();
+    for variable in variables[..end].split(|&byte| byte == 0) {
+        let variable = String::from_utf8_lossy(variable);
+        let Some((name, value)) = variable.split_once('=') else { continue };
+        if chosen.iter().any(|chosen| chosen == name) {
+            let value = redactor.environment(name, value);
+            lines.push(format!("{name}={}", value.replace('\n', " ")));
+        }
+    }
+    if is_cut {
+        lines.push(CUT.into());
+    }
+    let mut text = lines.join("\n");
+    if text.len() > COMMAND_MAX {
+        text.truncate(text.floor_char_boundary(COMMAND_MAX));
+    }
+    (!text.is_empty()).then(|| text.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +111,23 @@ mod tests {
         assert_eq!(&*command_line(&redactor, "/bin/ls", b"ls\0-l\0\0"), "ls -l ");
         assert_eq!(&*command_line(&redactor, "/bin/sh", b"sh\0-c\0a b\0"), "sh -c a b");
         assert_eq!(&*command_line(&redactor, "/bin/x", b"x\0--password\0y\0"), "x --password <redacted>");
+    }
+
+    #[test]
+    fn of_an_environment_only_what_was_chosen_is_kept() {
+        let redactor = Redactor::new(&["pin(\\d+)".into()]).unwrap();
+        let check = |chosen: &[&str], variables: &[u8], is_cut| {
+            let chosen: Vec<_> = chosen.iter().map(|name| (*name).to_owned()).collect();
+            environment(&redactor, &chosen, variables, is_cut).map(|text| text.to_string())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let all = b"A=1\0AB=2\0=x\0none\0B=two\nlines\0TOKEN=secret\0U=https://me:word@host/\0P=pin77\0";
+        assert_eq!(check(&[], all, true), None);
+        assert_eq!(check(&["C", "none", ""], all, false), some("=x"));
+        assert_eq!(check(&["A", "B"], all, false), some("A=1\nB=two lines"));
+        let clean = "TOKEN=<redacted>\nU=https://me:<redacted>@host/\nP=pin<redacted>";
+        assert_eq!(check(&["TOKEN", "U", "P"], all, false), some(clean));
+        assert_eq!(check(&["A", "B"], b"A=1\0B=is cut o", true), some("A=1\n…"));
+        assert_eq!(check(&["B"], b"A=1\0B=is cut o", false), None);
     }
 }

@@ -355,7 +355,7 @@ fn a_running_agent_is_asked_switched_and_reloaded_without_a_gap() {
             eventually("a failure", || Some(status()).filter(|status| status["configuration"]["failed_reloads"] == 1));
         assert_eq!(failed["configuration"]["hash"], reloaded["configuration"]["hash"]);
         let error = failed["configuration"]["error"].as_str().expect("a reason");
-        assert!(error.contains("there is no field sensor.ring; sensor has budget, groups, "), "{error}");
+        assert!(error.contains("there is no field sensor.ring; sensor has budget, "), "{error}");
     });
 
     let metrics = get(&address, "/metrics");

@@ -124,7 +124,7 @@ pub fn oddity(id: u64, first: u64, exe: &str) -> AlertGraph {
 pub fn with_process(graph: AlertGraph, key: NodeKey, exe: &str, role: NodeRole, reasons: &[Reason]) -> AlertGraph {
     let process = ProcessRef { pid: 1, start: 0, uuid: None };
     let exe = Some(exe.into());
-    let attrs = NodeAttrs::Process { process, exe, cmdline: None, uid: None, container: None };
+    let attrs = NodeAttrs::Process { process, exe, cmdline: None, uid: None, container: None, environment: None };
     with_node(graph, key, attrs, role, reasons)
 }
 

@@ -33,7 +33,12 @@ impl Sketch {
     pub fn process(self, n: u128, exe: &str, role: NodeRole, reasons: &[Reason]) -> Self {
         let process = ProcessRef { pid: n as u32, start: 0, uuid: None };
         let exe = Some(exe.into());
-        self.node(n, NodeAttrs::Process { process, exe, cmdline: None, uid: None, container: None }, role, reasons)
+        self.node(
+            n,
+            NodeAttrs::Process { process, exe, cmdline: None, uid: None, container: None, environment: None },
+            role,
+            reasons,
+        )
     }
 
     pub fn file(self, n: u128, path: &str) -> Self {

@@ -99,7 +99,7 @@ fn names_are_fit_for_a_screen() {
     let mut node = sketch.0.nodes[&key(7)].clone();
     let process = ProcessRef { pid: 5, start: 0, uuid: None };
     let cmdline = Some("/bin/tool --flag".into());
-    node.attrs = NodeAttrs::Process { process, exe: None, cmdline, uid: None, container: None };
+    node.attrs = NodeAttrs::Process { process, exe: None, cmdline, uid: None, container: None, environment: None };
     assert_eq!((words::short_label(&node), words::label(&node)), ("tool".to_owned(), "/bin/tool --flag".to_owned()));
     node.attrs = NodeAttrs::File { uuid: None, path: None, kind: FileKind::Memory };
     assert_eq!(words::short_label(&node), "a file in memory");

@@ -104,8 +104,14 @@ mod tests {
     /// Process 1, which writes `n_files` files that are alike.
     fn member(id: u64, n_files: u128) -> Arc<AlertGraph> {
         let process = ProcessRef { pid: 7, start: 1, uuid: None };
-        let process =
-            NodeAttrs::Process { process, exe: Some("/bin/tool".into()), cmdline: None, uid: None, container: None };
+        let process = NodeAttrs::Process {
+            process,
+            exe: Some("/bin/tool".into()),
+            cmdline: None,
+            uid: None,
+            container: None,
+            environment: None,
+        };
         let mut nodes = BTreeMap::from([(NodeKey(1), node(process, NodeRole::Terminal, "/bin/tool"))]);
         let mut edges = BTreeMap::new();
         for n in 0..n_files {

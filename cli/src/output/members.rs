@@ -117,7 +117,7 @@ fn node(key: NodeKey, seen: Seen<AlertNode>, words: &Names<'_>, names: &HostName
     };
     let text = |text: &Option<Str>| text.as_ref().map(ToString::to_string);
     match &node.attrs {
-        NodeAttrs::Process { process, exe, cmdline, uid, container } => Node {
+        NodeAttrs::Process { process, exe, cmdline, uid, container, environment } => Node {
             label: if process.pid == 0 { base.label } else { format!("{} [{}]", base.label, process.pid) },
             uuid: process.uuid.map(|uuid| uuid.to_string()),
             pid: (process.pid != 0).then_some(process.pid),
@@ -126,6 +126,7 @@ fn node(key: NodeKey, seen: Seen<AlertNode>, words: &Names<'_>, names: &HostName
             cmdline: text(cmdline),
             uid: *uid,
             container: text(container),
+            environment: text(environment),
             ..base
         },
         NodeAttrs::File { uuid, path, kind } => Node {
@@ -208,7 +209,7 @@ mod tests {
         let process = ProcessRef { pid, start: 7, uuid: None };
         let exe = Some("/bin/tool".into());
         AlertNode {
-            attrs: NodeAttrs::Process { process, exe, cmdline: None, uid: Some(0), container: None },
+            attrs: NodeAttrs::Process { process, exe, cmdline: None, uid: Some(0), container: None, environment: None },
             general: "/bin/tool".into(),
             role,
             surprise: Millibits::bits(pid),

@@ -80,7 +80,10 @@ impl Names {
                     Object::Process(_) | Object::None => {}
                 }
                 match &mut event.detail {
-                    Detail::Exec { cmdline } => self.text(cmdline),
+                    Detail::Exec { cmdline, environment } => {
+                        self.text(cmdline);
+                        self.text(environment);
+                    }
                     Detail::NewPath { path, replaced } => {
                         *path = self.words_of(path);
                         if let Some(file) = replaced {

@@ -147,7 +147,7 @@ impl Translator {
             "execve" | "fexecve" => {
                 let file = self.named(call, FileKind::Regular)?;
                 let cmdline = call.cmdline.as_ref().map(|text| self.strings.get(text));
-                Some((Operation::Exec, Object::File(file), Detail::Exec { cmdline }))
+                Some((Operation::Exec, Object::File(file), Detail::Exec { cmdline, environment: None }))
             }
             "fork" | "vfork" | "rfork" | "pdfork" => {
                 let child = call.ret_objuuid1.as_ref();

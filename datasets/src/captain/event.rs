@@ -78,7 +78,7 @@ impl Translator {
             "inject" => (Operation::Ptrace, object),
             "execve" => {
                 let cmdline = params.and_then(Value::as_str).map(|text| self.strings.get(text));
-                detail = Detail::Exec { cmdline };
+                detail = Detail::Exec { cmdline, environment: None };
                 (Operation::Exec, object)
             }
             "set_uid" => {

@@ -80,7 +80,7 @@ impl Translator {
             _ => op,
         };
         let detail = match op {
-            Operation::Exec => Detail::Exec { cmdline: self.program(subject).1 },
+            Operation::Exec => Detail::Exec { cmdline: self.program(subject).1, environment: None },
             _ => Detail::None,
         };
         out.push_back(Record::Event(Event {

@@ -192,7 +192,7 @@ impl Machine {
     }
 
     fn exec_event(&mut self, process: ProcessRef, image: &FileRef, cmdline: Str) {
-        let detail = Detail::Exec { cmdline: Some(cmdline) };
+        let detail = Detail::Exec { cmdline: Some(cmdline), environment: None };
         self.event(process, Operation::Exec, Object::File(image.clone()), detail, 0);
     }
 

@@ -98,9 +98,14 @@ fn as_event(record: &Record) -> Option<&Event> {
 fn attrs(object: &Object) -> Option<NodeAttrs> {
     match object.clone() {
         Object::None => None,
-        Object::Process(process) => {
-            Some(NodeAttrs::Process { process, exe: None, cmdline: None, uid: None, container: None })
-        }
+        Object::Process(process) => Some(NodeAttrs::Process {
+            process,
+            exe: None,
+            cmdline: None,
+            uid: None,
+            container: None,
+            environment: None,
+        }),
         Object::File(file) => Some(NodeAttrs::File { uuid: file.uuid, path: file.path, kind: file.kind }),
         Object::Socket(socket) => Some(NodeAttrs::Socket {
             uuid: socket.uuid,

@@ -152,7 +152,13 @@ impl Translator {
                     object = Object::File(file);
                 }
             }
-            out.push_back(common.event(time, Operation::Exec, object, Detail::Exec { cmdline }, once));
+            out.push_back(common.event(
+                time,
+                Operation::Exec,
+                object,
+                Detail::Exec { cmdline, environment: None },
+                once,
+            ));
         } else if common.ops.has(Ops::SETUID) {
             let uid = self.processes.changes(oid).and_then(|known| known.record.uid);
             let detail = uid.map_or(Detail::None, |uid| Detail::Credentials { uid });

@@ -94,7 +94,9 @@ fn socket_line(socket: &model::SocketRef) -> Socket<'_> {
 fn detail_line(detail: &model::Detail) -> Option<Detail<'_>> {
     Some(match detail {
         model::Detail::None => return None,
-        model::Detail::Exec { cmdline } => Detail::Exec(Exec { cmdline: cmdline.as_ref().map(text) }),
+        model::Detail::Exec { cmdline, environment } => {
+            Detail::Exec(Exec { cmdline: cmdline.as_ref().map(text), environment: environment.as_ref().map(text) })
+        }
         model::Detail::NewPath { path, replaced } => {
             Detail::NewPath(NewPath { path: text(path), replaced: replaced.as_ref().map(file_line) })
         }
@@ -188,7 +190,10 @@ fn socket_of(socket: &Socket<'_>, strings: &mut Interner) -> model::SocketRef {
 fn detail_of(detail: Option<&Detail<'_>>, strings: &mut Interner) -> model::Detail {
     match detail {
         None => model::Detail::None,
-        Some(Detail::Exec(exec)) => model::Detail::Exec { cmdline: share(&exec.cmdline, strings) },
+        Some(Detail::Exec(exec)) => model::Detail::Exec {
+            cmdline: share(&exec.cmdline, strings),
+            environment: share(&exec.environment, strings),
+        },
         Some(Detail::NewPath(new)) => model::Detail::NewPath {
             path: strings.get(&new.path),
             replaced: new.replaced.as_ref().map(|file| file_of(file, strings)),

@@ -38,6 +38,11 @@ impl EventFile {
             .map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
     }
 
+    /// Bytes in the file so far; what is still to be compressed does not count.
+    pub fn len_bytes(&self) -> u64 {
+        fs::metadata(&self.part).map_or(0, |part| part.len())
+    }
+
     /// # Errors
     /// When it cannot be written to the end or given its name.
     pub fn finish(mut self) -> io::Result<()> {

@@ -189,6 +189,8 @@ pub(super) enum Detail<'a> {
 pub(super) struct Exec<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub cmdline: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]

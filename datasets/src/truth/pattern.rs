@@ -141,7 +141,14 @@ mod tests {
 
     fn process(pid: u32, start: u64, exe: &str) -> NodeAttrs {
         let process = ProcessRef { pid, start, uuid: Some(Uuid(7)) };
-        NodeAttrs::Process { process, exe: Some(exe.into()), cmdline: None, uid: None, container: None }
+        NodeAttrs::Process {
+            process,
+            exe: Some(exe.into()),
+            cmdline: None,
+            uid: None,
+            container: None,
+            environment: None,
+        }
     }
 
     fn socket(remote: &str) -> NodeAttrs {

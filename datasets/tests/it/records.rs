@@ -86,7 +86,7 @@ fn object() -> impl Strategy<Value = Object> {
 fn detail() -> impl Strategy<Value = Detail> {
     prop_oneof![
         Just(Detail::None),
-        some(text()).prop_map(|cmdline| Detail::Exec { cmdline }),
+        (some(text()), some(text())).prop_map(|(cmdline, environment)| Detail::Exec { cmdline, environment }),
         (text(), some(file())).prop_map(|(path, replaced)| Detail::NewPath { path, replaced }),
         any::<u32>().prop_map(|uid| Detail::Credentials { uid }),
         any::<u32>().prop_map(|number| Detail::Signal { number }),

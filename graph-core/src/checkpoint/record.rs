@@ -153,9 +153,10 @@ fn read_file(row: &mut RowReader<'_>) -> Read<FileRef> {
 fn write_detail(row: &mut RowWriter<'_>, detail: &Detail) {
     match detail {
         Detail::None => row.u64(0),
-        Detail::Exec { cmdline } => {
+        Detail::Exec { cmdline, environment } => {
             row.u64(1);
             write_text(row, cmdline);
+            write_text(row, environment);
         }
         Detail::NewPath { path, replaced } => {
             row.u64(2);
@@ -176,7 +177,7 @@ fn write_detail(row: &mut RowWriter<'_>, detail: &Detail) {
 fn read_detail(row: &mut RowReader<'_>) -> Read<Detail> {
     Ok(match row.u64()? {
         0 => Detail::None,
-        1 => Detail::Exec { cmdline: read_text(row)? },
+        1 => Detail::Exec { cmdline: read_text(row)?, environment: read_text(row)? },
         2 => Detail::NewPath { path: row.text()?.into(), replaced: row.option(read_file)? },
         3 => Detail::Credentials { uid: row.u32()? },
         4 => Detail::Signal { number: row.u32()? },

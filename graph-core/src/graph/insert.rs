@@ -210,7 +210,7 @@ trait Named {
 
 impl Named for ProcessRef {
     fn attrs(&self) -> NodeAttrs {
-        NodeAttrs::Process { process: *self, exe: None, cmdline: None, uid: None, container: None }
+        NodeAttrs::Process { process: *self, exe: None, cmdline: None, uid: None, container: None, environment: None }
     }
 
     fn has_news(&self, known: &NodeAttrs) -> bool {

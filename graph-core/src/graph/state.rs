@@ -138,7 +138,9 @@ impl NodeState {
     pub(super) fn heap_bytes(&self) -> usize {
         let text = |text: &Option<Str>| text.as_ref().map_or(0, |text| text.len() + 16);
         let attrs = match &self.attrs {
-            NodeAttrs::Process { exe, cmdline, container, .. } => text(exe) + text(cmdline) + text(container),
+            NodeAttrs::Process { exe, cmdline, container, environment, .. } => {
+                text(exe) + text(cmdline) + text(container) + text(environment)
+            }
             NodeAttrs::File { path, .. } | NodeAttrs::Socket { path, .. } => text(path),
         };
         let role = match &self.role {

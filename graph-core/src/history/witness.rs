@@ -51,6 +51,11 @@ impl Noted {
         self.0.borrow_mut().begins = Some(next_seq);
     }
 
+    /// Notes nothing any more, and forgets what was not taken.
+    pub fn end(&self) {
+        *self.0.borrow_mut() = Notes::default();
+    }
+
     /// What was noted since the last time, in pieces for [`take_up`]. Mostly empty.
     pub fn take(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.0.borrow_mut().pieces)

@@ -13,12 +13,13 @@ impl Structure {
         let Some(parent_process) = parent.role.process() else { return Ok(None) };
         graph.change(child, |state| {
             if let (
-                NodeAttrs::Process { exe, cmdline, uid, container, .. },
+                NodeAttrs::Process { exe, cmdline, uid, container, environment, .. },
                 NodeAttrs::Process {
                     exe: from_exe,
                     cmdline: from_cmdline,
                     uid: from_uid,
                     container: from_container,
+                    environment: from_environment,
                     ..
                 },
             ) = (&mut state.attrs, &parent.attrs)
@@ -27,6 +28,7 @@ impl Structure {
                 *cmdline = cmdline.take().or_else(|| from_cmdline.clone());
                 *uid = uid.or(*from_uid);
                 *container = container.take().or_else(|| from_container.clone());
+                *environment = environment.take().or_else(|| from_environment.clone());
             }
             let Some(process) = state.role.process_mut() else { return };
             if process.exited {
@@ -55,17 +57,17 @@ impl Structure {
             None => self.ran_own_write(graph, step)?,
         };
         let path = graph.hot(file).path().cloned();
-        let new_cmdline = match &step.event.detail {
-            Detail::Exec { cmdline } => cmdline.clone(),
-            _ => None,
+        let (new_cmdline, new_environment) = match &step.event.detail {
+            Detail::Exec { cmdline, environment } => (cmdline.clone(), environment.clone()),
+            _ => (None, None),
         };
         graph.change(step.inserted.subject, |state| {
             let mut is_root = false;
-            if let NodeAttrs::Process { exe, cmdline, uid, .. } = &mut state.attrs {
+            if let NodeAttrs::Process { exe, cmdline, uid, environment, .. } = &mut state.attrs {
                 if path.is_some() {
                     *exe = path;
                 }
-                *cmdline = new_cmdline;
+                (*cmdline, *environment) = (new_cmdline, new_environment);
                 is_root = *uid == Some(0);
             }
             if let Some(process) = state.role.process_mut() {

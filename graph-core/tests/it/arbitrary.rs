@@ -121,7 +121,8 @@ fn hostile_object() -> impl Strategy<Value = Object> {
 fn detail() -> impl Strategy<Value = Detail> {
     prop_oneof![
         Just(Detail::None),
-        proptest::option::of(text()).prop_map(|cmdline| Detail::Exec { cmdline }),
+        (proptest::option::of(text()), proptest::option::of(text()))
+            .prop_map(|(cmdline, environment)| Detail::Exec { cmdline, environment }),
         (text(), proptest::option::of(file_ref())).prop_map(|(path, replaced)| Detail::NewPath { path, replaced }),
         select(vec![0, 1000, u32::MAX]).prop_map(|uid| Detail::Credentials { uid }),
         any::<u32>().prop_map(|number| Detail::Signal { number }),

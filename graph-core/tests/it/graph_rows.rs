@@ -85,8 +85,15 @@ fn process_state() -> impl Strategy<Value = ProcessState> {
 }
 
 fn attrs_and_role() -> impl Strategy<Value = (NodeAttrs, Role)> {
-    let process_attrs = (process_ref(), of(text()), of(text()), of(any::<u32>()), of(text())).prop_map(
-        |(process, exe, cmdline, uid, container)| NodeAttrs::Process { process, exe, cmdline, uid, container },
+    let process_attrs = (process_ref(), of(text()), of(text()), of(any::<u32>()), of(text()), of(text())).prop_map(
+        |(process, exe, cmdline, uid, container, environment)| NodeAttrs::Process {
+            process,
+            exe,
+            cmdline,
+            uid,
+            container,
+            environment,
+        },
     );
     let process = (process_attrs, process_state()).prop_map(|(attrs, state)| (attrs, Role::Process(Box::new(state))));
     let file = (of(uuid()), of(text()), file_kind(), of(key()), extreme(), of(key()), any::<[bool; 4]>()).prop_map(
@@ -225,6 +232,7 @@ fn a_claim_of_many_parts_is_refused() {
         cmdline: None,
         uid: None,
         container: None,
+        environment: None,
     };
     NodeState::new(attrs, EventNs(1)).encode(&mut row);
     // The last two fields are the numbers of facts and of rare operations.

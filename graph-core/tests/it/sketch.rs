@@ -140,7 +140,7 @@ impl Sketch {
         let op = Operation::from_name(op).expect("an operation");
         let detail = match (op, keys.get("to")) {
             (_, Some(path)) => Detail::NewPath { path: (*path).into(), replaced: None },
-            (Operation::Exec, _) => Detail::Exec { cmdline: None },
+            (Operation::Exec, _) => Detail::Exec { cmdline: None, environment: None },
             (Operation::ChangeCredentials, _) => Detail::Credentials { uid: uid.expect("a new user") },
             _ => Detail::None,
         };

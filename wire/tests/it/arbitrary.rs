@@ -102,8 +102,10 @@ fn attrs() -> impl Strategy<Value = NodeAttrs> {
     let uuid = || option::of(any::<u128>().prop_map(Uuid));
     let process = (any::<u32>(), any::<u64>(), uuid()).prop_map(|(pid, start, uuid)| ProcessRef { pid, start, uuid });
     prop_oneof![
-        (process, option::of(text()), option::of(text()), option::of(any::<u32>()), option::of(text())).prop_map(
-            |(process, exe, cmdline, uid, container)| NodeAttrs::Process { process, exe, cmdline, uid, container }
+        (process, option::of(any::<u32>()), [(); 4].map(|()| option::of(text()))).prop_map(
+            |(process, uid, [exe, cmdline, container, environment])| {
+                NodeAttrs::Process { process, exe, cmdline, uid, container, environment }
+            }
         ),
         (uuid(), option::of(text()), file_kind()).prop_map(|(uuid, path, kind)| NodeAttrs::File { uuid, path, kind }),
         (uuid(), protocol(), option::of(any::<SocketAddr>()), option::of(any::<SocketAddr>()), option::of(text()))

@@ -184,6 +184,7 @@ fn alert() -> AlertUpdate {
         cmdline: Some("/tmp/a -x".into()),
         uid: Some(0),
         container: None,
+        environment: None,
     };
     let reasons = vec![Reason::RanOwnWrite { file, writer: parent }, Reason::CallsOut { socket }];
     let nodes = BTreeMap::from([

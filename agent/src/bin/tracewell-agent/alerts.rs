@@ -1,12 +1,13 @@
 //! What the pipeline found, for a person or a program that reads it here, without an aggregator.
 
 use crate::args::Form;
-use crate::failure::{Failure, Printed, print};
+use crate::failure::{Failure, Printed};
+use crate::outlet::Outlet;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use tracewell_alert_scorer::words::{Names, label};
-use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, Loss, NodeRole};
+use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, Loss, NodeAttrs, NodeRole};
 use tracewell_wire::{MemoryEnd, Payload, Transport, decode};
 
 /// Alerts remembered, so that what is new of them can be joined. At the bound the oldest is forgotten.
@@ -14,18 +15,24 @@ const ALERTS_MAX: usize = 1024;
 
 pub struct Alerts {
     form: Form,
+    outlet: Outlet,
     incoming: MemoryEnd,
     graphs: BTreeMap<AlertId, AlertGraph>,
     n_alerts: u64,
 }
 
 impl Alerts {
-    pub fn new(form: Form, incoming: MemoryEnd) -> Self {
-        Self { form, incoming, graphs: BTreeMap::new(), n_alerts: 0 }
+    pub fn new(form: Form, outlet: Outlet, incoming: MemoryEnd) -> Self {
+        Self { form, outlet, incoming, graphs: BTreeMap::new(), n_alerts: 0 }
     }
 
     pub fn set_form(&mut self, form: Form) {
         self.form = form;
+    }
+
+    /// Alerts that were not written where they should be.
+    pub fn n_failed(&self) -> u64 {
+        self.outlet.n_failed()
     }
 
     pub fn n_alerts(&self) -> u64 {
@@ -40,34 +47,33 @@ impl Alerts {
         while let Some(frame) = self.incoming.receive() {
             let message = decode(&frame).map_err(Failure::internal)?;
             let Payload::Alert(update) = message.payload else { continue };
-            let form = self.form;
-            let Some(graph) = self.join(update) else { continue };
-            let text = match form {
-                Form::Text => text(graph),
-                Form::Json => format!("{}\n", json(graph)),
-            };
-            if print(&text)? == Printed::NobodyReads {
+            let Some(id) = self.join(update) else { continue };
+            let graph = &self.graphs[&id];
+            let (text, json) = (text(graph), format!("{}\n", json(graph)));
+            let line = if self.form == Form::Text { &text } else { &json };
+            if self.outlet.show(graph, &text, &json, line)? == Printed::NobodyReads {
                 return Ok(Printed::NobodyReads);
             }
         }
         Ok(Printed::Yes)
     }
 
-    fn join(&mut self, update: AlertUpdate) -> Option<&AlertGraph> {
+    fn join(&mut self, update: AlertUpdate) -> Option<AlertId> {
         let id = update.graph.id;
         if let Some(known) = self.graphs.get_mut(&id) {
             if let Err(error) = known.apply(update) {
                 tracing::warn!(alert = %id, error, "an alert's news could not be joined");
                 return None;
             }
-            return self.graphs.get(&id);
+            return Some(id);
         }
         if self.graphs.len() >= ALERTS_MAX {
             let oldest = self.graphs.iter().min_by_key(|(_, graph)| graph.last).map(|(&id, _)| id);
             oldest.and_then(|id| self.graphs.remove(&id));
         }
         self.n_alerts += 1;
-        Some(self.graphs.entry(id).or_insert(update.graph))
+        self.graphs.insert(id, update.graph);
+        Some(id)
     }
 }
 
@@ -104,9 +110,14 @@ fn text(graph: &AlertGraph) -> String {
 fn json(graph: &AlertGraph) -> serde_json::Value {
     let names = Names::of(&[graph]);
     let nodes = graph.nodes.iter().map(|(key, node)| {
+        let environment = match &node.attrs {
+            NodeAttrs::Process { environment, .. } => environment.as_deref(),
+            _ => None,
+        };
         json!({
             "id": key.to_string(),
             "label": label(node),
+            "environment": environment,
             "role": match node.role {
                 NodeRole::Terminal => "terminal",
                 NodeRole::Connector => "connector",

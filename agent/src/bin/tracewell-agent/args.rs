@@ -83,6 +83,9 @@ pub struct RunArgs {
     /// Write the stream to a recording as well: replaying it gives the very alerts of this run
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Bytes, after compression, at which the recording ends
+    #[arg(long, value_name = "BYTES", requires = "record")]
+    pub bytes_max: Option<u64>,
     /// How alerts are shown
     #[arg(long, value_enum)]
     pub output: Option<Form>,
@@ -101,6 +104,7 @@ impl RunArgs {
         put(&mut fields.pipeline.parameters, &text(&self.parameters));
         put(&mut fields.pipeline.history, &text(&self.history));
         put(&mut fields.output.form, &self.output.map(|form| form.name().to_owned()));
+        put(&mut fields.limits.recording_bytes_max, &self.bytes_max);
         put(&mut fields.metrics.listen, &self.metrics);
         put(&mut fields.control.socket, &self.control);
     }
@@ -110,9 +114,19 @@ impl RunArgs {
 pub struct RecordArgs {
     #[command(flatten)]
     pub sensor: SensorArgs,
+    /// Bytes, after compression, at which the recording ends
+    #[arg(long, value_name = "BYTES")]
+    pub bytes_max: Option<u64>,
     /// File to write; .gz, .xz and .zst compress
     #[arg(value_name = "FILE")]
     pub to: PathBuf,
+}
+
+impl RecordArgs {
+    pub fn lay_over(&self, fields: &mut Fields) {
+        self.sensor.lay_over(fields);
+        put(&mut fields.limits.recording_bytes_max, &self.bytes_max);
+    }
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,6 +4,7 @@
 mod fields;
 mod shape;
 mod ignored;
+mod texts;
 
 pub use fields::Fields;
 use fields::SensorFields;
@@ -20,12 +21,13 @@ use std::{fs, io};
 use tracewell_agent::sensor::attach::Group;
 use tracewell_agent::sensor::tier::Asked;
 use tracewell_agent::sensor::{ORDER_BYTES_MAX, Options};
+use tracewell_model::HostId;
 use tracewell_parameters::Parameters;
 
 /// Read where nothing else is named, if it is there.
 const USUAL: &str = "/etc/tracewell/agent.toml";
 /// What can change while the agent runs. `sensor.groups.` stands for all of them.
-const CHANGEABLE: [&str; 8] = [
+const CHANGEABLE: [&str; 12] = [
     "sensor.groups.",
     "sensor.budget",
     "sensor.ignored_operations",
@@ -33,7 +35,11 @@ const CHANGEABLE: [&str; 8] = [
     "sensor.ignored_users",
     "sensor.ignored_folders",
     "pipeline.checkpoint_seconds",
+    "sensor.environment",
+    "redaction.patterns",
     "output.form",
+    "limits.cpu_percent",
+    "limits.disk_bytes_per_day",
 ];
 
 /// Resident bytes of RocksDB: one store, its cache and its write buffers (ARCHITECTURE.md, queues).
@@ -60,8 +66,29 @@ pub struct Config {
     /// Between two checkpoints.
     pub checkpoint_every: Duration,
     pub form: Form,
+    pub output: Output,
+    pub limits: Limits,
+    /// Bytes at which a recording ends; 0 for no limit.
+    pub recording_bytes_max: u64,
     pub metrics: Option<SocketAddr>,
     pub control: Option<PathBuf>,
+}
+
+/// Where alerts go beside or in place of stdout.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    pub file: Option<PathBuf>,
+    pub file_bytes_max: u64,
+    pub files_max: u32,
+    pub journal: bool,
+}
+
+/// What the agent may take of the machine; 0 for no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub cpu_percent: u32,
+    pub disk_bytes_per_day: u64,
+    pub memory_bytes: u64,
 }
 
 impl Config {
@@ -84,7 +111,7 @@ impl Config {
     fn check(fields: Fields, file: Option<PathBuf>) -> Result<Self, ConfigError> {
         let sensor = sensor(&fields)?;
         let parameters = parameters(&fields.pipeline.parameters)?;
-        in_range("limits.memory_bytes", fields.limits.memory_bytes, 32 << 20..=16 << 30)?;
+        limits(&fields.limits)?;
         let needed = ledger(&sensor, &parameters);
         if needed > fields.limits.memory_bytes {
             let message =
@@ -108,10 +135,17 @@ impl Config {
             history: path(&fields.pipeline.history).or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)),
             checkpoint_every: Duration::from_secs(fields.pipeline.checkpoint_seconds),
             form,
+            output: texts::output(&fields.output)?,
+            limits: limits(&fields.limits)?,
+            recording_bytes_max: fields.limits.recording_bytes_max,
             metrics: listen(&fields.metrics.listen)?,
             control: path(&fields.control.socket),
             fields,
         })
+    }
+
+    pub fn host_id(&self) -> HostId {
+        HostId::from_name(&self.host_name)
     }
 
     /// What is in force, as TOML.
@@ -140,10 +174,15 @@ impl Config {
             ignored_processes: std::mem::take(&mut self.fields.sensor.ignored_processes),
             ..new.fields.sensor
         };
+        self.fields.redaction = new.fields.redaction;
         self.fields.pipeline.checkpoint_seconds = new.fields.pipeline.checkpoint_seconds;
-        self.fields.output = new.fields.output;
+        self.fields.output.form = new.fields.output.form;
+        self.fields.limits.cpu_percent = new.fields.limits.cpu_percent;
+        self.fields.limits.disk_bytes_per_day = new.fields.limits.disk_bytes_per_day;
+        self.limits = Limits { memory_bytes: self.limits.memory_bytes, ..new.limits };
         (self.sensor.groups, self.sensor.budget) = (new.sensor.groups, new.sensor.budget);
         self.sensor.ignored = new.sensor.ignored;
+        (self.sensor.environment, self.sensor.secrets) = (new.sensor.environment, new.sensor.secrets);
         (self.checkpoint_every, self.form) = (new.checkpoint_every, new.form);
         stay
     }
@@ -231,7 +270,27 @@ fn sensor(fields: &Fields) -> Result<Options, ConfigError> {
             .collect(),
         ignored_processes: sensor.ignored_processes.iter().map(|pid| fits(*pid)).collect(),
         ignored: ignored::check(sensor)?,
-        ..Options::default()
+        environment: texts::environment(&sensor.environment)?,
+        secrets: texts::patterns(&fields.redaction.patterns)?,
+        containers: texts::containers(&fields.containers)?,
+    })
+}
+
+fn limits(fields: &fields::LimitFields) -> Result<Limits, ConfigError> {
+    in_range("limits.memory_bytes", fields.memory_bytes, 32 << 20..=16 << 30)?;
+    in_range("limits.cpu_percent", fields.cpu_percent, 0..=1_000_000)?;
+    for (field, bytes) in [
+        ("limits.disk_bytes_per_day", fields.disk_bytes_per_day),
+        ("limits.recording_bytes_max", fields.recording_bytes_max),
+    ] {
+        if bytes != 0 {
+            in_range(field, bytes, 1 << 20..=1 << 50)?;
+        }
+    }
+    Ok(Limits {
+        cpu_percent: u32::try_from(fields.cpu_percent).expect("its range was checked"),
+        disk_bytes_per_day: fields.disk_bytes_per_day,
+        memory_bytes: fields.memory_bytes,
     })
 }
 
@@ -314,7 +373,10 @@ mod tests {
                 "[sensor.groups]\nnetwrok = true",
                 "there is no field sensor.groups.netwrok, the nearest is sensor.groups.network",
             ),
-            ("[output]\ncolour = true", "there is no field output.colour; output has form"),
+            (
+                "[output]\ncolour = true",
+                "there is no field output.colour; output has file, file_bytes_max, files_max, form, journal",
+            ),
         ] {
             assert_eq!(check(text).unwrap_err(), message);
         }
@@ -333,6 +395,16 @@ mod tests {
                 "sensor.groups.process is false, expected true: without it nobody knows who did what",
             ),
             ("[pipeline]\ncheckpoint_seconds = 31", "pipeline.checkpoint_seconds is 31, expected 1 to 30"),
+            (
+                "[limits]\ndisk_bytes_per_day = 9",
+                "limits.disk_bytes_per_day is 9, expected 1048576 to 1125899906842624",
+            ),
+            (
+                "[sensor]\nenvironment = ['A=B']",
+                "sensor.environment is \"A=B\", expected names of letters, digits and underscores, of at most 64 bytes",
+            ),
+            ("[output]\nfile = 'a'\nfiles_max = 0", "output.files_max is 0, expected 1 to 100"),
+            ("[containers]\npods = 'a'", "containers.pods is \"a\", expected an absolute path"),
             ("[sensor]\ntier = 'best'", "sensor.tier is \"best\", expected \"auto\" or \"base\""),
             ("[output]\nform = 'xml'", "output.form is \"xml\", expected \"text\" or \"json\""),
             (
@@ -366,6 +438,8 @@ mod tests {
         }
         let needs = check("[limits]\nmemory_bytes = 40_000_000").unwrap_err();
         assert!(needs.starts_with("limits.memory_bytes is 40000000, expected at least 6"), "{needs}");
+        let pattern = check("[redaction]\npatterns = ['(']").unwrap_err();
+        assert!(pattern.starts_with("redaction.patterns: redaction pattern \"(\": "), "{pattern}");
         assert!(check("[sensor\n").unwrap_err().starts_with("line 1: "));
     }
 

@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`args`] says what can be asked for, [`config`] how it is done. [`run`] is the main job: it [`start`]s a
 //! [`watch`] of the library's live source and pipeline and of [`alerts`], which shows what the pipeline finds where no
-//! aggregator does, goes on from the last [`checkpoint`], gives up what rights it does not need ([`privileges`]) and turns until it is told to stop ([`stop`]).
+//! aggregator does, goes on from the last [`checkpoint`], gives up what rights it does not need ([`privileges`]) and turns,
+//! taking in less under [`pressure`], until it is told to stop ([`stop`]).
 //! What is asked meanwhile reaches it as [`requests`]: from the [`control`] socket and, for [`metrics`], over [`http`]; both
 //! serve [`clients`] on threads of their own, and what they get is a [`status`]. [`supervisor`] is systemd.
 //!
@@ -17,7 +18,10 @@ mod run;
 mod start;
 mod watch;
 mod checkpoint;
+mod pressure;
 mod alerts;
+mod outlet;
+mod rotating;
 mod host;
 mod privileges;
 mod stop;

@@ -105,6 +105,16 @@ metrics! {
         };
     "sent_bytes_total" counter ("") "Bytes of messages that the pipeline sent."
         = |status| one(status.pipeline.sent_bytes);
+    "cpu_milliseconds_total" counter ("") "CPU that it took, with its programs in the kernel where `kernel.bpf_stats_enabled` is 1."
+        = |status| one(status.pressure.cpu_milliseconds);
+    "cpu_permille" gauge ("") "The same over the last ten seconds, in thousandths of one core."
+        = |status| one(status.pressure.cpu_permille);
+    "written_bytes_total" counter ("") "Bytes that it caused to be written to disk."
+        = |status| one(status.pressure.written_bytes);
+    "pressure_step" gauge ("") "Steps by which it takes in less, to keep to its limits: 0 for none, 8 at most."
+        = |status| one(status.pressure.step.into());
+    "failed_alerts_total" counter ("") "Alerts that `output.file` did not take."
+        = |status| one(status.failed_alerts);
     "alerts_total" counter ("") "Alerts raised; news of an alert do not count again."
         = |status| one(status.alerts);
     "configuration_reloads_total" counter ("outcome") "Times the configuration was read anew: `done` or `failed`."

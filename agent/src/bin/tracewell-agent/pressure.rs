@@ -15,9 +15,10 @@ const BUDGET_FIRST: u64 = 2048;
 pub const STEPS: u32 = 8;
 /// A step down is taken below this part of each limit, so that steps do not flap.
 const LOW_PERCENT: u64 = 75;
-/// Resident memory over its limit by this part: the parts of the ledger keep their bounds by themselves.
-const RESIDENT_PERCENT: u64 = 125;
-const RESIDENT_LOW_PERCENT: u64 = 95;
+/// Resident memory, as a part of its limit, at which a step up and below which a step down is taken. Far apart from the limit: the
+/// parts of the ledger keep their bounds by themselves, and this is for what an allocator keeps beside them.
+const RESIDENT_PERCENT: u64 = 200;
+const RESIDENT_LOW_PERCENT: u64 = 150;
 /// What may be written at once, as a part of a day's bytes.
 const BURST: u64 = 4;
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -81,19 +82,19 @@ impl Pressure {
         (self.at, self.last) = (now, used);
 
         let cpu_limit = u64::from(self.limits.cpu_percent) * 10;
-        let memory_limit = self.limits.memory_bytes * RESIDENT_PERCENT / 100;
+        let resident_percent = used.resident_bytes * 100 / self.limits.memory_bytes.max(1);
         let over = if cpu_limit > 0 && self.cpu_permille > cpu_limit {
             Some(Cause::Cpu)
         } else if per_day > 0 && self.disk_left < 0 {
             Some(Cause::Disk)
-        } else if used.resident_bytes > memory_limit {
+        } else if resident_percent > RESIDENT_PERCENT {
             Some(Cause::Memory)
         } else {
             None
         };
         let is_low = (cpu_limit == 0 || self.cpu_permille * 100 < cpu_limit * LOW_PERCENT)
             && (per_day == 0 || self.disk_left * 100 > capacity * i128::from(100 - LOW_PERCENT))
-            && used.resident_bytes * 100 < memory_limit * RESIDENT_LOW_PERCENT;
+            && resident_percent < RESIDENT_LOW_PERCENT;
         let before = self.step;
         match over {
             Some(cause) => (self.step, self.cause) = ((self.step + 1).min(STEPS), Some(cause)),
@@ -188,7 +189,10 @@ mod tests {
     #[test]
     fn memory_beyond_the_ledger_counts_as_well() {
         let memory = Some(Cause::Memory);
-        assert_eq!(check(LIMITS, &[(0, 0, 1200), (0, 0, 1300), (0, 0, 1000)]), [(0, None, 0), (1, memory, 2048), (0, None, 0)]);
+        assert_eq!(
+            check(LIMITS, &[(0, 0, 2000), (0, 0, 2100), (0, 0, 1600), (0, 0, 1400)]),
+            [(0, None, 0), (1, memory, 2048), (1, memory, 2048), (0, None, 0)]
+        );
     }
 
     #[test]

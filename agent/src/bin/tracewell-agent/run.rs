@@ -7,7 +7,9 @@ use crate::control::Control;
 use crate::failure::{Failure, Printed};
 use crate::host::Host;
 use crate::http::Http;
+use crate::outlet::Outlet;
 use crate::privileges;
+use crate::record::Recording;
 use crate::requests;
 use crate::start::{self, Start};
 use crate::stop::{Reload, Stop};
@@ -16,7 +18,6 @@ use crate::watch::{Stream, Watch};
 use std::path::Path;
 use tempfile::TempDir;
 use tracewell_agent::live::Live;
-use tracewell_datasets::tracewell::EventFile;
 use tracewell_model::HostRecord;
 use tracewell_store::{Store, StoreOptions};
 use tracewell_wire::memory_pair;
@@ -30,9 +31,15 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     // What needs rights comes before they are dropped, and what starts threads after: rights belong to threads.
     let control = config.control.as_deref().map(Control::listen).transpose()?;
     let http = config.metrics.map(Http::listen).transpose()?;
-    let recording = args.record.as_deref().map(EventFile::create).transpose().map_err(Failure::input)?;
+    let recording =
+        args.record.as_deref().map(|path| Recording::create(path, config.recording_bytes_max)).transpose()?;
+    let outlet = Outlet::open(&config.output)?;
     let mut live = Live::start(host.id, &config.sensor)?;
-    privileges::drop_what_is_not_needed(&[args.record.as_deref(), config.history.as_deref()]);
+    privileges::drop_what_is_not_needed(&[
+        args.record.as_deref(),
+        config.history.as_deref(),
+        config.output.file.as_deref(),
+    ]);
     let (store, _temporary) = open_store(&config)?;
 
     let record = HostRecord { host: host.id, name: host.name.as_str().into() };
@@ -40,7 +47,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     let Start { pipeline, checkpoints, is_resumed, noted } = start::pipeline(&config, &record, &store, live.now())?;
     let mut stream = Stream { pipeline, agent_end, recording, noted };
     start::stream(&mut stream, record, &mut live, is_resumed)?;
-    let alerts = Alerts::new(config.form, other_end);
+    let alerts = Alerts::new(config.form, outlet, other_end);
     let (asker, answerer) = requests::channel();
     if let Some(control) = &control {
         control.serve(asker.clone())?;

@@ -37,7 +37,10 @@ pub struct Status {
     pub pipeline: PipelineStatus,
     /// `None` if the history is a temporary one.
     pub checkpoint: Option<CheckpointStatus>,
+    pub pressure: PressureStatus,
     pub alerts: u64,
+    /// Alerts that were not written to the file where they should be.
+    pub failed_alerts: u64,
     /// Processes remembered by the live source.
     pub processes: u64,
     pub resident_bytes: u64,
@@ -104,6 +107,28 @@ fn reason(tier: &Tier) -> Option<String> {
 pub struct NotAttached {
     pub program: String,
     pub reason: String,
+}
+
+/// What the agent takes of the machine, and whether it takes in less for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PressureStatus {
+    /// 0 for none; each further step halves what a cgroup may send.
+    pub step: u32,
+    pub steps: u32,
+    /// The limit for which the last step up was taken.
+    pub cause: Option<String>,
+    /// Records that a cgroup may send in a quarter of a second now; 0 for no limit.
+    pub budget: u64,
+    /// CPU over the last ten seconds, in thousandths of one core.
+    pub cpu_permille: u64,
+    /// Whether that counts the programs in the kernel (`kernel.bpf_stats_enabled`).
+    pub cpu_counts_kernel: bool,
+    /// CPU since the start.
+    pub cpu_milliseconds: u64,
+    /// Bytes written to disk since the start.
+    pub written_bytes: u64,
+    /// Why the recording ended before the watch, if it did.
+    pub recording_ended: Option<String>,
 }
 
 /// What is left out, beside processes.
@@ -220,6 +245,16 @@ pub fn resident_bytes() -> u64 {
     pages.map_or(0, |pages| pages.resident * procfs::page_size())
 }
 
+/// Bytes that this process has caused to be written to disk (`write_bytes` in proc(5)); 0 where /proc does not tell.
+pub fn written_bytes() -> u64 {
+    procfs::process::Process::myself().and_then(|process| process.io()).map_or(0, |io| io.write_bytes)
+}
+
+/// Whether the kernel counts how long programs run (Documentation/admin-guide/sysctl/kernel.rst).
+pub fn counts_programs() -> bool {
+    std::fs::read_to_string("/proc/sys/kernel/bpf_stats_enabled").is_ok_and(|text| text.trim() == "1")
+}
+
 impl Status {
     /// For a person.
     pub fn text(&self) -> String {
@@ -265,7 +300,11 @@ impl Status {
         let pipeline = &self.pipeline;
         line("events", &format!("{}, {} lost", pipeline.events, pipeline.lost_events));
         line("edges", &pipeline.edges.to_string());
-        line("alerts", &self.alerts.to_string());
+        let failed = match self.failed_alerts {
+            0 => String::new(),
+            n => format!(", {n} not written"),
+        };
+        line("alerts", &format!("{}{failed}", self.alerts));
         line("profile", &format!("{:.1} % ready", pipeline.readiness_permille as f64 / 10.0));
         line(
             "checkpoint",
@@ -273,6 +312,22 @@ impl Status {
         );
         line("processes", &self.processes.to_string());
         line("memory", &format!("{:.1} MB resident", self.resident_bytes as f64 / 1e6));
+        let pressure = &self.pressure;
+        let (percent, tenth) = (pressure.cpu_permille / 10, pressure.cpu_permille % 10);
+        let counted = if pressure.cpu_counts_kernel { "with" } else { "without" };
+        line("CPU", &format!("{percent}.{tenth} % of a core over 10 s, {counted} programs in the kernel"));
+        line("disk", &format!("{:.1} MB written", pressure.written_bytes as f64 / 1e6));
+        let step = format!("step {} of {}", pressure.step, pressure.steps);
+        match &pressure.cause {
+            Some(cause) => {
+                let per_second = pressure.budget * 4;
+                line("pressure", &format!("{step} for {cause}: a cgroup may send {per_second} records a second"));
+            }
+            None => line("pressure", &step),
+        }
+        if let Some(why) = &pressure.recording_ended {
+            line("recording", &format!("has ended: {why}"));
+        }
         line("waiting", &format!("{} in the ring, {} for their order", self.ring_records, self.waiting_items));
         for throttled in &self.throttled {
             let path = throttled.path.as_deref().unwrap_or("?");

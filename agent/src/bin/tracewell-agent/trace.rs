@@ -124,7 +124,10 @@ fn described(event: &Event) -> String {
     };
     match &event.detail {
         Detail::None => object,
-        Detail::Exec { cmdline } => format!("{object} ({})", cmdline.as_deref().unwrap_or("?")),
+        Detail::Exec { cmdline, environment } => {
+            let environment = environment.as_deref().map(|text| format!(" with {}", text.replace('\n', " ")));
+            format!("{object} ({}){}", cmdline.as_deref().unwrap_or("?"), environment.unwrap_or_default())
+        }
         Detail::NewPath { path, .. } => format!("{object} to {path}"),
         Detail::Credentials { uid } => format!("to user {uid}"),
         Detail::Signal { number } => format!("{object}, signal {number}"),

@@ -4,18 +4,20 @@ use crate::alerts::Alerts;
 use crate::checkpoint::Checkpoints;
 use crate::config::{Config, ConfigError};
 use crate::failure::{Failure, Printed};
+use crate::pressure::{Pressure, STEPS, Use};
+use crate::record::Recording;
 use crate::requests::{Answer, Request};
 use crate::status::{
-    ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, SkippedStatus, Status, ThrottledStatus,
-    TierStatus, operations, resident_bytes,
+    ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, PressureStatus, SkippedStatus, Status,
+    ThrottledStatus, TierStatus, counts_programs, operations, resident_bytes, written_bytes,
 };
+use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::SensorError;
 use tracewell_agent::sensor::attach::Group;
-use tracewell_datasets::tracewell::EventFile;
 use tracewell_graph_core::history::Noted;
 use tracewell_model::{HistoryRecord, Record};
 use tracewell_wire::MemoryEnd;
@@ -26,6 +28,9 @@ pub struct Watch {
     stream: Stream,
     alerts: Alerts,
     checkpoints: Option<Checkpoints>,
+    pressure: Pressure,
+    /// Why the recording has ended, if it has.
+    recording_ended: Option<&'static str>,
     started: Instant,
     n_turns: u64,
     /// What came of the configuration since the start.
@@ -36,7 +41,7 @@ pub struct Watch {
 pub struct Stream {
     pub pipeline: Pipeline,
     pub agent_end: MemoryEnd,
-    pub recording: Option<EventFile>,
+    pub recording: Option<Recording>,
     /// What the pipeline reads of its history from before the recording.
     pub noted: Noted,
 }
@@ -47,7 +52,7 @@ impl Stream {
         // A replay needs them before the record.
         self.record_history()?;
         if let Some(recording) = &mut self.recording {
-            recording.write(record).map_err(Failure::internal)?;
+            recording.write(record)?;
         }
         Ok(done?)
     }
@@ -66,7 +71,7 @@ impl Stream {
         let Some(recording) = &mut self.recording else { return Ok(()) };
         for piece in self.noted.take() {
             let rows = HistoryRecord { host: self.pipeline.host(), bytes: piece.into() };
-            recording.write(&Record::History(rows)).map_err(Failure::internal)?;
+            recording.write(&Record::History(rows))?;
         }
         Ok(())
     }
@@ -75,14 +80,16 @@ impl Stream {
     pub fn record_checkpoint(&mut self) -> Result<(), Failure> {
         let Some(recording) = &mut self.recording else { return Ok(()) };
         self.noted.begin(self.pipeline.next_seq());
-        self.pipeline.checkpoint_records(|record| recording.write(record)).map_err(Failure::internal)
+        self.pipeline.checkpoint_records(|record| recording.put(record)).map_err(Failure::internal)
     }
 }
 
 impl Watch {
     pub fn new(config: Config, live: Live, stream: Stream, alerts: Alerts, checkpoints: Option<Checkpoints>) -> Self {
         let (started, reloaded) = (Instant::now(), ConfigurationStatus::default());
-        Self { config, live, stream, alerts, checkpoints, started, n_turns: 0, reloaded }
+        let pressure = Pressure::new(config.limits, started, used(&live));
+        let recording_ended = None;
+        Self { config, live, stream, alerts, checkpoints, pressure, recording_ended, started, n_turns: 0, reloaded }
     }
 
     /// Waits a little, takes what happened through the pipeline and shows what stands out.
@@ -96,7 +103,29 @@ impl Watch {
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.write_if_due(&mut stream.pipeline);
         }
+        self.keep_limits()?;
         self.alerts.show()
+    }
+
+    /// Takes in less where the agent takes too much of the machine, and ends a recording that has got too large.
+    fn keep_limits(&mut self) -> Result<(), Failure> {
+        let (now, before) = (Instant::now(), self.pressure.step());
+        if self.pressure.is_due(now) && self.pressure.look(now, used(&self.live)) {
+            let (step, budget) = (self.pressure.step(), self.pressure.budget(self.config.sensor.budget));
+            self.live.sensor().set_budget(budget)?;
+            let cause = self.pressure.cause().map_or_else(|| "none".into(), |cause| cause.to_string());
+            let now = if step > before { "takes in less" } else { "takes in more again" };
+            tracing::warn!(step, steps = STEPS, cause, budget, "{now}");
+        }
+        let why = match &self.stream.recording {
+            Some(recording) if recording.is_full() => "it is as large as it may be",
+            Some(_) if self.pressure.has_written_too_much() => "more was written than limits.disk_bytes_per_day",
+            _ => return Ok(()),
+        };
+        self.recording_ended = Some(why);
+        self.stream.noted.end();
+        let recording = self.stream.recording.take();
+        recording.map_or(Ok(()), |recording| recording.finish_early(self.config.host_id(), why))
     }
 
     pub fn answer(&mut self, request: Request) -> Answer {
@@ -142,8 +171,10 @@ impl Watch {
         if *sensor.groups() != self.config.sensor.groups {
             sensor.set_groups(self.config.sensor.groups.clone())?;
         }
-        sensor.set_budget(self.config.sensor.budget)?;
+        self.pressure.set_limits(self.config.limits);
+        sensor.set_budget(self.pressure.budget(self.config.sensor.budget))?;
         sensor.set_ignored(self.config.sensor.ignored.clone())?;
+        self.live.set_texts(&self.config.sensor)?;
         self.alerts.set_form(self.config.form);
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.set_every(self.config.checkpoint_every);
@@ -217,11 +248,28 @@ impl Watch {
                 readiness_permille: pipeline.readiness_permille.into(),
             },
             checkpoint: self.checkpoints.as_ref().map(Checkpoints::status),
+            pressure: self.pressure_status(),
             alerts: self.alerts.n_alerts(),
+            failed_alerts: self.alerts.n_failed(),
             processes: n_processes as u64,
             resident_bytes: resident_bytes(),
             turns: self.n_turns,
         })
+    }
+
+    fn pressure_status(&self) -> PressureStatus {
+        let used = used(&self.live);
+        PressureStatus {
+            step: self.pressure.step(),
+            steps: STEPS,
+            cause: self.pressure.cause().map(|cause| cause.to_string()),
+            budget: self.pressure.budget(self.config.sensor.budget),
+            cpu_permille: self.pressure.cpu_permille(),
+            cpu_counts_kernel: counts_programs(),
+            cpu_milliseconds: u64::try_from(used.cpu.as_millis()).unwrap_or(u64::MAX),
+            written_bytes: used.disk_bytes,
+            recording_ended: self.recording_ended.map(str::to_owned),
+        }
     }
 
     /// Stops watching, takes what is left through the pipeline, shows it, writes a last checkpoint and ends the recording.
@@ -249,10 +297,16 @@ impl Watch {
             "stopped"
         );
         match self.stream.recording {
-            Some(recording) => recording.finish().map_err(Failure::internal),
+            Some(recording) => recording.finish(),
             None => Ok(()),
         }
     }
+}
+
+fn used(live: &Live) -> Use {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    let cpu = Duration::new(cpu.tv_sec.cast_unsigned(), u32::try_from(cpu.tv_nsec).unwrap_or(0));
+    Use { cpu: cpu + live.run_time(), disk_bytes: written_bytes(), resident_bytes: resident_bytes() }
 }
 
 fn switched(groups: &BTreeSet<Group>, on: &[String], off: &[String]) -> Result<BTreeSet<Group>, String> {

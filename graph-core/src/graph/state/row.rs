@@ -25,10 +25,10 @@ impl NodeState {
         row.u64(self.n_in.into());
         row.u64(self.n_out.into());
         match &self.attrs {
-            NodeAttrs::Process { process, exe, cmdline, uid, container } => {
+            NodeAttrs::Process { process, exe, cmdline, uid, container, environment } => {
                 row.u64(0);
                 write_process_ref(row, process);
-                [exe, cmdline, container].into_iter().for_each(|text| write_text(row, text));
+                [exe, cmdline, container, environment].into_iter().for_each(|text| write_text(row, text));
                 row.option(*uid, |row, uid| row.u64(uid.into()));
             }
             NodeAttrs::File { uuid, path, kind } => {
@@ -82,9 +82,10 @@ impl NodeState {
         let attrs = match row.u64()? {
             0 => {
                 let process = read_process_ref(row)?;
-                let (exe, cmdline, container) = (read_text(row)?, read_text(row)?, read_text(row)?);
+                let (exe, cmdline) = (read_text(row)?, read_text(row)?);
+                let (container, environment) = (read_text(row)?, read_text(row)?);
                 let uid = row.option(RowReader::u32)?;
-                NodeAttrs::Process { process, exe, cmdline, uid, container }
+                NodeAttrs::Process { process, exe, cmdline, uid, container, environment }
             }
             1 => NodeAttrs::File {
                 uuid: row.option(RowReader::u128)?.map(Uuid),

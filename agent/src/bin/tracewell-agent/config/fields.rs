@@ -3,6 +3,7 @@
 //! An empty text stands for "not given", so that the default file can name every field.
 
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 use tracewell_agent::sensor::Options;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +11,8 @@ use tracewell_agent::sensor::Options;
 pub struct Fields {
     pub host: HostFields,
     pub sensor: SensorFields,
+    pub redaction: RedactionFields,
+    pub containers: ContainerFields,
     pub pipeline: PipelineFields,
     pub output: OutputFields,
     pub metrics: MetricsFields,
@@ -45,7 +48,30 @@ pub struct SensorFields {
     pub ignored_users: Vec<String>,
     /// Absolute folders whose files are not watched, with all below them: at most 256.
     pub ignored_folders: Vec<String>,
+    /// Names of environment variables that are kept of a program that is started: at most 16.
+    pub environment: Vec<String>,
     pub groups: GroupFields,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedactionFields {
+    /// Patterns of secrets beside the shipped rules (docs/redaction.md): at most 64.
+    pub patterns: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContainerFields {
+    /// Sockets of runtimes that speak CRI v1: at most 8.
+    pub sockets: Vec<String>,
+    /// The kubelet's folder of the logs of pods, and that of links to the logs of containers.
+    pub pods: String,
+    pub links: String,
+    /// The folder in which runc keeps a folder for each container.
+    pub runc: String,
+    /// The node's name in Kubernetes; empty for what the machine calls itself.
+    pub node: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +101,14 @@ pub struct PipelineFields {
 pub struct OutputFields {
     /// How alerts are shown: "text" or "json".
     pub form: String,
+    /// File that alerts are written to in place of stdout; empty for none.
+    pub file: String,
+    /// Bytes at which it is put aside: 64 KiB to 1 TiB.
+    pub file_bytes_max: u64,
+    /// Files that are kept of it, itself included: 1 to 100.
+    pub files_max: u64,
+    /// Whether alerts go to systemd's journal, with fields, in place of stdout.
+    pub journal: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +130,12 @@ pub struct ControlFields {
 pub struct LimitFields {
     /// Resident bytes that the ledger may come to: 32 MiB to 16 GiB.
     pub memory_bytes: u64,
+    /// CPU that the agent may take, in percent of one core: 1 to 1,000,000; 0 for no limit.
+    pub cpu_percent: u64,
+    /// Bytes that the agent may write to disk in a day; 0 for no limit.
+    pub disk_bytes_per_day: u64,
+    /// Bytes of a recording, after compression, at which it ends; 0 for no limit.
+    pub recording_bytes_max: u64,
 }
 
 impl Default for SensorFields {
@@ -111,7 +151,22 @@ impl Default for SensorFields {
             ignored_cgroups: Vec::new(),
             ignored_users: Vec::new(),
             ignored_folders: Vec::new(),
+            environment: Vec::new(),
             groups: GroupFields::default(),
+        }
+    }
+}
+
+impl Default for ContainerFields {
+    fn default() -> Self {
+        let options = Options::default().containers;
+        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
+        Self {
+            sockets: options.sockets.iter().map(text).collect(),
+            pods: text(&options.pods),
+            links: text(&options.links),
+            runc: text(&options.runc),
+            node: String::new(),
         }
     }
 }
@@ -130,7 +185,7 @@ impl Default for PipelineFields {
 
 impl Default for OutputFields {
     fn default() -> Self {
-        Self { form: "text".into() }
+        Self { form: "text".into(), file: String::new(), file_bytes_max: 16 << 20, files_max: 4, journal: false }
     }
 }
 
@@ -142,6 +197,6 @@ impl Default for ControlFields {
 
 impl Default for LimitFields {
     fn default() -> Self {
-        Self { memory_bytes: 64 << 20 }
+        Self { memory_bytes: 64 << 20, cpu_percent: 0, disk_bytes_per_day: 0, recording_bytes_max: 0 }
     }
 }

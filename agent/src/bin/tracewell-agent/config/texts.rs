@@ -1,0 +1,71 @@
+//! Names, patterns and paths of the configuration.
+
+use super::fields::{ContainerFields, OutputFields};
+use super::{ConfigError, Output, in_range, wrong};
+use std::path::PathBuf;
+use tracewell_agent::container::{Options as ContainerOptions, SOCKETS_MAX};
+use tracewell_agent::redact::Redactor;
+
+/// Names of environment variables, and the bytes of each.
+const VARIABLES_MAX: usize = 16;
+const VARIABLE_LEN_MAX: usize = 64;
+
+pub fn environment(names: &[String]) -> Result<Vec<String>, ConfigError> {
+    const FIELD: &str = "sensor.environment";
+    if names.len() > VARIABLES_MAX {
+        return Err(wrong(FIELD, format!("a list of {}", names.len()), &format!("at most {VARIABLES_MAX} names")));
+    }
+    let is_name = |name: &&String| {
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        is_plain && (1..=VARIABLE_LEN_MAX).contains(&name.len())
+    };
+    match names.iter().find(|name| !is_name(name)) {
+        None => Ok(names.to_vec()),
+        Some(name) => {
+            let expected = format!("names of letters, digits and underscores, of at most {VARIABLE_LEN_MAX} bytes");
+            Err(wrong(FIELD, format!("{name:?}"), &expected))
+        }
+    }
+}
+
+pub fn patterns(patterns: &[String]) -> Result<Vec<String>, ConfigError> {
+    match Redactor::new(patterns) {
+        Ok(_) => Ok(patterns.to_vec()),
+        Err(error) => Err(ConfigError(format!("redaction.patterns: {error}"))),
+    }
+}
+
+pub fn containers(fields: &ContainerFields) -> Result<ContainerOptions, ConfigError> {
+    if fields.sockets.len() > SOCKETS_MAX {
+        let n = format!("a list of {}", fields.sockets.len());
+        return Err(wrong("containers.sockets", n, &format!("at most {SOCKETS_MAX} sockets")));
+    }
+    let sockets = fields.sockets.iter().map(|socket| absolute("containers.sockets", socket));
+    Ok(ContainerOptions {
+        sockets: sockets.collect::<Result<_, _>>()?,
+        pods: absolute("containers.pods", &fields.pods)?,
+        links: absolute("containers.links", &fields.links)?,
+        runc: absolute("containers.runc", &fields.runc)?,
+        node: Some(fields.node.clone()).filter(|node| !node.is_empty()),
+        ..ContainerOptions::default()
+    })
+}
+
+pub fn output(fields: &OutputFields) -> Result<Output, ConfigError> {
+    in_range("output.file_bytes_max", fields.file_bytes_max, 64 << 10..=1 << 40)?;
+    in_range("output.files_max", fields.files_max, 1..=100)?;
+    let file = Some(&fields.file).filter(|file| !file.is_empty());
+    Ok(Output {
+        file: file.map(|file| absolute("output.file", file)).transpose()?,
+        file_bytes_max: fields.file_bytes_max,
+        files_max: u32::try_from(fields.files_max).expect("its range was checked"),
+        journal: fields.journal,
+    })
+}
+
+fn absolute(field: &str, path: &str) -> Result<PathBuf, ConfigError> {
+    match path.starts_with('/') && !path.contains('\0') {
+        true => Ok(path.into()),
+        false => Err(wrong(field, format!("{path:?}"), "an absolute path")),
+    }
+}
