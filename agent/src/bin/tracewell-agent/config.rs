@@ -169,6 +169,7 @@ impl Config {
         }
         self.file = new.file;
         self.fields.sensor = SensorFields {
+            tier: std::mem::take(&mut self.fields.sensor.tier),
             ring_bytes: self.fields.sensor.ring_bytes,
             sums_max: self.fields.sensor.sums_max,
             ignored_processes: std::mem::take(&mut self.fields.sensor.ignored_processes),
