@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tracewell_agent::sensor::throttle::unified_hierarchy;
 use tracewell_agent::sensor::{Ignored, Options};
 use tracewell_event_abi::head::Op;
 use tracewell_model::{Event, FileKind, FileRef, Object, Operation, Record};
@@ -148,7 +149,7 @@ impl Place {
     fn make(what: &str) -> Result<Self> {
         let name = format!("kernel-tests-filtered-{}", std::process::id());
         let (folder, inner) = match what {
-            CGROUPS => (unified_hierarchy()?.join(name), vec!["inner"]),
+            CGROUPS => (unified_hierarchy().context("no cgroup2 is mounted")?.join(name), vec!["inner"]),
             _ => (std::env::temp_dir().join(name), vec!["inside/a/b", "outside"]),
         };
         for inner in inner {
@@ -177,11 +178,4 @@ impl Drop for Place {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
-}
-
-fn unified_hierarchy() -> Result<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    let mut mounts = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    let mount = mounts.find(|fields| fields.get(2) == Some(&"cgroup2")).context("no cgroup2 is mounted")?;
-    Ok(mount[1].into())
 }

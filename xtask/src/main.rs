@@ -1,8 +1,9 @@
 //! `cargo xtask`: everything that is done to the project, in Rust.
 //!
 //! Each command is one file. [`workspace`] knows where things are and how cargo is called, [`steps`] shows progress,
-//! [`packages`] installs, [`ebpf`] builds the kernel side with its own compiler, [`checks`] holds what is checked beyond compiler and tests. This crate knows no crate of the product and nothing of
-//! RocksDB, so that it builds in seconds (its own cargo profile, `xtask`).
+//! [`packages`] installs, [`apt`] only unpacks, [`ebpf`] builds the kernel side with its own compiler, [`checks`] holds what is
+//! checked beyond compiler and tests. This crate knows no crate of the product and nothing of RocksDB, so that it builds in
+//! seconds (its own cargo profile, `xtask`).
 
 mod workspace;
 mod steps;

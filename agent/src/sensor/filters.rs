@@ -4,6 +4,7 @@
 //! looked up again every few seconds, so that what is not there yet is left out once it is, and what took the place of
 //! something that is gone is not left out by its number.
 
+use super::throttle::unified_hierarchy;
 use super::{Identifier, SensorError, bpf_error, take};
 use aya::maps::{HashMap as BpfHashMap, MapData};
 use aya::{Ebpf, Pod};
@@ -121,11 +122,6 @@ impl<K: Pod + Ord> Entries<K> {
         self.now = wanted;
         Ok(())
     }
-}
-
-fn unified_hierarchy() -> Option<PathBuf> {
-    let mounts = procfs::process::Process::myself().and_then(|process| process.mountinfo()).ok()?;
-    mounts.into_iter().find(|mount| mount.fs_type == "cgroup2").map(|mount| mount.mount_point)
 }
 
 /// The number of a cgroup is the inode of its folder (kernel/cgroup/cgroup.c, `cgroup_id`; fs/kernfs).

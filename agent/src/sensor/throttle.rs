@@ -85,12 +85,8 @@ pub fn path_of(cgroup: u64) -> Option<String> {
 
 /// Where the unified hierarchy of cgroups is mounted.
 pub fn unified_hierarchy() -> Option<PathBuf> {
-    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
-    mounts.lines().find_map(|line| {
-        let mut words = line.split(' ').skip(1);
-        let folder = words.next()?;
-        (words.next()? == "cgroup2").then(|| PathBuf::from(folder))
-    })
+    let mounts = procfs::process::Process::myself().and_then(|process| process.mountinfo()).ok()?;
+    mounts.into_iter().find(|mount| mount.fs_type == "cgroup2").map(|mount| mount.mount_point)
 }
 
 fn folder_with(top: &Path, inode: u64) -> Option<PathBuf> {
