@@ -28,15 +28,17 @@ use aya::{Ebpf, EbpfLoader};
 use btf::Btf;
 use counts::{Counters, Counts};
 use filters::Filters;
+use flate2::read::ZlibDecoder;
 use order::{Order, RECORD_BYTES_MAX};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::fs;
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 use sums::Sums;
 use throttle::Throttling;
 use tier::{Asked, Tier};
@@ -47,15 +49,15 @@ use tracewell_event_abi::head::{Head, OPS, Op};
 use tracewell_event_abi::offsets::Offsets;
 use zerocopy::{FromBytes, IntoBytes};
 
-/// The eBPF programs, built by `cargo xtask`; empty where they were not built.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/programs.o"));
+/// The eBPF programs, built by `cargo xtask`, as zlib compresses them; empty where they were not built.
+static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/programs.o.zlib"));
 
 /// How often sums are fetched, in ns.
 const SUMS_EVERY_NS: u64 = 250_000_000;
 /// How often it is looked up what ignored cgroups and folders mean, in ns.
 const FILTERS_EVERY_NS: u64 = 5_000_000_000;
 /// How long at most the ring is left alone, in ms. The kernel side wakes the agent earlier where it fills up.
-const POLL_MS: i64 = 25;
+const POLL_MS: i64 = 100;
 /// Records taken from the ring before anything else is looked after.
 const RECORDS_AT_ONCE: usize = 20_000;
 /// Items given before the ring is looked at again.
@@ -134,6 +136,13 @@ pub fn is_built() -> bool {
     !OBJECT.is_empty()
 }
 
+fn object() -> Result<Vec<u8>, SensorError> {
+    let mut object = Vec::new();
+    let read = ZlibDecoder::new(OBJECT).read_to_end(&mut object);
+    read.map_err(|error| SensorError::Object(format!("it cannot be unpacked ({error})")))?;
+    Ok(object)
+}
+
 /// The fields of the running kernel that the programs read.
 ///
 /// # Errors
@@ -196,7 +205,7 @@ impl Sensor {
                 loader.map_max_entries(name, 1);
             }
         }
-        let mut bpf = loader.load(OBJECT).map_err(load_error)?;
+        let mut bpf = loader.load(&object()?).map_err(load_error)?;
         // It holds the types of the whole kernel, which trying the hooks reads once more.
         drop(loader);
         let config = Config {
@@ -362,7 +371,7 @@ impl Sensor {
         &self.tier
     }
 
-    /// Waits up to 25 ms for records and takes what is there.
+    /// Waits up to 100 ms for records and takes what is there.
     ///
     /// # Errors
     /// When a map cannot be read.

@@ -1,4 +1,4 @@
-//! Graph insertion alone: hashing of ids, merging, versions, and the spill to RocksDB behind the 16 MB window.
+//! Graph insertion alone: hashing of ids, merging, versions, and the spill to RocksDB behind the shipped window.
 
 use crate::inputs::{Input, history, store};
 use criterion::{Criterion, Throughput};

@@ -1,4 +1,4 @@
-//! The whole pipeline of the agent without parsing, spilling to RocksDB behind the 16 MB window.
+//! The whole pipeline of the agent without parsing, spilling to RocksDB behind the shipped window.
 
 use crate::inputs::{Input, history, store};
 use criterion::{Criterion, Throughput};
