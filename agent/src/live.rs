@@ -50,7 +50,7 @@ impl Live {
             #[cfg(feature = "program")]
             workload: Box::new(belongings.asker()),
             #[cfg(not(feature = "program"))]
-            workload: Box::new(|_| None),
+            workload: Box::new(|_, _| None),
             redactor: Redactor::new(&options.secrets)?,
             environment: options.environment.clone(),
         };

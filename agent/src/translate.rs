@@ -49,8 +49,8 @@ pub type Identify = Box<dyn FnMut(&Path) -> Option<FileId> + Send>;
 /// What the machine is asked, because records do not say it.
 pub struct Machine {
     pub identify: Identify,
-    /// The workload that a process belongs to now.
-    pub workload: Box<dyn FnMut(u32) -> Option<Str> + Send>,
+    /// The workload that a process belongs to now, by its number and that of the cgroup it was heard of in (0: not known).
+    pub workload: Box<dyn FnMut(u32, u64) -> Option<Str> + Send>,
     /// Takes secrets out of command lines and environments.
     pub redactor: Redactor,
     /// Names of the environment variables that are kept.
@@ -114,7 +114,7 @@ impl Translator {
                 let path = path.map(Str::from);
                 push(op, Object::Socket(SocketRef { cookie, protocol, local, remote, path, ..SocketRef::default() }));
             }
-            self.ask_workload(tgid, now);
+            self.ask_workload(tgid, 0, now);
         }
     }
 
@@ -199,7 +199,7 @@ impl Translator {
             let known = Known::read(head.tgid).map(|known| self.without_secrets(known));
             let repaired = self.processes.repair(host, time, head, process, known);
             self.out.push(Record::Process(repaired));
-            self.ask_workload(head.tgid, head.time);
+            self.ask_workload(head.tgid, head.cgroup, head.time);
         }
         let Some(known) = self.processes.get_mut(head.tgid) else { return process };
         if known.uid != Some(head.uid) && op != Op::Exec {
@@ -243,12 +243,13 @@ impl Translator {
     #[cfg(feature = "program")]
     pub fn ask_again(&mut self, now: u64) {
         for tgid in self.processes.of_workloads() {
-            self.ask_workload(tgid, now);
+            self.ask_workload(tgid, 0, now);
         }
     }
 
-    fn ask_workload(&mut self, tgid: u32, now: u64) {
-        let Some(workload) = (self.machine.workload)(tgid) else { return };
+    /// `cgroup` is the number of the one it was heard of in, 0 where that is not known.
+    fn ask_workload(&mut self, tgid: u32, cgroup: u64, now: u64) {
+        let Some(workload) = (self.machine.workload)(tgid, cgroup) else { return };
         let time = self.clock.time(now);
         if let Some(record) = self.processes.set_workload(self.host, time, tgid, workload) {
             self.out.push(Record::Process(record));

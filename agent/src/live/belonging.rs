@@ -1,7 +1,10 @@
-//! Which workload a process belongs to: asked of `container`, whose sources are read on a thread of their own.
+//! Which workload a process belongs to: asked of `container`, whose sources are read on a thread of their own, by the
+//! [`cgroups`] that the process is or was in.
+
+mod cgroups;
 
 use crate::container::{Belonging, Names, Options};
-use std::fs;
+use cgroups::Cgroups;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -51,10 +54,12 @@ impl Belongings {
         }));
     }
 
-    /// Answers which workload a process belongs to; `None` for the host itself or a process that is gone.
-    pub fn asker(&self) -> impl FnMut(u32) -> Option<Str> + Send + use<> {
+    /// Answers which workload a process belongs to, by its number and that of its cgroup; `None` for the host itself, or a
+    /// process that is gone and was the first to be heard of in its cgroup.
+    pub fn asker(&self) -> impl FnMut(u32, u64) -> Option<Str> + Send + use<> {
         let names = Arc::clone(&self.names);
-        move |tgid| workload(&names, tgid)
+        let mut cgroups = Cgroups::of_this_machine();
+        move |tgid, cgroup| workload(&names, &cgroups.paths(tgid, cgroup))
     }
 
     /// The workload of a cgroup by its path; `None` for the host itself.
@@ -79,10 +84,8 @@ impl Drop for Belongings {
 }
 
 /// Of several hierarchies, the one that knows a container.
-fn workload(names: &Names, tgid: u32) -> Option<Str> {
-    let lines = fs::read_to_string(format!("/proc/{tgid}/cgroup")).ok()?;
-    let paths = lines.lines().filter_map(|line| line.splitn(3, ':').nth(2));
-    let found: Vec<Arc<Belonging>> = paths.filter_map(|path| names.of(path)).collect();
+fn workload(names: &Names, paths: &[Str]) -> Option<Str> {
+    let found: Vec<Arc<Belonging>> = paths.iter().filter_map(|path| names.of(path)).collect();
     let container = found.iter().find(|belonging| belonging.container().is_some());
     container.or(found.first()).map(|belonging| belonging.workload.clone())
 }

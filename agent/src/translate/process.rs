@@ -27,7 +27,7 @@ impl Translator {
         let uid = parsed.head.uid;
         let had = self.processes.executed(parsed.head.tgid, file.path.clone(), cmdline.clone(), uid);
         self.push(&parsed.head, subject, Operation::Exec, Object::File(file), Detail::Exec { cmdline, environment });
-        self.ask_workload(parsed.head.tgid, parsed.head.time);
+        self.ask_workload(parsed.head.tgid, parsed.head.cgroup, parsed.head.time);
         if let Some(script) = self.path_of(parsed, Kind::WorkingDirectory, Kind::Name) {
             // The interpreter is what the kernel runs; what it will do stands in the script.
             let inode = self.file_at(parsed, &script);
