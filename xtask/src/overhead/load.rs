@@ -1,13 +1,14 @@
 //! What runs while it is watched. Servers listen on loopback only; every load is bounded and ends by itself.
 
 mod build;
+mod floods;
 mod paced;
 mod redis;
 mod web;
 
 use super::{Place, pause};
 use anyhow::Result;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -20,6 +21,10 @@ pub enum Load {
     Redis,
     /// A small program is started again and again
     Execs,
+    /// 2,000 files are opened and closed in turn
+    Opens,
+    /// 100,000 short connections over loopback
+    Connections,
     /// 1,000 operations a second
     #[value(name = "1000-a-second")]
     Thousand,
@@ -32,7 +37,7 @@ pub enum Load {
 /// What a load came to.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
-    /// Builds, requests, programs or operations.
+    /// Builds, requests, programs, connections or operations.
     pub units: f64,
     pub time: Duration,
 }
@@ -76,8 +81,17 @@ impl Drop for Prepared {
 }
 
 impl Load {
-    pub const ALL: &[Self] =
-        &[Self::Build, Self::Web, Self::Redis, Self::Execs, Self::Thousand, Self::FiftyThousand, Self::Idle];
+    pub const ALL: &[Self] = &[
+        Self::Build,
+        Self::Web,
+        Self::Redis,
+        Self::Execs,
+        Self::Opens,
+        Self::Connections,
+        Self::Thousand,
+        Self::FiftyThousand,
+        Self::Idle,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -85,6 +99,8 @@ impl Load {
             Self::Web => "nginx under wrk",
             Self::Redis => "redis",
             Self::Execs => "exec storm",
+            Self::Opens => "open and close storm",
+            Self::Connections => "100,000 connections",
             Self::Thousand => "1,000 events/s",
             Self::FiftyThousand => "50,000 events/s",
             Self::Idle => "idle",
@@ -93,7 +109,7 @@ impl Load {
 
     /// Whether it goes as fast as it can, so that what watches it slows it down.
     pub fn is_timed(self) -> bool {
-        matches!(self, Self::Build | Self::Web | Self::Redis | Self::Execs)
+        !matches!(self, Self::Thousand | Self::FiftyThousand | Self::Idle)
     }
 
     pub fn prepare(self, place: &Place) -> Result<Prepared> {
@@ -101,7 +117,9 @@ impl Load {
             Self::Build => build::prepare(place),
             Self::Web => web::prepare(place),
             Self::Redis => redis::prepare(place),
-            Self::Execs => Ok(Prepared::new(execs)),
+            Self::Execs => Ok(floods::execs()),
+            Self::Opens => floods::opens(place),
+            Self::Connections => floods::connections(),
             Self::Thousand => paced::prepare(place, 1_000, Duration::from_secs(20)),
             Self::FiftyThousand => paced::prepare(place, 50_000, Duration::from_secs(10)),
             Self::Idle => Ok(Prepared::new(idle)),
@@ -113,16 +131,6 @@ fn idle() -> Result<Work> {
     let time = Duration::from_secs(20);
     pause(time);
     Ok(Work { units: 1.0, time })
-}
-
-fn execs() -> Result<Work> {
-    const EXECS: u32 = 4_000;
-    timed(f64::from(EXECS), || {
-        for _ in 0..EXECS {
-            Command::new("/bin/true").stdin(Stdio::null()).status()?;
-        }
-        Ok(())
-    })
 }
 
 fn timed(units: f64, work: impl FnOnce() -> Result<()>) -> Result<Work> {
