@@ -98,10 +98,7 @@ impl Translator {
             let subject = record.process;
             self.out.push(Record::Process(record));
             let mut push = |op, object| {
-                let detail = Detail::None;
-                let flags = EventFlags::REPAIRED;
-                let event =
-                    Event { time, host, subject, op, object, detail, amount_bytes: 0, count: 1, errno: 0, flags };
+                let event = Event { flags: EventFlags::REPAIRED, ..Event::new(time, host, subject, op, object) };
                 self.out.push(Record::Event(event));
             };
             for (file, path) in files {

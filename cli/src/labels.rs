@@ -224,7 +224,7 @@ fn in_words(pattern: &NodePattern) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracewell_model::{EventFlags, EventNs, FileRef, HostRecord, SocketRef};
+    use tracewell_model::{EventNs, FileRef, HostRecord, SocketRef};
 
     const TRUTH: &str = r#"{
         "label_set": "invented", "label_kinds": ["process", "file", "socket"],
@@ -244,9 +244,7 @@ mod tests {
     }
 
     fn event(host: HostId, pid: u32, op: Operation, object: Object, detail: Detail) -> Record {
-        let (time, flags) = (EventNs(5), EventFlags::NONE);
-        let subject = process(pid);
-        Record::Event(Event { time, host, subject, op, object, detail, amount_bytes: 0, count: 1, errno: 0, flags })
+        Record::Event(Event { detail, ..Event::new(EventNs(5), host, process(pid), op, object) })
     }
 
     fn labels(records: &[Record]) -> Labels {

@@ -99,6 +99,14 @@ pub struct Event {
     pub flags: EventFlags,
 }
 
+impl Event {
+    /// An operation that succeeded once, of which nothing more is known.
+    pub fn new(time: EventNs, host: HostId, subject: ProcessRef, op: Operation, object: Object) -> Self {
+        let (detail, flags) = (Detail::None, EventFlags::NONE);
+        Self { time, host, subject, op, object, detail, amount_bytes: 0, count: 1, errno: 0, flags }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
     /// Exit and change of the own credentials.

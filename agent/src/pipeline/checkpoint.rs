@@ -12,8 +12,8 @@ use tracewell_graph_core::checkpoint::SaveRows;
 use tracewell_graph_core::graph::Graph;
 use tracewell_graph_core::link::Linker;
 use tracewell_model::{
-    CheckpointRecord, Detail, Event, EventFlags, EventNs, HistoryRecord, LossCause, LossRecord, Object, Operation,
-    ProcessRef, Record,
+    CheckpointRecord, Event, EventFlags, EventNs, HistoryRecord, LossCause, LossRecord, Object, Operation, ProcessRef,
+    Record,
 };
 
 /// Bytes of a whole one in a recording. One of a full window and profile has some 10 MB.
@@ -125,18 +125,8 @@ impl Pipeline {
         let host = self.graph.host();
         let loss = |time| Record::Loss(LossRecord { host, time, cause: LossCause::Gap, n_events: 0 });
         let ended = |subject| {
-            Record::Event(Event {
-                time: now,
-                host,
-                subject,
-                op: Operation::Exit,
-                object: Object::None,
-                detail: Detail::None,
-                amount_bytes: 0,
-                count: 1,
-                errno: 0,
-                flags: EventFlags::REPAIRED,
-            })
+            let event = Event::new(now, host, subject, Operation::Exit, Object::None);
+            Record::Event(Event { flags: EventFlags::REPAIRED, ..event })
         };
         // A loss lies at one moment: alerts that end before the gap or begin after it see one of them, the rest both.
         let mut records = vec![loss(self.normaliser.watermark()), loss(now)];

@@ -15,8 +15,8 @@ use tracewell_graph_core::fleet::{FleetMap, FleetView, HostEntry, Version};
 use tracewell_graph_core::history::Witness;
 use tracewell_graph_core::profile::{HostProfile, ObjectLabel};
 use tracewell_model::{
-    AlertId, CheckpointRecord, Detail, Event, EventFlags, EventNs, FileRef, HistoryRecord, HostId, HostRecord, Object,
-    Operation, ProcessRef, Record,
+    AlertId, CheckpointRecord, Event, EventNs, FileRef, HistoryRecord, HostId, HostRecord, Object, Operation,
+    ProcessRef, Record,
 };
 use tracewell_parameters::Parameters;
 use tracewell_wire::{MemoryEnd, Message, Payload, Transport, memory_pair};
@@ -451,18 +451,7 @@ fn the_rows_of_version_1_stay_what_they_are() {
     let time = EventNs(1_700_000_000 * EventNs::SECOND);
     let shell = ProcessRef { pid: 2, start: 1, uuid: None };
     let event = |ns, op, object| {
-        Record::Event(Event {
-            time: time.after(ns),
-            host: HOST,
-            subject: shell,
-            op,
-            object,
-            detail: Detail::None,
-            amount_bytes: 7,
-            count: 1,
-            errno: 0,
-            flags: EventFlags::NONE,
-        })
+        Record::Event(Event { amount_bytes: 7, ..Event::new(time.after(ns), HOST, shell, op, object) })
     };
     let file = |path| Object::File(FileRef::at_path(path));
     host.take(&[

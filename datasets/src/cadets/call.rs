@@ -274,18 +274,10 @@ impl Translator {
             out.push_back(self.process_record(call, subject, None, renamed, None));
         }
         if let Some(uid) = unexplained {
-            out.push_back(Record::Event(Event {
-                time: EventNs(call.time),
-                host: self.host,
-                subject,
-                op: Operation::ChangeCredentials,
-                object: Object::None,
-                detail: Detail::Credentials { uid },
-                amount_bytes: 0,
-                count: 1,
-                errno: 0,
-                flags: EventFlags::REPAIRED,
-            }));
+            let op = Operation::ChangeCredentials;
+            let event = Event::new(EventNs(call.time), self.host, subject, op, Object::None);
+            let (detail, flags) = (Detail::Credentials { uid }, EventFlags::REPAIRED);
+            out.push_back(Record::Event(Event { detail, flags, ..event }));
         }
     }
 

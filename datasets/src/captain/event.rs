@@ -7,8 +7,7 @@ use crate::text::Interner;
 use serde_json::Value;
 use std::collections::VecDeque;
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileRef, HostId, HostRecord, Object, Operation, ProcessRecord, Record, Str,
-    Uuid,
+    Detail, Event, EventNs, FileRef, HostId, HostRecord, Object, Operation, ProcessRecord, Record, Str, Uuid,
 };
 
 pub(super) struct Translator {
@@ -106,18 +105,8 @@ impl Translator {
         if let (Operation::Exec, Some(process)) = (op, self.nodes.process_mut(subject)) {
             process.executed = true;
         }
-        out.push_back(Record::Event(Event {
-            time,
-            host: self.host,
-            subject: self.nodes.process_ref(subject),
-            op,
-            object,
-            detail,
-            amount_bytes: 0,
-            count: 1,
-            errno: 0,
-            flags: EventFlags::NONE,
-        }));
+        let event = Event::new(time, self.host, self.nodes.process_ref(subject), op, object);
+        out.push_back(Record::Event(Event { detail, ..event }));
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use lru::LruCache;
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, HostRecord, NodeKind, Object, Operation,
-    ProcessRecord, ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
+    Detail, Event, EventNs, FileKind, FileRef, HostId, HostRecord, NodeKind, Object, Operation, ProcessRecord,
+    ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
 };
 
 const PROCESSES_MAX: NonZeroUsize = NonZeroUsize::new(65_536).expect("not zero");
@@ -83,18 +83,8 @@ impl Translator {
             Operation::Exec => Detail::Exec { cmdline: self.program(subject).1, environment: None },
             _ => Detail::None,
         };
-        out.push_back(Record::Event(Event {
-            time: EventNs(edge.time),
-            host: self.host,
-            subject: process(subject),
-            op,
-            object,
-            detail,
-            amount_bytes: 0,
-            count: 1,
-            errno: 0,
-            flags: EventFlags::NONE,
-        }));
+        let event = Event::new(EventNs(edge.time), self.host, process(subject), op, object);
+        out.push_back(Record::Event(Event { detail, ..event }));
     }
 
     /// `None` for what moves no information; types that are not known are counted as such.

@@ -10,8 +10,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, HostRecord, Inode, Object, Operation, ProcessRecord,
-    ProcessRef, Protocol, Record, SocketRef, Str,
+    Detail, Event, EventNs, FileKind, FileRef, HostId, HostRecord, Inode, Object, Operation, ProcessRecord, ProcessRef,
+    Protocol, Record, SocketRef, Str,
 };
 
 /// Pids wrap here, as on Linux by default (`/proc/sys/kernel/pid_max`), so that a long run reuses them.
@@ -359,19 +359,8 @@ impl Machine {
 
     pub fn event(&mut self, subject: ProcessRef, op: Operation, object: Object, detail: Detail, amount_bytes: u64) {
         self.clock = self.clock.after(1 + self.rng.below(self.step_ns));
-        let event = Event {
-            time: self.clock,
-            host: self.host,
-            subject,
-            op,
-            object,
-            detail,
-            amount_bytes,
-            count: 1,
-            errno: 0,
-            flags: EventFlags::NONE,
-        };
-        self.push(Record::Event(event));
+        let event = Event::new(self.clock, self.host, subject, op, object);
+        self.push(Record::Event(Event { detail, amount_bytes, ..event }));
     }
 
     fn push(&mut self, record: Record) {

@@ -82,24 +82,14 @@ impl<'a> Who<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tracewell_model::{EventFlags, EventNs, HostId};
+    use tracewell_model::{EventNs, HostId};
 
     #[test]
     fn a_child_is_where_its_parent_is_until_it_is_told_otherwise() {
         let process = |pid| ProcessRef { pid, start: 1, uuid: None };
         let event = |op, subject, object, detail| {
-            Record::Event(Event {
-                time: EventNs::ZERO,
-                host: HostId::from_name("a"),
-                subject: process(subject),
-                op,
-                object,
-                detail,
-                amount_bytes: 0,
-                count: 1,
-                errno: 0,
-                flags: EventFlags::NONE,
-            })
+            let event = Event::new(EventNs::ZERO, HostId::from_name("a"), process(subject), op, object);
+            Record::Event(Event { detail, ..event })
         };
         let mut who = Who::new(Some("shop"));
         who.learn(&Record::Process(ProcessRecord {
