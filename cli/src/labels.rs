@@ -216,6 +216,7 @@ fn in_words(pattern: &NodePattern) -> String {
         pattern.pid.map(|pid| format!("pid {pid}")),
         pattern.start.map(|start| format!("start {start}")),
         pattern.path.as_ref().map(|path| format!("path {path}")),
+        pattern.local.map(|local| format!("local {local}")),
         pattern.remote.map(|remote| format!("remote {remote}")),
     ];
     std::iter::once(kind.to_owned()).chain(said.into_iter().flatten()).collect::<Vec<_>>().join(" ")

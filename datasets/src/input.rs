@@ -7,6 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// The bytes of a file without its compression.
+///
+/// # Errors
+/// When it is missing, a directory, or empty.
+pub fn decompressed(path: &Path) -> Result<Box<dyn Read + Send>, ReadError> {
+    Ok(Input::open(path)?.into_stream())
+}
+
 /// As much of the decompressed beginning as format detection may look at.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 

@@ -31,6 +31,19 @@ pub struct Attack {
     pub name: String,
     /// When it took place; none means that the label set does not say.
     pub windows: Vec<Window>,
+    /// All nodes, those of the steps among them.
+    pub nodes: Vec<NodePattern>,
+    /// What it did one after the other, where the label set says so.
+    pub steps: Vec<Step>,
+}
+
+/// A part of an attack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub name: String,
+    /// Techniques of MITRE ATT&CK, as `T1059.004`.
+    pub techniques: Vec<String>,
+    pub window: Window,
     pub nodes: Vec<NodePattern>,
 }
 
@@ -115,6 +128,15 @@ impl Truth {
             if let Some(window) = attack.windows.iter().find(|window| window.from > window.to) {
                 return Err(format!("attack {id:?} has a window from {} ns to {} ns", window.from.0, window.to.0));
             }
+            for step in &attack.steps {
+                let Step { name, window, nodes, .. } = step;
+                if window.from > window.to || name.is_empty() || nodes.is_empty() {
+                    return Err(format!("attack {id:?} has a step without name, nodes, or time: {name:?}"));
+                }
+                if let Some(technique) = step.techniques.iter().find(|technique| !is_technique(technique)) {
+                    return Err(format!("attack {id:?}: {technique:?} is no technique, expected one like T1059.004"));
+                }
+            }
             for node in &attack.nodes {
                 node.validate().map_err(|problem| format!("attack {id:?}: {problem}"))?;
                 if !self.label_kinds.contains(&node.kind) {
@@ -126,6 +148,16 @@ impl Truth {
             }
         }
         self.ignored.iter().try_for_each(|node| node.validate().map_err(|problem| format!("ignored: {problem}")))
+    }
+}
+
+/// `T` with four digits, and three for a sub-technique.
+fn is_technique(text: &str) -> bool {
+    let digits = |part: &str, n| part.len() == n && part.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(number) = text.strip_prefix('T') else { return false };
+    match number.split_once('.') {
+        Some((technique, sub)) => digits(technique, 4) && digits(sub, 3),
+        None => digits(number, 4),
     }
 }
 

@@ -94,6 +94,7 @@ pub(crate) fn to_truth(attacks: &[SimulatedAttack], names: &BTreeMap<HostId, Str
         name: attack.story.name().to_owned(),
         windows: attack.windows.iter().map(|&(from, to)| Window { from, to }).collect(),
         nodes: patterns(&attack.made),
+        steps: Vec::new(),
     };
     Truth {
         label_set: LABEL_SET.to_owned(),

@@ -1,6 +1,6 @@
 //! The JSON form, field by field in docs/truth-format.md.
 
-use super::{Attack, NodePattern, Truth, Window};
+use super::{Attack, NodePattern, Step, Truth, Window};
 use serde::de::{self, Deserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,20 @@ struct AttackJson {
     name: String,
     #[serde(default)]
     windows: Vec<WindowJson>,
+    /// Those of no step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<Node>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<StepJson>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepJson {
+    name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    techniques: Vec<String>,
+    window: WindowJson,
     nodes: Vec<Node>,
 }
 
@@ -50,6 +64,8 @@ struct Node {
     start: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<AsText<super::PathPattern>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    local: Option<AsText<super::Remote>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     remote: Option<AsText<super::Remote>>,
 }
@@ -145,13 +161,28 @@ fn attack_json(attack: &Attack) -> AttackJson {
     AttackJson {
         id: attack.id.clone(),
         name: attack.name.clone(),
-        windows: attack
-            .windows
+        windows: attack.windows.iter().map(window_json).collect(),
+        nodes: attack
+            .nodes
             .iter()
-            .map(|window| WindowJson { from: Time(window.from), to: Time(window.to) })
+            .filter(|node| !attack.steps.iter().any(|step| step.nodes.contains(node)))
+            .map(node_json)
             .collect(),
-        nodes: attack.nodes.iter().map(node_json).collect(),
+        steps: attack.steps.iter().map(step_json).collect(),
     }
+}
+
+fn step_json(step: &Step) -> StepJson {
+    StepJson {
+        name: step.name.clone(),
+        techniques: step.techniques.clone(),
+        window: window_json(&step.window),
+        nodes: step.nodes.iter().map(node_json).collect(),
+    }
+}
+
+fn window_json(window: &Window) -> WindowJson {
+    WindowJson { from: Time(window.from), to: Time(window.to) }
 }
 
 fn node_json(node: &NodePattern) -> Node {
@@ -162,19 +193,37 @@ fn node_json(node: &NodePattern) -> Node {
         pid: node.pid,
         start: node.start,
         path: node.path.clone().map(AsText),
+        local: node.local.map(AsText),
         remote: node.remote.map(AsText),
     }
 }
 
 impl From<AttackJson> for Attack {
     fn from(json: AttackJson) -> Self {
+        let steps: Vec<Step> = json.steps.into_iter().map(Into::into).collect();
+        let mut nodes: Vec<NodePattern> = json.nodes.into_iter().map(Into::into).collect();
+        for node in steps.iter().flat_map(|step| &step.nodes) {
+            if !nodes.contains(node) {
+                nodes.push(node.clone());
+            }
+        }
+        Self { id: json.id, name: json.name, windows: json.windows.iter().map(window_of).collect(), nodes, steps }
+    }
+}
+
+impl From<StepJson> for Step {
+    fn from(json: StepJson) -> Self {
         Self {
-            id: json.id,
             name: json.name,
-            windows: json.windows.iter().map(|window| Window { from: window.from.0, to: window.to.0 }).collect(),
+            techniques: json.techniques,
+            window: window_of(&json.window),
             nodes: json.nodes.into_iter().map(Into::into).collect(),
         }
     }
+}
+
+fn window_of(json: &WindowJson) -> Window {
+    Window { from: json.from.0, to: json.to.0 }
 }
 
 impl From<Node> for NodePattern {
@@ -186,6 +235,7 @@ impl From<Node> for NodePattern {
             pid: json.pid,
             start: json.start,
             path: json.path.map(|path| path.0),
+            local: json.local.map(|local| local.0),
             remote: json.remote.map(|remote| remote.0),
         }
     }

@@ -15,6 +15,8 @@ pub struct NodePattern {
     pub start: Option<u64>,
     /// Of a process its executable, of a Unix socket its path.
     pub path: Option<PathPattern>,
+    /// Of a socket its own end.
+    pub local: Option<Remote>,
     pub remote: Option<Remote>,
 }
 
@@ -34,16 +36,18 @@ pub struct Remote {
 
 impl NodePattern {
     pub fn any(kind: NodeKind) -> Self {
-        Self { kind, uuid: None, host: None, pid: None, start: None, path: None, remote: None }
+        Self { kind, uuid: None, host: None, pid: None, start: None, path: None, local: None, remote: None }
     }
 
     pub fn matches(&self, host_name: &str, attrs: &NodeAttrs) -> bool {
-        let (uuid, pid, start, path, remote) = match attrs {
+        let (uuid, pid, start, path, local, remote) = match attrs {
             NodeAttrs::Process { process, exe, .. } => {
-                (process.uuid, Some(process.pid), Some(process.start), exe.as_deref(), None)
+                (process.uuid, Some(process.pid), Some(process.start), exe.as_deref(), None, None)
             }
-            NodeAttrs::File { uuid, path, .. } => (*uuid, None, None, path.as_deref(), None),
-            NodeAttrs::Socket { uuid, remote, path, .. } => (*uuid, None, None, path.as_deref(), *remote),
+            NodeAttrs::File { uuid, path, .. } => (*uuid, None, None, path.as_deref(), None, None),
+            NodeAttrs::Socket { uuid, local, remote, path, .. } => {
+                (*uuid, None, None, path.as_deref(), *local, *remote)
+            }
         };
         self.kind == attrs.kind()
             && self.host.as_deref().is_none_or(|host| host == host_name)
@@ -51,6 +55,7 @@ impl NodePattern {
             && (self.pid.is_none() || self.pid == pid)
             && (self.start.is_none() || self.start == start)
             && self.path.as_ref().is_none_or(|pattern| path.is_some_and(|path| pattern.matches(path)))
+            && self.local.is_none_or(|pattern| local.is_some_and(|local| pattern.matches(local)))
             && self.remote.is_none_or(|pattern| remote.is_some_and(|remote| pattern.matches(remote)))
     }
 
@@ -60,15 +65,16 @@ impl NodePattern {
             || self.pid.is_some()
             || self.start.is_some()
             || self.path.is_some()
+            || self.local.is_some()
             || self.remote.is_some();
         if !identifies {
-            return Err(format!("a {kind} without uuid, pid, start, path and remote would match every {kind}"));
+            return Err(format!("a {kind} without uuid, pid, start, path, local and remote would match every {kind}"));
         }
         if self.kind != NodeKind::Process && (self.pid.is_some() || self.start.is_some()) {
             return Err(format!("a {kind} with pid or start, which only a process has"));
         }
-        if self.kind != NodeKind::Socket && self.remote.is_some() {
-            return Err(format!("a {kind} with remote, which only a socket has"));
+        if self.kind != NodeKind::Socket && (self.local.is_some() || self.remote.is_some()) {
+            return Err(format!("a {kind} with local or remote, which only a socket has"));
         }
         Ok(())
     }
@@ -128,9 +134,9 @@ impl FromStr for Remote {
             return Ok(Self { ip, port: None });
         }
         let address: Result<SocketAddr, _> = text.parse();
-        address.map(|address| Self { ip: address.ip(), port: Some(address.port()) }).map_err(|_| {
-            format!("remote {text:?} is no address, expected one like 192.0.2.1, 192.0.2.1:443 or [::1]:443")
-        })
+        address
+            .map(|address| Self { ip: address.ip(), port: Some(address.port()) })
+            .map_err(|_| format!("{text:?} is no address, expected one like 192.0.2.1, 192.0.2.1:443 or [::1]:443"))
     }
 }
 

@@ -14,7 +14,11 @@ fn example() -> &'static str {
 fn the_example_of_the_document_can_be_read() {
     let truth = Truth::from_json(example().as_bytes(), "example").expect("the example is good");
     assert_eq!(truth.label_kinds, [NodeKind::Process, NodeKind::Socket]);
-    assert_eq!((truth.attacks.len(), truth.attacks[0].nodes.len(), truth.ignored.len()), (1, 3, 1));
+    // Those of the step are among them.
+    assert_eq!((truth.attacks.len(), truth.attacks[0].nodes.len(), truth.ignored.len()), (1, 4, 1));
+    let step = &truth.attacks[0].steps[0];
+    assert_eq!((step.techniques.len(), step.nodes.len()), (2, 1));
+    assert!(truth.attacks[0].nodes.contains(&step.nodes[0]));
     let window = truth.attacks[0].windows[0];
     assert_eq!(window.from, EventNs(1_714_554_000_000_000_000));
     assert_eq!(window.to.since(window.from), 21 * 60 * EventNs::SECOND - 1);
@@ -49,6 +53,9 @@ fn what_cannot_be_meant_is_refused() {
         ("\"remote\": \"192.0.2.7:443\"", "\"remote\": \"nowhere\"", "no address"),
         ("\"remote\": \"192.0.2.7:443\"", "\"pid\": 4", "which only a process has"),
         (", \"remote\": \"192.0.2.7:443\"", "", "would match every socket"),
+        ("\"T1190\"", "\"T119\"", "no technique"),
+        ("the dropper is put on the host", "", "step without name"),
+        ("\"local\": \"192.0.2.1:80\"", "\"local\": \"port 80\"", "no address"),
         ("*dropper", "*", "would match everything"),
         ("00000000-0000-0000-0000-00000000000a", "7", "32 hex digits"),
     ] {
@@ -141,7 +148,7 @@ fn node_lists_become_attacks_without_times() {
 #[test]
 fn windows_include_both_ends() {
     let windows = vec![Window { from: EventNs(10), to: EventNs(20) }];
-    let attack = Attack { id: String::new(), name: String::new(), windows, nodes: Vec::new() };
+    let attack = Attack { id: String::new(), name: String::new(), windows, nodes: Vec::new(), steps: Vec::new() };
     for (first, last, expected) in [(0, 9, false), (0, 10, true), (15, 15, true), (20, 30, true), (21, 30, false)] {
         assert_eq!(attack.overlaps(EventNs(first), EventNs(last)), expected, "{first} to {last}");
     }

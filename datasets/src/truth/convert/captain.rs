@@ -48,7 +48,7 @@ fn convert_attack(n: usize, labels: &AttackLabels) -> Result<Attack, String> {
         nodes.push(NodePattern { remote: Some(remote), ..NodePattern::any(NodeKind::Socket) });
     }
     let window = Window { from: EventNs(labels.start_timestamp), to: EventNs(labels.end_timestamp) };
-    Ok(Attack { id: format!("attack-{n}"), name: labels.name.clone(), windows: vec![window], nodes })
+    Ok(Attack { id: format!("attack-{n}"), name: labels.name.clone(), windows: vec![window], nodes, steps: Vec::new() })
 }
 
 /// The source has regular expressions. Those in use are a plain path, or `.*` and the end of one; a dot inside is taken

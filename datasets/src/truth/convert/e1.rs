@@ -33,7 +33,7 @@ pub(super) fn convert(bytes: &[u8]) -> Result<Truth, String> {
     for (n, text) in (1..).zip(&labels.sessions_utc) {
         let windows = vec![session(text)?];
         let name = format!("session {n} of {n_sessions}, {text} UTC");
-        attacks.push(Attack { id: format!("session-{n}"), name, windows, nodes: Vec::new() });
+        attacks.push(Attack { id: format!("session-{n}"), name, windows, nodes: Vec::new(), steps: Vec::new() });
     }
     for process in &labels.processes {
         let first = EventNs(process.first_ns);

@@ -53,5 +53,5 @@ fn attack(path: &Path) -> Result<Attack, TruthError> {
         let node = NodeLine::parse(line.bytes).map_err(|problem| line.bad(problem))?;
         nodes.push(NodePattern { uuid: Some(node.uuid), ..NodePattern::any(node.kind) });
     }
-    Ok(Attack { name: id.replace('_', " "), id, windows: Vec::new(), nodes })
+    Ok(Attack { name: id.replace('_', " "), id, windows: Vec::new(), nodes, steps: Vec::new() })
 }
