@@ -15,6 +15,15 @@ pub enum Sources<'a> {
     List(&'a str),
 }
 
+/// What counts as installed, so that it is not fetched as a dependency.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Installed {
+    /// What this system has.
+    System,
+    /// Nothing: for a root that stands by itself.
+    Nothing,
+}
+
 /// An apt with a state of its own in a folder.
 pub struct Apt {
     folder: PathBuf,
@@ -23,7 +32,7 @@ pub struct Apt {
 
 impl Apt {
     /// Fetches the lists of packages.
-    pub fn new(folder: PathBuf, sources: &Sources<'_>) -> Result<Self> {
+    pub fn new(folder: PathBuf, sources: &Sources<'_>, installed: Installed) -> Result<Self> {
         if !runs("apt-get", &["--version"]) || !runs("dpkg", &["--version"]) {
             bail!("apt-get and dpkg are needed to fetch it");
         }
@@ -32,9 +41,16 @@ impl Apt {
             fs::create_dir_all(&part).with_context(|| format!("creating folder {}", part.display()))?;
         }
         let path = |name: &str| folder.join(name).display().to_string();
+        let status = match installed {
+            Installed::System => "/var/lib/dpkg/status".into(),
+            Installed::Nothing => {
+                fs::write(folder.join("status"), "").context("writing what is installed: nothing")?;
+                path("status")
+            }
+        };
         let mut options = vec![
             format!("Dir::State={}", path("state")),
-            "Dir::State::status=/var/lib/dpkg/status".into(),
+            format!("Dir::State::status={status}"),
             format!("Dir::Cache={}", path("cache")),
             "Acquire::Languages=none".into(),
             "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false".into(),

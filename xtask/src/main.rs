@@ -15,6 +15,7 @@ mod test;
 mod test_output;
 mod checks;
 mod full;
+mod lab;
 mod demo;
 mod bench;
 mod overhead;
@@ -44,8 +45,17 @@ enum Command {
         #[arg(long)]
         full: bool,
     },
-    /// Replay a small attacked fleet and show what an analyst would see
-    Demo,
+    /// Replay a recorded attack over three hosts and show what an analyst would see
+    Demo {
+        /// Replay a small simulated fleet with every attack story instead
+        #[arg(long)]
+        simulated: bool,
+    },
+    /// Record real programs and real, harmless attacks with the live agent, and look at what was recorded (docs/lab.md)
+    Lab {
+        #[command(subcommand)]
+        command: lab::Lab,
+    },
     /// Run the benchmarks and print their table; `bench overhead` for what the live agent costs
     Bench {
         #[command(subcommand)]
@@ -89,7 +99,8 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Setup => setup::run(&workspace)?,
         Command::Test { full } => return test::run(&workspace, full),
-        Command::Demo => demo::run(&workspace)?,
+        Command::Demo { simulated } => demo::run(&workspace, simulated)?,
+        Command::Lab { command } => lab::run(&workspace, &command)?,
         Command::Bench { what: None } => bench::run(&workspace)?,
         Command::Bench { what: Some(Bench::Overhead(arguments)) } => overhead::run(&workspace, &arguments)?,
         Command::Vm { kernels, arguments } if !vm::run(&workspace, &kernels, &arguments)? => {

@@ -2,7 +2,7 @@ use crate::ebpf::Warnings;
 use crate::steps::{Steps, seconds};
 use crate::test_output::{Counts, TestOutput};
 use crate::workspace::{Workspace, display, run as run_command};
-use crate::{checks, ebpf, full, setup, vm};
+use crate::{checks, ebpf, full, lab, setup, vm};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Runs all steps, also after one failed, and ends with one line that counts tests.
 pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
     let start = Instant::now();
-    let mut steps = Steps::new(if full { 12 } else { 9 });
+    let mut steps = Steps::new(if full { 13 } else { 10 });
     let mut counts = Counts::default();
     let mut scored = Vec::new();
     if steps.run("setup", || setup::run(workspace)).is_some() {
@@ -22,6 +22,7 @@ pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
         steps.run("documentation", || documentation(workspace));
         steps.run("tests", || tests(&mut test_command(workspace), &mut counts));
         steps.run("kernel tests on this machine", || vm::test_here(workspace, &mut counts));
+        steps.run("lab", || lab::test(workspace, &mut counts));
         steps.run("virtual machine", || vm::test(workspace, &mut counts));
         if full {
             steps.run("long property tests", || full::property_tests(workspace, &mut counts));

@@ -1,7 +1,7 @@
 //! `cargo xtask vm`: the kernel tests as the only program of virtual machines with other kernels (`docs/kernels.md`).
 
 mod initramfs;
-mod kernel;
+pub mod kernel;
 mod qemu;
 
 use crate::ebpf::{self, Warnings};

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("aggregator", &["model", "parameters", "graph-core", "alert-scorer", "wire", "store"]),
     ("cli", &["model", "parameters", "graph-core", "alert-scorer", "datasets", "wire", "store", "agent", "aggregator"]),
     ("kernel-tests", &["model", "event-abi", "parameters", "graph-core", "alert-scorer", "wire", "agent"]),
+    ("lab", &["model", "datasets", "agent"]),
     ("xtask", &[]),
 ];
 

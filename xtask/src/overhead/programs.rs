@@ -1,6 +1,6 @@
 //! Programs of Debian that the machine has, or that are unpacked into a folder: nothing is installed, no service starts.
 
-use crate::apt::{Apt, Sources};
+use crate::apt::{Apt, Installed, Sources};
 use crate::workspace::runs;
 use anyhow::{Result, bail};
 use std::env;
@@ -32,7 +32,7 @@ impl Programs {
             if !runs("apt-get", &["--version"]) {
                 bail!("install {} for the loads and the other tracers", missing.join(", "));
             }
-            let apt = Apt::new(folder.join("apt"), &Sources::System)?;
+            let apt = Apt::new(folder.join("apt"), &Sources::System, Installed::System)?;
             let packages = apt.with_dependencies(&missing)?;
             eprintln!("fetching {} in {} packages", missing.join(", "), packages.len());
             apt.unpack(&packages, &programs.folder)?;

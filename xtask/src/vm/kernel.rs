@@ -1,4 +1,4 @@
-use crate::apt::{Apt, Sources};
+use crate::apt::{Apt, Installed, Sources};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,17 @@ const MIRROR: &str = "http://deb.debian.org/debian";
 /// What the lists of packages are checked with.
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
+/// A list of package sources for one release of Debian.
+///
+/// # Errors
+/// When what the lists of packages are checked with is missing.
+pub fn debian_list(suite: &str) -> Result<String> {
+    if !Path::new(KEYRING).is_file() {
+        bail!("{KEYRING} is missing: install debian-archive-keyring");
+    }
+    Ok(format!("deb [arch=amd64 signed-by={KEYRING}] {MIRROR} {suite} main\n"))
+}
+
 impl Kernel {
     /// The kernel's image, fetched once. To get a newer one, remove its folder.
     pub fn image(&self, folder: &Path) -> Result<PathBuf> {
@@ -29,11 +40,8 @@ impl Kernel {
         if let Some(image) = self.fetched(&kernels) {
             return Ok(image);
         }
-        if !Path::new(KEYRING).is_file() {
-            bail!("{KEYRING} is missing: install debian-archive-keyring");
-        }
-        let list = format!("deb [arch=amd64 signed-by={KEYRING}] {MIRROR} {} main\n", self.suite);
-        let apt = Apt::new(folder.join("apt").join(self.suite), &Sources::List(&list))?;
+        let list = debian_list(self.suite)?;
+        let apt = Apt::new(folder.join("apt").join(self.suite), &Sources::List(&list), Installed::System)?;
         let pattern = format!(r"^linux-image-{}[.-].*-cloud-amd64$", self.series.replace('.', r"\."));
         let newest = apt.names(&pattern)?.into_iter().max_by_key(|name| numbers(name));
         let newest = newest.with_context(|| format!("{} has no package {pattern}", self.suite))?;

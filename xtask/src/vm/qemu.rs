@@ -1,4 +1,4 @@
-use crate::apt::{Apt, Sources};
+use crate::apt::{Apt, Installed, Sources};
 use crate::workspace::runs;
 use anyhow::{Context, Result, bail};
 use std::io::Read;
@@ -26,7 +26,7 @@ pub fn find(folder: &Path) -> Result<Qemu> {
     let own = folder.join("qemu");
     let qemu = Qemu { folder: Some(own.clone()) };
     if !own.is_dir() {
-        let apt = Apt::new(folder.join("apt/system"), &Sources::System)?;
+        let apt = Apt::new(folder.join("apt/system"), &Sources::System, Installed::System)?;
         let packages = apt.with_dependencies(&[PACKAGE])?;
         eprintln!("fetching {PACKAGE} in {} packages", packages.len());
         apt.unpack(&packages, &own)?;

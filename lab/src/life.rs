@@ -1,0 +1,10 @@
+//! Ordinary life, by kind. Each starts real programs, and is bounded by the scenario that it is part of.
+
+pub mod backup;
+pub mod cache;
+pub mod compile;
+pub mod documents;
+pub mod host_tasks;
+pub mod packages;
+pub mod remote;
+pub mod web;

@@ -1,0 +1,35 @@
+//! Packages of the company's own, fetched from a mirror and installed by dpkg.
+
+use crate::host::Host;
+use crate::program::Program;
+use anyhow::Result;
+
+/// Serves what [`build`] made.
+pub fn mirror(host: &Host) -> Result<()> {
+    host.prepare(&Program::shell("mkdir -p /srv/mirror"))?;
+    let server = Program::new(["/usr/bin/python3", "-m", "http.server", "8080", "--directory", "/srv/mirror"]);
+    host.start("mirror.service", &server)?;
+    host.wait_for_port(8080)
+}
+
+/// Builds a package with one program and a script that is run after it is installed.
+pub fn build(mirror: &Host, name: &str, after: &str) -> Result<()> {
+    let at = format!("/tmp/{name}");
+    let control = format!(
+        "Package: {name}\nVersion: 1.2\nArchitecture: all\nMaintainer: Somebody <somebody@lab.example>\nDescription: A tool\n"
+    );
+    mirror.put(&format!("{at}/DEBIAN/control"), &control, 0o644)?;
+    mirror.put(&format!("{at}/DEBIAN/postinst"), &format!("#!/bin/sh\nset -e\n{after}"), 0o755)?;
+    mirror.put(&format!("{at}/usr/bin/{name}"), "#!/bin/sh\ndate\n", 0o755)?;
+    let line = format!("mkdir -p /srv/mirror && dpkg-deb --root-owner-group -b {at} /srv/mirror/{name}_1.2_all.deb");
+    mirror.prepare(&Program::shell(&line)).map(drop)
+}
+
+/// An administrator fetches a package and installs it.
+pub fn install(host: &Host, mirror: &Host, name: &str) -> Result<()> {
+    let line = format!(
+        "cd /var/cache && curl -s -O http://{}:8080/{name}_1.2_all.deb && dpkg -i --force-depends {name}_1.2_all.deb && {name}",
+        mirror.address
+    );
+    host.run("session.scope", &Program::new(["/bin/bash", "-c", &line])).map(drop)
+}

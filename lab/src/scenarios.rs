@@ -1,0 +1,152 @@
+//! All scenarios. Each is one file with one function; its half is decided here, once and for all.
+
+mod brute_force;
+mod builds;
+mod lateral;
+mod office;
+mod preload;
+mod ransom;
+mod redis;
+mod setuid_helper;
+mod slow_theft;
+mod supply_chain;
+mod upload_shell;
+mod visits;
+mod web_shell;
+mod web_shell_quiet;
+
+use crate::Lab;
+use anyhow::{Context, Result};
+
+pub struct Scenario {
+    pub name: &'static str,
+    /// For people, in one line.
+    pub about: &'static str,
+    pub half: Half,
+    pub run: fn(&mut Lab) -> Result<()>,
+}
+
+/// Parameters may be chosen with the first in view, and are judged by the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    Development,
+    Test,
+}
+
+impl Half {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Test => "test",
+        }
+    }
+}
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "redis",
+        about: "a cache and the service in front of it",
+        half: Half::Development,
+        run: redis::run,
+    },
+    Scenario {
+        name: "office",
+        about: "documents, administrators, and a backup to another host",
+        half: Half::Development,
+        run: office::run,
+    },
+    Scenario { name: "visits", about: "a web site with scripts and uploads", half: Half::Test, run: visits::run },
+    Scenario {
+        name: "builds",
+        about: "a C project is compiled, packages are installed",
+        half: Half::Test,
+        run: builds::run,
+    },
+    Scenario {
+        name: "web-shell",
+        about: "command injection in a CGI script, to a web shell, to data theft",
+        half: Half::Development,
+        run: web_shell::run,
+    },
+    Scenario {
+        name: "lateral",
+        about: "from a web server over two stolen keys to the database: three hosts",
+        half: Half::Development,
+        run: lateral::run,
+    },
+    Scenario {
+        name: "preload",
+        about: "a library in a profile is loaded by all that its owner starts",
+        half: Half::Development,
+        run: preload::run,
+    },
+    Scenario {
+        name: "web-shell-quiet",
+        about: "a web shell that imitates the site, and calls nobody",
+        half: Half::Test,
+        run: web_shell_quiet::run,
+    },
+    Scenario {
+        name: "supply-chain",
+        about: "a poisoned package fetches a second part and leaves a job",
+        half: Half::Development,
+        run: supply_chain::run,
+    },
+    Scenario {
+        name: "slow-theft",
+        about: "documents leave in small pieces over days, by what is there",
+        half: Half::Development,
+        run: slow_theft::run,
+    },
+    Scenario {
+        name: "upload-shell",
+        about: "an uploaded script calls back and runs a program from memory",
+        half: Half::Test,
+        run: upload_shell::run,
+    },
+    Scenario {
+        name: "brute-force",
+        about: "passwords are tried, a key and jobs are left, logs are cleaned",
+        half: Half::Test,
+        run: brute_force::run,
+    },
+    Scenario {
+        name: "ransom",
+        about: "documents are encrypted after a login with a stolen key",
+        half: Half::Test,
+        run: ransom::run,
+    },
+    Scenario {
+        name: "setuid-helper",
+        about: "a helper that runs as root is made to run another program",
+        half: Half::Test,
+        run: setuid_helper::run,
+    },
+];
+
+/// # Errors
+/// When there is no scenario of a name.
+pub fn find(names: &[&str]) -> Result<Vec<&'static Scenario>> {
+    let all: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    let find = |name: &&str| {
+        let found = SCENARIOS.iter().find(|scenario| scenario.name == *name);
+        found.with_context(|| format!("there is no scenario {name:?}; there are {}", all.join(", ")))
+    };
+    names.iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_used_once_and_both_halves_have_some() {
+        let names: BTreeSet<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), SCENARIOS.len());
+        for half in [Half::Development, Half::Test] {
+            assert!(SCENARIOS.iter().any(|scenario| scenario.half == half), "{half:?}");
+        }
+        assert!(find(&["nothing"]).is_err());
+    }
+}

@@ -1,0 +1,72 @@
+//! What must be alike in two recordings of a scenario, whatever their seeds.
+
+use std::collections::BTreeMap;
+use tracewell_datasets::truth::Truth;
+use tracewell_model::NodeKind;
+
+/// Of each attack its steps, and of each step its techniques and how many nodes of each kind it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Structure {
+    pub attacks: Vec<Vec<StepStructure>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepStructure {
+    pub name: String,
+    pub techniques: Vec<String>,
+    /// Processes, files, connections.
+    pub nodes: [u32; 3],
+}
+
+/// By how much the nodes of a kind may differ: a third of them and two more, since seeds choose some commands.
+const SHARE: u32 = 3;
+const MORE: u32 = 2;
+
+impl Structure {
+    pub fn of(truth: &Truth) -> Self {
+        let attacks = truth.attacks.iter().map(|attack| {
+            let steps = attack.steps.iter().map(|step| {
+                let count = |kind| step.nodes.iter().filter(|node| node.kind == kind).count() as u32;
+                let nodes = [NodeKind::Process, NodeKind::File, NodeKind::Socket].map(count);
+                StepStructure { name: step.name.clone(), techniques: step.techniques.clone(), nodes }
+            });
+            steps.collect()
+        });
+        Self { attacks: attacks.collect() }
+    }
+
+    /// What is not alike; empty if nothing is.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        if self.attacks.len() != other.attacks.len() {
+            return vec![format!("{} attacks and {}", self.attacks.len(), other.attacks.len())];
+        }
+        let mut differences = Vec::new();
+        for (one, two) in self.attacks.iter().zip(&other.attacks) {
+            if one.len() != two.len() {
+                differences.push(format!("{} steps and {}", one.len(), two.len()));
+            }
+            for (one, two) in one.iter().zip(two) {
+                let is_close = one.nodes.iter().zip(two.nodes).all(|(&a, b)| is_close(a, b));
+                if (&one.name, &one.techniques) != (&two.name, &two.techniques) || !is_close {
+                    differences.push(format!("{one:?} and {two:?}"));
+                }
+            }
+        }
+        differences
+    }
+
+    pub fn in_words(&self) -> String {
+        let steps = || self.attacks.iter().flatten();
+        let mut nodes = BTreeMap::new();
+        for (kind, place) in [("processes", 0), ("files", 1), ("connections", 2)] {
+            nodes.insert(place, format!("{} {kind}", steps().map(|step| step.nodes[place]).sum::<u32>()));
+        }
+        let nodes: Vec<_> = nodes.into_values().collect();
+        format!("{} attacks in {} steps with {}", self.attacks.len(), steps().count(), nodes.join(", "))
+    }
+}
+
+/// None of a kind is alike only to none, but for the odd file that a shell makes.
+fn is_close(a: u32, b: u32) -> bool {
+    a.abs_diff(b) <= a.max(b) / SHARE + MORE
+}

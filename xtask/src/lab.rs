@@ -1,0 +1,204 @@
+//! `cargo xtask lab`: builds the agent and the lab, fetches the Debian packages that its hosts are made of, and starts it
+//! (docs/lab.md).
+
+use crate::apt::{Apt, Installed, Sources};
+use crate::ebpf::{self, Warnings};
+use crate::test_output::Counts;
+use crate::vm::kernel::debian_list;
+use crate::workspace::{Workspace, run as run_command, runs};
+use crate::{packages, setup};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What hosts are made of, with all that it needs.
+const PACKAGES: &[&str] = &[
+    "base-files",
+    "base-passwd",
+    "bash",
+    "busybox-static",
+    "coreutils",
+    "cron",
+    "curl",
+    "dash",
+    "diffutils",
+    "dpkg",
+    "fcgiwrap",
+    "file",
+    "findutils",
+    "gawk",
+    "gcc",
+    "grep",
+    "gzip",
+    "hostname",
+    "iproute2",
+    "less",
+    "libc6-dev",
+    "login",
+    "logrotate",
+    "make",
+    "netcat-openbsd",
+    "nginx-light",
+    "openssh-client",
+    "openssh-server",
+    "openssl",
+    "passwd",
+    "procps",
+    "psmisc",
+    "python3",
+    "redis-server",
+    "rsync",
+    "sed",
+    "sshpass",
+    "strace",
+    "sudo",
+    "tar",
+    "tcpdump",
+    "util-linux",
+    "xz-utils",
+];
+/// The release of Debian that they are of.
+const SUITE: &str = "bookworm";
+
+#[derive(clap::Subcommand)]
+pub enum Lab {
+    /// What can be recorded, and what is
+    List,
+    /// Run scenarios and record them with the live agent; needs root
+    Record {
+        /// Scenarios by name
+        #[arg(required_unless_present = "all")]
+        scenarios: Vec<String>,
+        /// All scenarios
+        #[arg(long, conflicts_with = "scenarios")]
+        all: bool,
+        /// What chance comes from
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where recordings go; those that are shipped by default
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Look whether recordings are whole, their truth fits, and nothing of the recording machine is in them
+    Verify {
+        /// Folder of recordings; those that are shipped by default
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+pub fn run(workspace: &Workspace, command: &Lab) -> Result<()> {
+    let shipped = shipped(workspace);
+    match command {
+        Lab::List => run_command(lab(workspace, &shipped)?.arg("list")),
+        Lab::Verify { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("verify")),
+        Lab::Record { scenarios, all, seed, out } => {
+            if !packages::is_root() {
+                bail!("only root may make namespaces and watch a machine: run it as root");
+            }
+            setup::run(workspace)?;
+            if !ebpf::build(workspace, Warnings::Shown)? {
+                bail!("without the eBPF programs nothing can be recorded (docs/ebpf.md)");
+            }
+            let mut record = recording(workspace, out.as_ref().unwrap_or(&shipped), *seed)?;
+            if *all {
+                record.arg("--all");
+            }
+            run_command(record.args(scenarios))
+        }
+    }
+}
+
+/// One scenario recorded anew as a step of `cargo xtask test`, held against the shipped recording of it. Skipped, with the reason,
+/// where that cannot be done.
+pub fn test(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    const SCENARIO: &str = "web-shell";
+    let obstacle = if !packages::is_root() {
+        Some("only root may make namespaces and watch a machine".to_owned())
+    } else if !workspace.ebpf_object().is_file() {
+        Some("the eBPF programs could not be built".into())
+    } else if !runs("ip", &["-V"]) {
+        Some("ip is not installed (iproute2)".into())
+    } else {
+        root(workspace).err().map(|error| format!("{error:#}"))
+    };
+    if let Some(reason) = obstacle {
+        println!("SKIPPED: recording a scenario anew: {reason}");
+        counts.skipped += 1;
+        return Ok(());
+    }
+    let out = workspace.target.join("lab/test");
+    if out.exists() {
+        fs::remove_dir_all(&out).context("removing the last test's recording")?;
+    }
+    let tested = run_command(recording(workspace, &out, 7)?.arg(SCENARIO)).and_then(|()| {
+        let shipped = shipped(workspace).join(format!("{SCENARIO}-1.truth.json"));
+        run_command(lab(workspace, &out)?.arg("compare").arg(shipped).arg(out.join(format!("{SCENARIO}-7.truth.json"))))
+    });
+    match tested {
+        Ok(()) => counts.passed += 1,
+        Err(_) => counts.failed += 1,
+    }
+    tested
+}
+
+/// Recordings that are part of the project.
+pub fn shipped(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("datasets/recordings")
+}
+
+fn lab(workspace: &Workspace, recordings: &Path) -> Result<Command> {
+    run_command(workspace.cargo().args(["build", "--package", "tracewell-lab"]))?;
+    let mut command = Command::new(workspace.target.join("debug/tracewell-lab"));
+    command.arg("--recordings").arg(recordings);
+    Ok(command)
+}
+
+fn recording(workspace: &Workspace, out: &Path, seed: u64) -> Result<Command> {
+    let root = root(workspace)?;
+    run_command(workspace.cargo().args(["build", "--package", "tracewell-agent", "--bin", "tracewell-agent"]))?;
+    let mut command = lab(workspace, out)?;
+    command.args(["record", "--seed", &seed.to_string(), "--commit", &commit(workspace)]);
+    command.arg("--agent").arg(workspace.target.join("debug/tracewell-agent"));
+    command.arg("--packages").arg(root).arg("--work").arg(workspace.target.join("lab/work"));
+    Ok(command)
+}
+
+/// The root of a Debian host, fetched and unpacked once. To get a newer one, remove its folder.
+fn root(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target.join("lab");
+    let root = folder.join("root");
+    if root.is_dir() {
+        return Ok(root);
+    }
+    let apt = Apt::new(folder.join("apt"), &Sources::List(&debian_list(SUITE)?), Installed::Nothing)?;
+    let names = apt.with_dependencies(PACKAGES)?;
+    eprintln!("fetching the root of a Debian host, in {} packages", names.len());
+    let unpacked = folder.join("unpacked");
+    apt.unpack(&names, &unpacked)?;
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        merge_into_usr(&unpacked, name)?;
+    }
+    fs::rename(&unpacked, &root).context("putting the root in its place")?;
+    Ok(root)
+}
+
+/// As the package usrmerge does: what packages have at the root lies in /usr.
+fn merge_into_usr(root: &Path, name: &str) -> Result<()> {
+    let (from, to) = (root.join(name), root.join("usr").join(name));
+    fs::create_dir_all(&to).with_context(|| format!("creating {}", to.display()))?;
+    if from.is_dir() {
+        run_command(Command::new("cp").arg("--archive").arg(from.join(".")).arg(&to))?;
+        fs::remove_dir_all(&from).with_context(|| format!("removing {}", from.display()))?;
+    }
+    symlink(Path::new("usr").join(name), &from).with_context(|| format!("linking {}", from.display()))
+}
+
+fn commit(workspace: &Workspace) -> String {
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--short=12", "HEAD"]).current_dir(&workspace.root).stdin(Stdio::null());
+    let said = git.output().ok().filter(|output| output.status.success());
+    said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_else(|| "unknown".into())
+}
