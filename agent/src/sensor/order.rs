@@ -32,7 +32,7 @@ pub struct Order {
 /// How long items are held, in ns: longer than sums are kept in the kernel.
 pub const WINDOW_NS: u64 = 500_000_000;
 /// Bytes held at most. At the bound the oldest items are given before their time.
-pub const BYTES_MAX: usize = 8 << 20;
+pub const BYTES_MAX: usize = 6 << 20;
 
 /// Time, where its bytes are, and whether they are a sum.
 type Waiting = (u64, Place, bool);
