@@ -4,6 +4,7 @@ mod checkpoint;
 
 use crate::checkpoint::CheckpointError;
 use crate::contribute::Contributor;
+use crate::detect::Detection;
 use crate::loss::LossLog;
 use crate::normalise::{Normaliser, Vetted, split_rename};
 use crate::profiling::Profiling;
@@ -11,6 +12,7 @@ use crate::uplink::{Uplink, UplinkError};
 use tracewell_graph_core::graph::{Graph, GraphCounts};
 use tracewell_graph_core::history::{History, HistoryError};
 use tracewell_graph_core::link::Linker;
+use tracewell_graph_core::neighbourhood::Detectors;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
 use tracewell_model::{Event, EventNs, HostId, HostRecord, Millibits, Object, Operation, Record, Str};
@@ -29,6 +31,7 @@ pub struct Pipeline {
     profiling: Profiling,
     contributor: Contributor,
     linker: Linker,
+    detection: Option<Detection>,
     summariser: Summariser,
     losses: LossLog,
     uplink: Uplink,
@@ -82,10 +85,11 @@ impl Pipeline {
             parameters: parameters.clone(),
             normaliser: Normaliser::new(parameters.graph.future_slack_ns, retention_ns),
             graph: Graph::new(host.host, &parameters.graph, history),
-            structure: Structure::new(&parameters.structure),
+            structure: Structure::new(&parameters.structure, parameters.score.detector_millibits),
             profiling: Profiling::new(parameters),
             contributor: Contributor::default(),
             linker: Linker::new(&parameters.link),
+            detection: None,
             summariser: Summariser::new(&parameters.link, &parameters.structure),
             losses: LossLog::default(),
             uplink: Uplink::new(host.host),
@@ -102,6 +106,11 @@ impl Pipeline {
     /// Learns without alerting from events before `time`.
     pub fn train_until(&mut self, time: EventNs) {
         self.train_until = time;
+    }
+
+    /// Has `detectors` look at what is new from now on.
+    pub fn set_detectors(&mut self, detectors: Box<dyn Detectors>) {
+        self.detection = Some(Detection::new(detectors, &self.parameters));
     }
 
     pub fn host(&self) -> HostId {
@@ -207,6 +216,11 @@ impl Pipeline {
         }
         if stands_out {
             self.linker.raise(&mut self.graph, &self.structure, inserted.subject, event.time)?;
+        }
+        if let Some(detection) = &mut self.detection {
+            for process in detection.detect(&mut self.graph, &self.structure, event, inserted)? {
+                self.linker.raise(&mut self.graph, &self.structure, process, event.time)?;
+            }
         }
         if event.op == Operation::Exit {
             self.profiling.exited(&self.graph, &self.structure, inserted.subject, event.time);

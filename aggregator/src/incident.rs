@@ -164,10 +164,5 @@ fn context(members: &[Arc<AlertGraph>], n_hosts: u32) -> Context {
         n_within_day = n_within_day.max(index + 1 - oldest);
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Context {
-        n_hosts,
-        n_hosts_alike: count(first_on.len()),
-        n_hosts_within_day: count(n_within_day),
-        detector_severity: 0,
-    }
+    Context { n_hosts, n_hosts_alike: count(first_on.len()), n_hosts_within_day: count(n_within_day) }
 }

@@ -17,6 +17,8 @@ pub enum Fact {
     EnteredKernel,
     MassChange,
     CollectedAndSent,
+    /// A detector found something, as severe as it says.
+    Detected,
 }
 
 /// The tactics of MITRE ATT&CK that facts speak for.
@@ -33,7 +35,7 @@ pub enum Tactic {
 }
 
 impl Fact {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::RareOperation,
         Self::RareChild,
         Self::RanOwnWrite,
@@ -47,6 +49,7 @@ impl Fact {
         Self::EnteredKernel,
         Self::MassChange,
         Self::CollectedAndSent,
+        Self::Detected,
     ];
 
     pub fn of(reason: &Reason) -> Option<Self> {
@@ -64,6 +67,7 @@ impl Fact {
             Reason::EnteredKernel => Self::EnteredKernel,
             Reason::MassChange { .. } => Self::MassChange,
             Reason::CollectedAndSent { .. } => Self::CollectedAndSent,
+            Reason::Detected(_) => Self::Detected,
             Reason::Connects | Reason::DescendsFrom { .. } | Reason::Started { .. } | Reason::TouchedBy { .. } => {
                 return None;
             }
@@ -78,7 +82,8 @@ impl Fact {
     /// The tactic that the fact speaks for, by the techniques named beside it (attack.mitre.org, Enterprise).
     pub fn tactic(self) -> Option<Tactic> {
         Some(match self {
-            Self::RareOperation => return None,
+            // What a detector found may be anything; its techniques stand with it.
+            Self::RareOperation | Self::Detected => return None,
             // T1190, exploit public-facing application.
             Self::ServesNetwork => Tactic::InitialAccess,
             // T1059, command and scripting interpreter; T1105 brings the file, running it is execution.
@@ -113,6 +118,8 @@ impl Fact {
             Self::EnteredKernel => weights.entered_kernel,
             Self::MassChange => weights.mass_change,
             Self::CollectedAndSent => weights.collected_and_sent,
+            // Weighs by its severity: `Features::findings`.
+            Self::Detected => 0,
         }
     }
 
@@ -132,6 +139,7 @@ impl Fact {
             Self::EnteredKernel => "loaded code into the kernel",
             Self::MassChange => "changed many files of others in a short time",
             Self::CollectedAndSent => "read much that was new to it and sent much out",
+            Self::Detected => "is what a detector looks for",
         }
     }
 }

@@ -1,7 +1,11 @@
 use crate::{Fact, Tactic};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use tracewell_model::{AlertGraph, AlertNode, EventNs, Millibits, NodeAttrs, NodeKey, NodeRole, OpClass, Reason};
+use std::sync::Arc;
+use tracewell_model::{
+    AlertGraph, AlertNode, EventNs, Finding, Millibits, NodeAttrs, NodeKey, NodeRole, OpClass, Reason,
+};
 use tracewell_parameters::ScoreParameters;
 
 /// What speaks for an intrusion in a story, each kind once.
@@ -14,6 +18,8 @@ pub struct Features {
     pub tactics: Vec<Tactic>,
     /// Other machines that a terminal called, loopback and link-local addresses aside.
     pub n_machines_called: u32,
+    /// What detectors found, each once, the most severe first.
+    pub findings: Vec<Arc<Finding>>,
     pub context: Context,
 }
 
@@ -36,8 +42,6 @@ pub struct Context {
     pub n_hosts_alike: u32,
     /// The most hosts that first showed it within a day.
     pub n_hosts_within_day: u32,
-    /// Highest severity that a detector gave: none (0), low, medium, high, critical (4).
-    pub detector_severity: u8,
 }
 
 impl Features {
@@ -48,13 +52,24 @@ impl Features {
             facts,
             surprise: story.iter().map(|graph| graph.surprise).max().unwrap_or_default(),
             n_machines_called: machines_called(story),
+            findings: findings(story),
             context,
         }
     }
 
     /// The fact that weighs most, by which a flood of one kind is told from other news.
     pub fn class(&self, parameters: &ScoreParameters) -> Option<Fact> {
-        self.facts.keys().copied().max_by_key(|fact| (fact.weight_millibits(&parameters.fact_millibits), *fact))
+        let weight = |fact: Fact| match fact {
+            Fact::Detected => self.detected_millibits(parameters),
+            fact => fact.weight_millibits(&parameters.fact_millibits),
+        };
+        self.facts.keys().copied().max_by_key(|fact| (weight(*fact), *fact))
+    }
+
+    /// What the severity of the findings adds.
+    pub(crate) fn detected_millibits(&self, parameters: &ScoreParameters) -> u32 {
+        let steps = self.findings.first().map_or(0, |finding| finding.severity.steps());
+        parameters.detector_millibits.saturating_mul(steps)
     }
 
     /// The nodes that show a fact.
@@ -127,6 +142,18 @@ fn machines_called(story: &[&AlertGraph]) -> u32 {
         }
     }
     u32::try_from(machines.len()).unwrap_or(u32::MAX)
+}
+
+fn findings(story: &[&AlertGraph]) -> Vec<Arc<Finding>> {
+    let mut strongest = BTreeMap::<(&str, &str), &Arc<Finding>>::new();
+    for reason in story.iter().flat_map(|graph| graph.nodes.values()).flat_map(|node| &node.reasons) {
+        let Reason::Detected(finding) = reason else { continue };
+        let known = strongest.entry((&finding.detector, &finding.title)).or_insert(finding);
+        *known = finding.max(known);
+    }
+    let mut findings: Vec<_> = strongest.into_values().cloned().collect();
+    findings.sort_by_key(|finding| Reverse(finding.severity));
+    findings
 }
 
 fn remote(node: &AlertNode) -> Option<IpAddr> {

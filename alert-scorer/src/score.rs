@@ -1,6 +1,9 @@
+use crate::words::printable;
 use crate::{Fact, Features};
+use std::collections::BTreeSet;
 use std::fmt;
-use tracewell_model::Millibits;
+use std::sync::Arc;
+use tracewell_model::{Finding, Millibits};
 use tracewell_parameters::ScoreParameters;
 
 /// How much a story deserves attention, and why.
@@ -121,12 +124,34 @@ fn parts(features: &Features, parameters: &ScoreParameters) -> Vec<Part> {
         format!("new on {} hosts within a day", context.n_hosts_within_day),
         weighted(parameters.spread_millibits, doublings_millis(context.n_hosts_within_day)),
     );
-    add(
-        "a detector says so".to_owned(),
-        parameters.detector_millibits.saturating_mul(context.detector_severity.min(4).into()),
-    );
+    add(detected_words(&features.findings), detected_millibits(features, parameters));
     parts.retain(|part| part.millibits > 0);
     parts
+}
+
+/// The most severe finding in words, and how many there are beside it.
+fn detected_words(findings: &[Arc<Finding>]) -> String {
+    let Some(finding) = findings.first() else { return String::new() };
+    let words = format!(
+        "detector {} ({}): {}",
+        printable(&finding.detector),
+        finding.severity.name(),
+        printable(&finding.title)
+    );
+    match findings.len() - 1 {
+        0 => words,
+        1 => format!("{words}; and one finding more"),
+        n => format!("{words}; and {n} findings more"),
+    }
+}
+
+/// The severest finding counts by its severity, and a little more for every doubling of the detectors that agree.
+fn detected_millibits(features: &Features, parameters: &ScoreParameters) -> u32 {
+    let weight = features.detected_millibits(parameters);
+    let detectors: BTreeSet<_> = features.findings.iter().map(|finding| &finding.detector).collect();
+    let n_detectors = u32::try_from(detectors.len()).unwrap_or(u32::MAX);
+    let doublings = doublings_millis(n_detectors).min(parameters.growth_doublings_max.saturating_mul(1000));
+    weight.saturating_add(weighted(parameters.growth_millibits, doublings))
 }
 
 /// A fact counts once, and a little more for every doubling of the nodes that show it.

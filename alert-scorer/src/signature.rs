@@ -48,7 +48,15 @@ pub(crate) fn label_hash(node: &AlertNode) -> u128 {
         hasher.update(&[fact as u8]);
     }
     hasher.update(node.general.as_bytes());
+    // What another detector finds is another story.
+    for detector in node.reasons.iter().filter_map(detector).collect::<BTreeSet<_>>() {
+        hasher.update(&[0]).update(detector.as_bytes());
+    }
     prefix(&hasher.finalize())
+}
+
+fn detector(reason: &Reason) -> Option<&str> {
+    if let Reason::Detected(finding) = reason { Some(&finding.detector) } else { None }
 }
 
 /// Rarity comes and goes with the profile and is no part of what a story is.

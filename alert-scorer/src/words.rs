@@ -56,6 +56,10 @@ impl<'a> Names<'a> {
             Reason::DescendsFrom { ancestor } => format!("was started by {}, which stands out", self.name(*ancestor)),
             Reason::Started { descendant } => format!("started {}, which stands out", self.name(*descendant)),
             Reason::TouchedBy { process } => format!("was touched by {}", self.name(*process)),
+            Reason::Detected(finding) => {
+                let (detector, severity) = (printable(&finding.detector), finding.severity.name());
+                format!("{} (detector {detector}, {severity})", printable(&finding.title))
+            }
         }
     }
 
@@ -136,6 +140,7 @@ impl<'a> Names<'a> {
                 format!("ran {}, a file that {} had written", file_name(file), self.name(*writer))
             }
             Reason::DeletedOwnExecutable { .. } => "deleted its own executable".to_owned(),
+            Reason::Detected(finding) => printable(&finding.title),
             Reason::RareOperation { what, .. } => format!("did something unusual with {}", printable(what)),
             Reason::RareChild { what, .. } => {
                 format!("was started by a parent that does not start {}", printable(what))
@@ -153,7 +158,8 @@ impl<'a> Names<'a> {
 }
 
 /// The order in which facts are told. Where it comes from is told with the subject.
-const TITLE_ORDER: [Fact; 10] = [
+const TITLE_ORDER: [Fact; 11] = [
+    Fact::Detected,
     Fact::RanOwnWrite,
     Fact::CommandsFromSocket,
     Fact::GainedPrivilege,

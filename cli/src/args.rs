@@ -30,6 +30,11 @@ pub enum Command {
         #[command(subcommand)]
         command: TruthCommand,
     },
+    /// Write, build, test and look at detectors (docs/detectors.md)
+    Detector {
+        #[command(subcommand)]
+        command: DetectorCommand,
+    },
     /// Generate the events of a fleet under attack, with exact truth; for load and regression, no evidence of quality
     Simulate(SimulateArgs),
 }
@@ -44,6 +49,61 @@ pub enum AlertCommand {
 pub enum TruthCommand {
     /// Convert a label file into Tracewell's ground truth
     Convert(TruthArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DetectorCommand {
+    /// Begin a detector: a package that builds, is tested, and finds something
+    New(NewArgs),
+    /// Build a detector's component
+    Build(BuildArgs),
+    /// Say whether a host would load components, and if not, why
+    Check(FilesArgs),
+    /// Show what components say of themselves
+    Info(FilesArgs),
+    /// Run a detector over the stories in its folder `tests`, or over a recording
+    Test(TestArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct NewArgs {
+    /// Folder to make; its last part is the detector's id
+    pub name: PathBuf,
+    /// The SDK, `detectors/sdk` of Tracewell's sources; found by itself within them
+    #[arg(long, value_name = "DIR")]
+    pub sdk: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BuildArgs {
+    /// Folder of the detector
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub package: PathBuf,
+    /// Where the component goes; `target/detectors` of the folder by default
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct FilesArgs {
+    /// Components
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TestArgs {
+    /// Folder of the detector
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub package: PathBuf,
+    /// Take this component instead of building the package
+    #[arg(long, value_name = "FILE")]
+    pub component: Option<PathBuf>,
+    /// Show where it fires in a recording, instead of running its stories
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
 }
 
 /// How recordings are read.
@@ -94,6 +154,9 @@ pub struct ReplayArgs {
     /// Bytes of each host's hot window, in place of the parameters'; what is spilled earlier changes no result
     #[arg(long, value_name = "N")]
     pub window_bytes: Option<usize>,
+    /// Detectors to run: a folder with components (docs/detectors.md)
+    #[arg(long, value_name = "DIR")]
+    pub detectors: Option<PathBuf>,
     /// What the recording is for; stands in every table
     #[arg(long, value_enum, default_value_t = Role::Unstated)]
     pub role: Role,

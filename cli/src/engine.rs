@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use tracewell_agent::normalise::host_of;
 use tracewell_agent::{Pipeline, PipelineError, PipelineStats};
 use tracewell_aggregator::{Aggregator, Incidents};
+use tracewell_detector_host::Library;
 use tracewell_model::{EventNs, HostId, HostRecord, NodeKind, Record};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{MemoryEnd, Transport, memory_pair};
@@ -15,6 +16,7 @@ pub struct Engine {
     parameters: Parameters,
     histories: Histories,
     train_until: Option<EventNs>,
+    library: Option<Library>,
     hosts: BTreeMap<HostId, Host>,
     names: HostNames,
     aggregator: Aggregator,
@@ -52,10 +54,15 @@ pub struct Totals {
 }
 
 impl Engine {
-    pub fn new(parameters: Parameters, histories: Histories, train_until: Option<EventNs>) -> Self {
+    pub fn new(
+        parameters: Parameters,
+        histories: Histories,
+        train_until: Option<EventNs>,
+        library: Option<Library>,
+    ) -> Self {
         let aggregator = Aggregator::new(&parameters);
         let (hosts, names) = Default::default();
-        Self { parameters, histories, train_until, hosts, names, aggregator, n_events: 0 }
+        Self { parameters, histories, train_until, library, hosts, names, aggregator, n_events: 0 }
     }
 
     /// Takes one record through its host's pipeline, and what that sends to the aggregator.
@@ -99,6 +106,9 @@ impl Engine {
         let mut pipeline = Pipeline::new(&HostRecord { host: id, name }, &self.parameters, self.histories.of(id)?);
         if let Some(time) = self.train_until {
             pipeline.train_until(time);
+        }
+        if let Some(library) = &self.library {
+            pipeline.set_detectors(Box::new(library.runner()));
         }
         let (agent_end, aggregator_end) = memory_pair();
         Ok(Host { pipeline, agent_end, aggregator_end })

@@ -3,7 +3,7 @@
 //! In reading order: [`args`] says what can be asked for; [`replay`] is the main job, made of [`input`] (one stream out
 //! of many recordings), [`engine`] (an agent's pipeline per host, a transport, one aggregator), [`labels`] (which nodes
 //! of the stream the ground truth means), [`eval`] (scores) and [`output`] (files, tables, trees). The other commands
-//! are small: [`alert`], [`convert`], [`truth`], [`simulate`].
+//! are small: [`alert`], [`convert`], [`truth`], [`simulate`]; [`detector`] is for who writes detectors.
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a fault of this program or machine, 2 wrong
 //! usage or input. What is deliberately absent: threads (a replay is one core's work) and any clock in what decides.
@@ -25,6 +25,7 @@ mod output;
 
 mod alert;
 mod convert;
+mod detector;
 mod simulate;
 mod truth;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         args::Command::Alert { command: args::AlertCommand::Show(args) } => alert::show(&args),
         args::Command::Convert(args) => convert::run(&args),
         args::Command::Truth { command: args::TruthCommand::Convert(args) } => truth::convert(&args),
+        args::Command::Detector { command } => detector::run(&command),
         args::Command::Simulate(args) => simulate::run(&args),
     };
     match done {

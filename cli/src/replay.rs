@@ -15,8 +15,11 @@ use crate::output::text::{bytes, thousands};
 use crate::output::{document, report};
 use crate::progress::Progress;
 use crate::simulate::with_truth;
+use std::path::Path;
 use std::time::Duration;
 use tracewell_datasets::truth::Truth;
+use tracewell_detector_host::Library;
+use tracewell_detector_host::limits::COMPONENT_BYTES_MAX_IN_REPLAY;
 use tracewell_model::Record;
 use tracewell_parameters::Parameters;
 
@@ -36,7 +39,9 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     };
     let mut watcher = truth.map(Watcher::new);
     let directory = args.out.as_deref().map(Directory::create).transpose()?;
-    let mut engine = Engine::new(parameters, Histories::open(args.history.as_deref())?, args.train_until);
+    let library = args.detectors.as_deref().map(library).transpose()?;
+    let histories = Histories::open(args.history.as_deref())?;
+    let mut engine = Engine::new(parameters, histories, args.train_until, library.clone());
 
     let mut progress = Progress::new(input.bytes_total());
     while let Some(record) = input.next() {
@@ -86,6 +91,16 @@ fn parameters(args: &ReplayArgs) -> Result<Parameters, Failure> {
     let text = std::fs::read_to_string(path);
     let text = text.map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
     Parameters::parse(&text).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
+}
+
+/// The detectors of a folder; one without any is not what was meant.
+fn library(folder: &Path) -> Result<Library, Failure> {
+    let mut library = Library::new().map_err(Failure::internal)?;
+    library.load_folder(folder, COMPONENT_BYTES_MAX_IN_REPLAY).map_err(Failure::input)?;
+    match library.is_empty() {
+        true => Err(Failure::Input(format!("{} holds no detector: no file *.wasm", folder.display()))),
+        false => Ok(library),
+    }
 }
 
 /// A training that takes up all of a recording, or none of it, is rarely what was meant.

@@ -10,14 +10,21 @@ mod sockets;
 
 use crate::graph::{Graph, Inserted, NodeIdx, ProcessState, RARE_MAX};
 use crate::history::HistoryError;
-use tracewell_model::{Event, EventNs, Millibits, NodeKey, Operation, Reason, Str};
+use std::cmp::Reverse;
+use std::sync::Arc;
+use tracewell_model::{Event, EventNs, Finding, Millibits, NodeKey, Operation, Reason, Str};
 use tracewell_parameters::StructureParameters;
 
 /// Ancestors that a fact may look at: DISTDET's X (section 4.2 of the paper).
 const ANCESTORS_MAX: usize = 12;
 
+/// Findings of detectors kept per process; beyond that the least severe goes.
+pub const FINDINGS_MAX: usize = 8;
+
 pub struct Structure {
     parameters: StructureParameters,
+    /// What each step of severity of a finding weighs.
+    detected_millibits: u32,
 }
 
 /// One event with the places of its ends in the graph.
@@ -30,8 +37,9 @@ struct Step<'a> {
 }
 
 impl Structure {
-    pub fn new(parameters: &StructureParameters) -> Self {
-        Self { parameters: parameters.clone() }
+    /// `detected_millibits` is what each step of severity of a detector's finding weighs, the same as in an incident's score.
+    pub fn new(parameters: &StructureParameters, detected_millibits: u32) -> Self {
+        Self { parameters: parameters.clone(), detected_millibits }
     }
 
     /// Moves the states of an inserted event's ends on. Returns whether a new fact was found about its subject.
@@ -114,23 +122,57 @@ impl Structure {
         })
     }
 
+    /// Takes up what a detector found about a process. Returns whether it is news.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn observe_finding(
+        &self,
+        graph: &mut Graph,
+        process: NodeKey,
+        finding: Arc<Finding>,
+    ) -> Result<bool, HistoryError> {
+        let mut is_news = false;
+        graph.change_process(process, |state| {
+            let known = state.facts.iter_mut().find_map(|fact| match fact {
+                Reason::Detected(known) if known.is_same(&finding) => Some(known),
+                _ => None,
+            });
+            is_news = known.as_ref().is_none_or(|known| known.severity < finding.severity);
+            match known {
+                Some(known) if is_news => *known = finding,
+                Some(_) => {}
+                None => {
+                    state.facts.push(Reason::Detected(finding));
+                    keep_the_severest(&mut state.facts);
+                }
+            }
+        })?;
+        Ok(is_news)
+    }
+
     /// The weight of what is known of one process, in millibits.
     pub fn weight(&self, process: &ProcessState) -> Millibits {
         self.joint_weight([process])
     }
 
-    /// The joint weight of several processes: each kind of fact once, the unlikeliest operations of the most surprising.
+    /// The joint weight of several processes: each kind of fact once, the unlikeliest operations of the most surprising, the
+    /// severest finding.
     pub fn joint_weight<'a>(&self, processes: impl IntoIterator<Item = &'a ProcessState>) -> Millibits {
-        let (mut facts, mut rare) = (Vec::new(), 0);
+        let (mut facts, mut rare, mut detected) = (Vec::new(), 0, 0);
         for process in processes {
             for fact in &process.facts {
-                if !facts.iter().any(|known| std::mem::discriminant(*known) == std::mem::discriminant(fact)) {
+                if let Reason::Detected(finding) = fact {
+                    detected = detected.max(finding.severity.steps());
+                } else if !facts.iter().any(|known| std::mem::discriminant(*known) == std::mem::discriminant(fact)) {
                     facts.push(fact);
                 }
             }
             rare = rare.max(self.rare_weight(process));
         }
-        Millibits(facts.into_iter().map(|fact| self.fact_weight(fact)).sum::<u32>() + rare)
+        let detected = self.detected_millibits.saturating_mul(detected);
+        let facts = facts.into_iter().map(|fact| self.fact_weight(fact)).sum::<u32>();
+        Millibits(facts.saturating_add(rare).saturating_add(detected))
     }
 
     /// What the operations over the minimum add, the second and third counted at half and a quarter because what one
@@ -160,7 +202,9 @@ impl Structure {
             | Reason::Connects
             | Reason::DescendsFrom { .. }
             | Reason::Started { .. }
-            | Reason::TouchedBy { .. } => 0,
+            | Reason::TouchedBy { .. }
+            // Weighs by the severest of its kind.
+            | Reason::Detected(_) => 0,
         }
     }
 }
@@ -175,6 +219,20 @@ fn add_fact(graph: &mut Graph, process: NodeIdx, fact: Reason) -> bool {
         }
         is_new
     })
+}
+
+/// Drops what is over [`FINDINGS_MAX`]: the least severe finding, of these the latest.
+fn keep_the_severest(facts: &mut Vec<Reason>) {
+    let findings = facts.iter().enumerate().filter_map(|(at, fact)| match fact {
+        Reason::Detected(finding) => Some((finding.severity, Reverse(at))),
+        _ => None,
+    });
+    let findings: Vec<_> = findings.collect();
+    if findings.len() > FINDINGS_MAX
+        && let Some((_, Reverse(at))) = findings.into_iter().min()
+    {
+        facts.remove(at);
+    }
 }
 
 /// The ancestors of a process, nearest first, at most [`ANCESTORS_MAX`].

@@ -1,8 +1,10 @@
-use crate::{Millibits, NodeKey, Str};
+use crate::{Finding, Millibits, NodeKey, Str};
+use std::sync::Arc;
 
 /// Why a node or an edge stands in an alert graph, and what an alert's score is made of.
 ///
-/// A closed list of facts about structure and surprise; none names a program, a path or an address.
+/// A closed list of facts about structure and surprise, of which none names a program, a path or an address; and what detectors
+/// found, which may.
 /// `alert-scorer` turns each into words and, where it fits, an ATT&CK tactic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -41,4 +43,6 @@ pub enum Reason {
     Started { descendant: NodeKey },
     /// Touched by a process that stands out.
     TouchedBy { process: NodeKey },
+    /// A detector found it.
+    Detected(Arc<Finding>),
 }

@@ -16,6 +16,8 @@ pub const TEXTS_MAX: usize = 32_768;
 pub const KEYS_MAX: usize = 65_536;
 /// Reasons of one node or edge.
 pub const REASONS_MAX: usize = 64;
+/// Techniques, and nodes, of one finding.
+pub const FINDING_PARTS_MAX: usize = 64;
 /// Labels of one profile delta. A contribution has 200 KB at most, and a label takes 3 bytes and up.
 pub const LABELS_MAX: usize = 65_536;
 /// Leaves, and removed paths, of one profile delta.

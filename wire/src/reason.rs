@@ -3,8 +3,11 @@
 use crate::WireError;
 use crate::alert_decode::Lookup;
 use crate::alert_encode::Tables;
+use crate::error::at_most;
+use crate::limits::FINDING_PARTS_MAX;
 use crate::proto::{self, reason::Kind};
-use tracewell_model::{Millibits, Reason};
+use std::sync::Arc;
+use tracewell_model::{Finding, FindingSeverity, Millibits, Reason};
 
 impl Tables {
     pub(crate) fn reason(&mut self, reason: &Reason) -> proto::Reason {
@@ -34,8 +37,20 @@ impl Tables {
             Reason::DescendsFrom { ancestor } => Kind::DescendsFrom(self.key(*ancestor)),
             Reason::Started { descendant } => Kind::Started(self.key(*descendant)),
             Reason::TouchedBy { process } => Kind::TouchedBy(self.key(*process)),
+            Reason::Detected(finding) => Kind::Detected(self.finding(finding)),
         };
         proto::Reason { kind: Some(kind) }
+    }
+
+    fn finding(&mut self, finding: &Finding) -> proto::Detected {
+        proto::Detected {
+            detector: self.text(&finding.detector),
+            severity: finding.severity.steps(),
+            title: self.text(&finding.title),
+            reason: self.text(&finding.reason),
+            techniques: finding.techniques.iter().map(|technique| self.text(technique)).collect(),
+            nodes: finding.nodes.iter().map(|&node| self.key(node)).collect(),
+        }
     }
 }
 
@@ -67,6 +82,22 @@ impl Lookup {
             Kind::DescendsFrom(ancestor) => Reason::DescendsFrom { ancestor: self.key(ancestor)? },
             Kind::Started(descendant) => Reason::Started { descendant: self.key(descendant)? },
             Kind::TouchedBy(process) => Reason::TouchedBy { process: self.key(process)? },
+            Kind::Detected(detected) => Reason::Detected(Arc::new(self.finding(detected)?)),
         }))
+    }
+
+    fn finding(&self, detected: proto::Detected) -> Result<Finding, WireError> {
+        at_most("techniques of a finding", detected.techniques.len(), FINDING_PARTS_MAX)?;
+        at_most("nodes of a finding", detected.nodes.len(), FINDING_PARTS_MAX)?;
+        let severity = FindingSeverity::ALL.into_iter().find(|severity| severity.steps() == detected.severity);
+        Ok(Finding {
+            detector: self.text(detected.detector)?,
+            // One that only a newer sender knows is worse than all that are known here.
+            severity: severity.unwrap_or(FindingSeverity::Critical),
+            title: self.text(detected.title)?,
+            reason: self.text(detected.reason)?,
+            techniques: detected.techniques.into_iter().map(|index| self.text(index)).collect::<Result<_, _>>()?,
+            nodes: detected.nodes.into_iter().map(|index| self.key(index)).collect::<Result<_, _>>()?,
+        })
     }
 }

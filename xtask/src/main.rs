@@ -1,8 +1,9 @@
 //! `cargo xtask`: everything that is done to the project, in Rust.
 //!
 //! Each command is one file. [`workspace`] knows where things are and how cargo is called, [`steps`] shows progress,
-//! [`packages`] installs, [`apt`] only unpacks, [`ebpf`] builds the kernel side with its own compiler, [`checks`] holds what is
-//! checked beyond compiler and tests. This crate knows no crate of the product and nothing of RocksDB, so that it builds in
+//! [`packages`] installs, [`apt`] only unpacks, [`ebpf`] builds the kernel side with its own compiler, [`detectors`] the detectors, [`checks`] holds what is
+//! checked beyond compiler and tests. Of the product this crate
+//! knows only what builds detectors, and nothing of RocksDB, so that it builds in
 //! seconds (its own cargo profile, `xtask`).
 
 mod workspace;
@@ -11,6 +12,7 @@ mod packages;
 mod apt;
 mod setup;
 mod ebpf;
+mod detectors;
 mod test;
 mod test_output;
 mod checks;
@@ -71,6 +73,8 @@ enum Command {
     },
     /// Build the eBPF programs alone and print where they are, for a plain cargo's TRACEWELL_EBPF_OBJECT
     Ebpf,
+    /// Build the shipped detectors alone and print where they are
+    Detectors,
     /// Build all programs in release mode and copy them into a folder
     Build {
         #[arg(long, value_name = "DIR")]
@@ -108,6 +112,7 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Vm { .. } => {}
         Command::Ebpf => ebpf::run(&workspace)?,
+        Command::Detectors => detectors::run(&workspace)?,
         Command::Build { out } => build::run(&workspace, &out)?,
     }
     Ok(ExitCode::SUCCESS)

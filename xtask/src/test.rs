@@ -2,7 +2,7 @@ use crate::ebpf::Warnings;
 use crate::steps::{Steps, seconds};
 use crate::test_output::{Counts, TestOutput};
 use crate::workspace::{Workspace, display, run as run_command};
-use crate::{checks, ebpf, full, lab, setup, vm};
+use crate::{checks, detectors, ebpf, full, lab, setup, vm};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -18,6 +18,7 @@ pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
         steps.run("format", || run_command(workspace.cargo().args(["fmt", "--all", "--check"])));
         steps.run("dependencies, licences and architecture", || checks::run(workspace));
         steps.run("eBPF programs", || ebpf_programs(workspace, &mut counts));
+        steps.run("detectors", || shipped_detectors(workspace, &mut counts));
         steps.run("clippy", || clippy(workspace));
         steps.run("documentation", || documentation(workspace));
         steps.run("tests", || tests(&mut test_command(workspace), &mut counts));
@@ -84,6 +85,31 @@ fn ebpf_programs(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
         counts.skipped += 1;
     }
     Ok(())
+}
+
+/// Before the tests, which load them; their own tests run natively.
+fn shipped_detectors(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
+    detectors::check_format(workspace)?;
+    if !detectors::build(workspace)? {
+        println!("SKIPPED: detectors: {}", tracewell_detector_build::HOW_TO_GET);
+        counts.skipped += 1;
+    }
+    let manifest = workspace.root.join("detectors/Cargo.toml");
+    let native = || {
+        let mut command = workspace.cargo();
+        command.env("CARGO_TARGET_DIR", workspace.target.join("detectors-native"));
+        command
+    };
+    run_command(
+        native()
+            .args(["clippy", "--workspace", "--all-targets", "--manifest-path"])
+            .arg(&manifest)
+            .args(["--", "--deny", "warnings"]),
+    )?;
+    let mut command = native();
+    command.args(["test", "--workspace", "--no-fail-fast", "--manifest-path"]).arg(&manifest);
+    command.args(["--", "--show-output"]);
+    tests(&mut command, counts)
 }
 
 fn clippy(workspace: &Workspace) -> Result<()> {

@@ -69,6 +69,10 @@ impl Workspace {
         if programs.is_file() {
             command.env("TRACEWELL_EBPF_OBJECT", programs);
         }
+        let detectors = self.detectors();
+        if detectors.is_dir() {
+            command.env("TRACEWELL_DETECTORS", detectors);
+        }
         if runs("ccache", &["--version"]) {
             for (name, compiler) in [("CC", "ccache gcc"), ("CXX", "ccache g++")] {
                 if env::var_os(name).is_none() {
@@ -82,6 +86,11 @@ impl Workspace {
     /// Where `ebpf::build` leaves the eBPF programs.
     pub fn ebpf_object(&self) -> PathBuf {
         self.target.join("ebpf/programs.o")
+    }
+
+    /// Where `detectors::build` leaves the components of the shipped detectors.
+    pub fn detectors(&self) -> PathBuf {
+        self.target.join("detectors")
     }
 
     /// All packages in use, with all features and for all platforms.

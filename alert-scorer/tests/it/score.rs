@@ -1,7 +1,7 @@
 use crate::sketch::{Sketch, intrusion, key, oddity};
 use proptest::prelude::*;
 use tracewell_alert_scorer::{Context, Fact, Features, Score, Severity, Tactic};
-use tracewell_model::{EventNs, Loss, Millibits, NodeAttrs, NodeRole, Operation, Reason};
+use tracewell_model::{EventNs, Finding, FindingSeverity, Loss, Millibits, NodeAttrs, NodeRole, Operation, Reason};
 use tracewell_parameters::Parameters;
 
 fn score(sketch: &Sketch) -> Score {
@@ -65,13 +65,36 @@ fn losses_change_nothing() {
 }
 
 #[test]
-fn the_fleet_and_detectors_add_evidence() {
+fn the_fleet_adds_evidence() {
     let alone = score(&oddity()).evidence;
     let with = |context| score_in(&oddity(), context).evidence.0 - alone.0;
     assert_eq!(with(Context { n_hosts: 4, n_hosts_alike: 1, ..Context::default() }), 2000);
     assert_eq!(with(Context { n_hosts: 4, n_hosts_alike: 4, ..Context::default() }), 0);
     assert_eq!(with(Context { n_hosts_within_day: 8, ..Context::default() }), 6000);
-    assert_eq!(with(Context { detector_severity: 2, ..Context::default() }), 8000);
+}
+
+#[test]
+fn what_detectors_find_adds_evidence_and_is_told() {
+    let found = |reasons: &[Reason]| Sketch::new().process(1, "/x", NodeRole::Terminal, reasons);
+    let finding = |detector: &str, severity| {
+        let finding = Finding {
+            detector: detector.into(),
+            severity,
+            title: "a listener by netcat".into(),
+            reason: "".into(),
+            techniques: vec![],
+            nodes: vec![],
+        };
+        Reason::Detected(finding.into())
+    };
+    let (medium, high) = (finding("a", FindingSeverity::Medium), finding("a", FindingSeverity::High));
+    let alone = score(&found(&[Reason::Connects])).evidence.0;
+    let with = |reasons: &[Reason]| score(&found(reasons)).evidence.0 - alone;
+    assert_eq!(with(std::slice::from_ref(&medium)), 8000);
+    assert_eq!(with(&[medium.clone(), high.clone()]), 12_000, "the same finding counts at its worst");
+    assert_eq!(with(&[high.clone(), finding("b", FindingSeverity::Low)]), 12_300, "two agree");
+    let explained = score(&found(&[high, finding("b", FindingSeverity::Low)])).contributions;
+    assert_eq!(explained[0].words, "detector a (high): a listener by netcat; and one finding more");
 }
 
 #[test]
@@ -173,14 +196,13 @@ proptest! {
     #[test]
     fn an_explanation_adds_up_and_a_score_stays_on_its_scale(
         nodes in proptest::collection::vec(proptest::collection::vec(reason(), 0..4), 0..20),
-        surprise in any::<u32>(), n_hosts in any::<u32>(), alike in any::<u32>(), within in any::<u32>(), severity in any::<u8>(),
+        surprise in any::<u32>(), n_hosts in any::<u32>(), alike in any::<u32>(), within in any::<u32>(),
     ) {
         let mut sketch = nodes.iter().enumerate().fold(Sketch::new(), |sketch, (n, reasons)| {
             sketch.process(n as u128, "/x", NodeRole::Terminal, reasons).at(n as u128, n as u64 * 7 % 5)
         });
         sketch.0.surprise = Millibits(surprise);
-        let context =
-            Context { n_hosts, n_hosts_alike: alike, n_hosts_within_day: within, detector_severity: severity };
+        let context = Context { n_hosts, n_hosts_alike: alike, n_hosts_within_day: within };
         let score = score_in(&sketch, context);
         prop_assert!(score.points <= 100_000);
         prop_assert_eq!(score.contributions.iter().map(|part| part.points).sum::<u32>(), score.points);

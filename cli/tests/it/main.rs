@@ -6,6 +6,7 @@ mod schema;
 
 mod checkpoint;
 mod convert;
+mod detectors;
 mod errors;
 mod recordings;
 mod renaming;

@@ -1,6 +1,6 @@
 //! Answers about nodes and edges, the same whether they are hot or spilled.
 
-use super::{Graph, NodeState};
+use super::{Graph, NodeIdx, NodeState};
 use crate::history::{Direction, EdgeRow, HistoryError};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,6 +26,17 @@ impl Graph {
         Ok(state.filter(|state| !state.is_collapsed()))
     }
 
+    /// A node's place in the hot window, read back if it was spilled; `None` for one that is not known.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn place(&mut self, key: NodeKey) -> Result<Option<NodeIdx>, HistoryError> {
+        match self.arena.find(key) {
+            Some(node) => Ok(Some(node)),
+            None => self.read_back(key),
+        }
+    }
+
     /// Changes the process state of a node wherever it is; nothing happens to one that is not a known process.
     ///
     /// # Errors
@@ -35,11 +46,7 @@ impl Graph {
         key: NodeKey,
         change: impl FnOnce(&mut super::ProcessState),
     ) -> Result<(), HistoryError> {
-        let node = match self.arena.find(key) {
-            Some(node) => Some(node),
-            None => self.read_back(key)?,
-        };
-        if let Some(node) = node {
+        if let Some(node) = self.place(key)? {
             self.arena.change(node, |state| {
                 if let Some(process) = state.role.process_mut() {
                     change(process);

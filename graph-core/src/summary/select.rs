@@ -6,7 +6,7 @@ use crate::history::{Direction, HistoryError};
 use crate::link::{Hopset, Member};
 use crate::structure::Structure;
 use std::collections::{BTreeMap, BTreeSet};
-use tracewell_model::{AlertNode, EventNs, Millibits, NodeKey, NodeRole, Operation, Reason};
+use tracewell_model::{AlertNode, EventNs, FindingSeverity, Millibits, NodeKey, NodeRole, Operation, Reason};
 
 /// Latest edges of a terminal that are looked through for rare ones.
 const RARE_EDGES_SEEN_MAX: usize = 256;
@@ -77,6 +77,12 @@ impl Selection {
             }
         }
         Ok(structure.joint_weight(terminals.iter().map(|(_, process)| process)))
+    }
+
+    /// Whether a detector found something of severity high or more.
+    pub(super) fn is_severe(&self) -> bool {
+        let mut reasons = self.nodes.values().flat_map(|node| &node.reasons);
+        reasons.any(|reason| matches!(reason, Reason::Detected(finding) if finding.severity >= FindingSeverity::High))
     }
 
     /// Adds the terminals, heaviest first, each with all its reasons.
@@ -158,6 +164,7 @@ fn reasons(process: &ProcessState) -> Vec<Reason> {
 /// The nodes that a fact names.
 fn evidence(fact: &Reason) -> Vec<NodeKey> {
     match *fact {
+        Reason::Detected(ref finding) => finding.nodes.clone(),
         Reason::RanOwnWrite { file, writer } => vec![file, writer],
         Reason::ServesNetwork { server } => vec![server],
         Reason::CallsOut { socket } | Reason::CommandsFromSocket { socket } => vec![socket],

@@ -29,7 +29,7 @@ impl Core {
             graph: graph(window),
             linker: Linker::new(&link),
             summariser: Summariser::new(&link, &structure),
-            structure: Structure::new(&structure),
+            structure: Structure::new(&structure, 4000),
             updates: Vec::new(),
         }
     }

@@ -23,7 +23,7 @@ fn counts(graph: &Graph) -> GraphCounts {
 
 fn fill(parameters: &GraphParameters, events: &[Event], with_structure: bool) -> Graph {
     let mut graph = graph(parameters);
-    let structure = Structure::new(&Parameters::default().structure);
+    let structure = Structure::new(&Parameters::default().structure, 4000);
     for event in events {
         let inserted = graph.insert(event).unwrap();
         if with_structure {

@@ -31,7 +31,7 @@ impl Sketch {
     pub fn new(parameters: &Parameters) -> Self {
         Self {
             graph: Graph::new(HOST, &parameters.graph, Box::new(MemoryHistory::new())),
-            structure: Structure::new(&parameters.structure),
+            structure: Structure::new(&parameters.structure, 4000),
             linker: Linker::new(&parameters.link),
             summariser: Summariser::new(&parameters.link, &parameters.structure),
             names: BTreeMap::new(),
@@ -82,6 +82,7 @@ impl Sketch {
             Reason::DescendsFrom { ancestor } => format!("descends from {}", name(ancestor)),
             Reason::Started { descendant } => format!("started {}", name(descendant)),
             Reason::TouchedBy { process } => format!("touched by {}", name(process)),
+            Reason::Detected(finding) => format!("{} found {}", finding.detector, finding.title),
         }
     }
 

@@ -156,6 +156,12 @@ pub fn reason() -> impl Strategy<Value = Reason> {
         key().prop_map(|ancestor| Reason::DescendsFrom { ancestor }),
         key().prop_map(|descendant| Reason::Started { descendant }),
         key().prop_map(|process| Reason::TouchedBy { process }),
+        (0..5usize, [text(), text(), text()], vec(text(), 0..3), vec(key(), 0..3)).prop_map(
+            |(severity, [detector, title, reason], techniques, nodes)| {
+                let severity = FindingSeverity::ALL[severity];
+                Reason::Detected(Finding { detector, severity, title, reason, techniques, nodes }.into())
+            }
+        ),
     ]
 }
 

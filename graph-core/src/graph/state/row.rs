@@ -3,8 +3,10 @@
 use crate::graph::state::{FileState, NodeState, ProcessState, Role, SocketState};
 use crate::history::{HistoryError, RowReader, RowWriter};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::sync::Arc;
 use tracewell_model::{
-    EventNs, FileKind, Millibits, NodeAttrs, NodeKey, Operation, ProcessRef, Protocol, Reason, Str, Uuid,
+    EventNs, FileKind, Finding, FindingSeverity, Millibits, NodeAttrs, NodeKey, Operation, ProcessRef, Protocol,
+    Reason, Str, Uuid,
 };
 
 type Read<T> = Result<T, HistoryError>;
@@ -278,6 +280,14 @@ fn write_reason(row: &mut RowWriter<'_>, reason: &Reason) {
         Reason::DescendsFrom { ancestor } => tagged(14, &[*ancestor], &[]),
         Reason::Started { descendant } => tagged(15, &[*descendant], &[]),
         Reason::TouchedBy { process } => tagged(16, &[*process], &[]),
+        Reason::Detected(finding) => {
+            tagged(17, &[], &[finding.severity as u64]);
+            [&finding.detector, &finding.title, &finding.reason].into_iter().for_each(|text| row.text(text));
+            row.u64(finding.techniques.len() as u64);
+            finding.techniques.iter().for_each(|technique| row.text(technique));
+            row.u64(finding.nodes.len() as u64);
+            finding.nodes.iter().for_each(|node| row.u128(node.0));
+        }
     }
 }
 
@@ -301,6 +311,20 @@ fn read_reason(row: &mut RowReader<'_>) -> Read<Reason> {
         14 => Reason::DescendsFrom { ancestor: key(row)? },
         15 => Reason::Started { descendant: key(row)? },
         16 => Reason::TouchedBy { process: key(row)? },
+        17 => Reason::Detected(Arc::new(read_finding(row)?)),
         other => return Err(row.corrupt(format!("a reason of kind {other}"))),
+    })
+}
+
+fn read_finding(row: &mut RowReader<'_>) -> Read<Finding> {
+    let severity = row.u64()?;
+    let known = FindingSeverity::ALL.into_iter().find(|&known| known as u64 == severity);
+    Ok(Finding {
+        severity: known.ok_or_else(|| row.corrupt(format!("a finding of severity {severity}")))?,
+        detector: row.text()?.into(),
+        title: row.text()?.into(),
+        reason: row.text()?.into(),
+        techniques: (0..row.u64()?).map(|_| row.text().map(Str::from)).collect::<Read<_>>()?,
+        nodes: (0..row.u64()?).map(|_| row.u128().map(NodeKey)).collect::<Read<_>>()?,
     })
 }

@@ -1,0 +1,93 @@
+//! Has detectors look at what is new: who is called for an event, what they see of it, and whom their findings are about.
+//!
+//! What a detector sees depends on the graph alone, and no detector sees what another found, so that neither their order nor
+//! their number changes a finding.
+
+use std::sync::Arc;
+use tracewell_graph_core::graph::{Graph, Inserted, NodeIdx};
+use tracewell_graph_core::history::HistoryError;
+use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, Reach};
+use tracewell_graph_core::structure::Structure;
+use tracewell_model::{Detail, Event, Finding, NodeAttrs, NodeKey, NodeKind, Operation};
+use tracewell_parameters::Parameters;
+
+pub struct Detection {
+    detectors: Box<dyn Detectors>,
+    rare_min_millibits: u32,
+    /// Called for the event at hand.
+    called: Vec<usize>,
+}
+
+impl Detection {
+    pub fn new(detectors: Box<dyn Detectors>, parameters: &Parameters) -> Self {
+        Self { detectors, rare_min_millibits: parameters.structure.rare_min_millibits, called: Vec::new() }
+    }
+
+    /// Calls the detectors that an event is for and gives the processes about which they found something new.
+    ///
+    /// An event that only repeats an edge is for nobody: it says what was said when the edge was made.
+    ///
+    /// # Errors
+    /// When the history fails. A detector that fails finds nothing.
+    pub fn detect(
+        &mut self,
+        graph: &mut Graph,
+        structure: &Structure,
+        event: &Event,
+        inserted: Inserted,
+    ) -> Result<Vec<NodeIdx>, HistoryError> {
+        let is_repeated = inserted.edge.is_some() && !inserted.is_new;
+        if !inserted.succeeded || is_repeated || !self.detectors.operations().contains(event.op) {
+            return Ok(Vec::new());
+        }
+        self.called.clear();
+        let glimpse = glimpse(graph, event, inserted);
+        self.detectors.triggered(event.op, &glimpse, &mut self.called);
+        let ends = (graph.key(inserted.subject), inserted.object.map(|object| graph.key(object)));
+        // Detectors that see equally far see the same.
+        let mut seen: Option<(Reach, Neighbourhood)> = None;
+        let mut raised = Vec::new();
+        for &detector in &self.called {
+            let reach = self.detectors.reach(detector);
+            let neighbourhood = match seen.take() {
+                Some((known, neighbourhood)) if known == reach => neighbourhood,
+                _ => Neighbourhood::around(graph, event, ends, reach, self.rare_min_millibits)?,
+            };
+            for finding in self.detectors.detect(detector, &neighbourhood) {
+                let process = process_of(&neighbourhood, &finding).unwrap_or(ends.0);
+                if structure.observe_finding(graph, process, Arc::new(finding))? {
+                    raised.extend(graph.place(process)?);
+                }
+            }
+            seen = Some((reach, neighbourhood));
+        }
+        Ok(raised)
+    }
+}
+
+/// The first process that a finding names: who did it.
+fn process_of(neighbourhood: &Neighbourhood, finding: &Finding) -> Option<NodeKey> {
+    let is_process = |key: &NodeKey| {
+        let place = neighbourhood.nodes.iter().find(|place| place.key == *key);
+        place.is_some_and(|place| place.state.attrs.kind() == NodeKind::Process)
+    };
+    finding.nodes.iter().copied().find(is_process)
+}
+
+fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimpse<'a> {
+    let mut glimpse = Glimpse::default();
+    if let NodeAttrs::Process { exe, cmdline, uid, .. } = &graph.hot(inserted.subject).attrs {
+        (glimpse.executable, glimpse.command_line, glimpse.user) = (exe.as_deref(), cmdline.as_deref(), *uid);
+    }
+    let Some(object) = inserted.object else { return glimpse };
+    let object = graph.hot(object);
+    glimpse.path = object.path().map(|path| &**path);
+    if let Detail::NewPath { path, .. } = &event.detail {
+        glimpse.new_path = Some(path);
+    }
+    if let NodeAttrs::Socket { local, remote, .. } = &object.attrs {
+        let is_own = matches!(event.op, Operation::Bind | Operation::Listen | Operation::Accept);
+        glimpse.port = if is_own { local } else { remote }.map(|address| address.port());
+    }
+    glimpse
+}

@@ -1,0 +1,134 @@
+//! Detectors as a person runs them: the shipped ones over their stories, and any over a replay.
+
+#[path = "../../../detector-host/tests/it/guest.rs"]
+#[expect(dead_code, reason = "more guests than are needed here")]
+mod guest;
+
+use crate::recording;
+use crate::run::tracewell;
+use guest::{Guest, Said};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tracewell_graph_core::neighbourhood::OperationSet;
+
+/// The built components, or `None`, said loudly, where they are not.
+fn shipped() -> Option<PathBuf> {
+    let folder = std::env::var_os("TRACEWELL_DETECTORS").map(PathBuf::from).filter(|folder| folder.is_dir());
+    if folder.is_none() {
+        println!("SKIPPED: no detectors (`cargo xtask detectors` builds them; set TRACEWELL_DETECTORS)");
+    }
+    folder
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("the names here are UTF-8")
+}
+
+/// The packages of the shipped detectors.
+fn packages() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../detectors");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut packages: Vec<_> = entries.filter(|path| path.join("tests").is_dir()).collect();
+    packages.sort();
+    packages
+}
+
+fn name(package: &Path) -> String {
+    package.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+#[test]
+fn every_shipped_detector_finds_what_its_stories_say() {
+    let Some(components) = shipped() else { return };
+    for package in packages() {
+        let component = components.join(name(&package)).with_extension("wasm");
+        let said = tracewell(&["detector", "test", path(&package), "--component", path(&component)]).ok();
+        assert!(said.lines().count() >= 2 && said.lines().all(|line| line.starts_with("ok ")), "{said}");
+    }
+}
+
+/// One that nothing is to be found in beside those in which something is.
+#[test]
+fn every_shipped_detector_has_stories_of_both_kinds_and_says_what_it_is() {
+    for package in packages() {
+        let stories = fs::read_dir(package.join("tests")).unwrap();
+        let stories = stories.map(|story| fs::read_to_string(story.unwrap().path()).unwrap());
+        let (found, nothing): (Vec<_>, Vec<_>) = stories.partition(|story| story.contains("\nexpect "));
+        assert!(!found.is_empty() && !nothing.is_empty(), "{}", package.display());
+        let source = fs::read_to_string(package.join("src/lib.rs")).unwrap();
+        for word in ["Severity: ", "Known false", "techniques: [\"T"] {
+            assert!(source.contains(word), "{} does not say {word:?}", package.display());
+        }
+    }
+}
+
+#[test]
+fn a_story_that_comes_out_otherwise_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tests")).unwrap();
+    let component = folder.path().join("sayer.wasm");
+    fs::write(&component, Guest::saying("sayer", vec![Said::high("something", &[0])]).build()).unwrap();
+    let story = folder.path().join("tests/one.story");
+    let run = || tracewell(&["detector", "test", path(folder.path()), "--component", path(&component)]);
+    fs::write(&story, "sh is /bin/sh\nsh exec /bin/ls\nexpect high something\n").unwrap();
+    assert_eq!(run().ok(), "ok      one\n");
+    for (text, why) in [
+        ("sh is /bin/sh\nsh exec /bin/ls\n", "unexpected: high something"),
+        ("sh is /bin/sh\nsh exec /bin/ls\nexpect low something\n", "missing: low something"),
+        ("sh is /bin/sh\nexpect high something\n", "missing: high something"),
+    ] {
+        fs::write(&story, text).unwrap();
+        let ran = run();
+        assert!(ran.code == 2 && ran.stdout.contains("FAILED  one") && ran.stdout.contains(why), "{}", ran.stdout);
+    }
+    fs::write(&story, "sh dances\n").unwrap();
+    run().failed(2, "one.story: line 1: \"dances\" is no operation");
+}
+
+/// Replays the invented recording and gives `alerts.json`.
+fn alerts(arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("web.jsonl");
+    fs::write(&recording, recording::attacked("web")).unwrap();
+    let out = folder.path().join("out");
+    tracewell(&[&["replay", path(&recording), "--out", path(&out)], arguments].concat()).ok();
+    fs::read_to_string(out.join("alerts.json")).unwrap()
+}
+
+#[test]
+fn hostile_detectors_change_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |guest: Guest| fs::write(folder.path().join(guest.id).with_extension("wasm"), guest.build()).unwrap();
+    let all = |guest: Guest| Guest { operations: OperationSet::ALL, ..guest };
+    let bomb = "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 64)) (i32.const -1)))) unreachable";
+    write(all(Guest::new("endless", "(loop $on (br $on)) (i32.const 0)")));
+    write(all(Guest::new("bomb", bomb)));
+    write(all(Guest::new("panic", "unreachable")));
+    write(all(Guest::saying("elsewhere", vec![Said::high("x", &[9999])])));
+    write(all(Guest::saying("not-utf8", vec![Said { title: vec![0xff], ..Said::high("", &[0]) }])));
+    assert_eq!(alerts(&["--detectors", path(folder.path())]), alerts(&[]));
+}
+
+#[test]
+fn findings_raise_alerts_and_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut guest = Guest::saying("sayer", vec![Said::high("a thing that nobody else sees", &[0, 1])]);
+    guest.paths = vec!["/tmp/payload"];
+    fs::write(folder.path().join("sayer.wasm"), guest.build()).unwrap();
+    let with = alerts(&["--detectors", path(folder.path())]);
+    assert_eq!(with, alerts(&["--detectors", path(folder.path())]), "the same input gives the same output");
+    assert_eq!(with.matches("detector sayer (high): a thing that nobody else sees").count(), 1, "{with}");
+    assert!(with.contains("a thing that nobody else sees (detector sayer, high)"));
+}
+
+#[test]
+fn what_is_no_detector_is_refused_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.wasm");
+    fs::write(&file, "#!/bin/sh\n").unwrap();
+    tracewell(&["detector", "check", path(&file)]).failed(2, "x.wasm: it is no WebAssembly file");
+    let arguments = ["replay", "--simulate", "seed=1,hosts=1,duration=1m", "--detectors", path(folder.path())];
+    tracewell(&arguments).failed(2, "x.wasm: it is no WebAssembly file");
+    fs::remove_file(&file).unwrap();
+    tracewell(&arguments).failed(2, "holds no detector");
+}

@@ -1,0 +1,12 @@
+//! From a detector's Rust source to the component that a host loads.
+//!
+//! [`toolchain`] finds a compiler for WebAssembly, [`compile`] has it make core modules, [`component`] makes components of
+//! those. `cargo xtask` and `tracewell detector build` do it the same way.
+
+pub mod toolchain;
+pub mod compile;
+pub mod component;
+
+pub use compile::{Built, build};
+pub use component::component;
+pub use toolchain::{HOW_TO_GET, Toolchain};

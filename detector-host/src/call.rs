@@ -1,0 +1,82 @@
+//! One call of a detector in an instance of its own, and what can come of it.
+
+use crate::admission::flat;
+use crate::contract::{self, DetectorWorld, DetectorWorldPre};
+use crate::engine::{Limited, Runtime};
+use crate::limits::{DEADLINE, FUEL_MAX, MEMORY_BYTES_MAX, OUTPUT_BYTES_MAX, STACK_BYTES_MAX};
+use wasmtime::{Store, Trap};
+
+/// Why a call gave nothing. It cost that one call and nothing else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("it used up its {FUEL_MAX} steps: an endless loop, or too much work for one event")]
+    Fuel,
+    #[error("it ran for {} s without using up its steps; this run cannot be repeated exactly", DEADLINE.as_secs())]
+    Deadline,
+    #[error("it asked for more than {} MiB of memory", MEMORY_BYTES_MAX >> 20)]
+    Memory,
+    #[error("it used up its stack of {} KiB: a recursion without end", STACK_BYTES_MAX >> 10)]
+    Stack,
+    #[error("it panicked")]
+    Panic,
+    #[error("it trapped: {0}")]
+    Trap(String),
+    #[error("it returned more than {} KiB", OUTPUT_BYTES_MAX >> 10)]
+    OutputSize,
+    #[error("what it returned cannot be read: {0}")]
+    OutputForm(String),
+    #[error("what it returned is refused: {0}")]
+    Output(String),
+}
+
+impl Failure {
+    /// One word to count by.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Fuel => "fuel",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Stack => "stack",
+            Self::Panic => "panic",
+            Self::Trap(_) => "trap",
+            Self::OutputSize | Self::OutputForm(_) | Self::Output(_) => "output",
+        }
+    }
+}
+
+pub(crate) fn info(runtime: &Runtime, pre: &DetectorWorldPre<Limited>) -> Result<contract::Metadata, Failure> {
+    call(runtime, pre, |detector, store| detector.tracewell_detector_detector().call_info(store))
+}
+
+pub(crate) fn detect(
+    runtime: &Runtime,
+    pre: &DetectorWorldPre<Limited>,
+    neighbourhood: contract::Neighbourhood<'_>,
+) -> Result<Vec<contract::Finding>, Failure> {
+    call(runtime, pre, |detector, store| detector.tracewell_detector_detector().call_detect(store, neighbourhood))
+}
+
+fn call<T>(
+    runtime: &Runtime,
+    pre: &DetectorWorldPre<Limited>,
+    call: impl FnOnce(&DetectorWorld, &mut Store<Limited>) -> Result<T, wasmtime::Error>,
+) -> Result<T, Failure> {
+    let run = |store: &mut Store<Limited>| call(&pre.instantiate(&mut *store)?, store);
+    let mut store = runtime.store().map_err(|error| Failure::Trap(flat(&error)))?;
+    run(&mut store).map_err(|error| failure(&error, store.data()))
+}
+
+fn failure(error: &wasmtime::Error, limited: &Limited) -> Failure {
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => Failure::Fuel,
+        Some(Trap::Interrupt) => Failure::Deadline,
+        _ if limited.was_refused => Failure::Memory,
+        Some(Trap::StackOverflow) => Failure::Stack,
+        Some(Trap::UnreachableCodeReached) => Failure::Panic,
+        Some(trap) => Failure::Trap(trap.to_string().trim_start_matches("wasm trap: ").to_owned()),
+        None => match flat(error) {
+            text if text.contains("hostcall") => Failure::OutputSize,
+            text => Failure::OutputForm(text),
+        },
+    }
+}

@@ -1,0 +1,165 @@
+//! What is loaded: detectors in the order in which they are called, their triggers as one, and how each fares.
+
+use crate::admission::{self, Admitted, Refusal};
+use crate::contract::DetectorWorldPre;
+use crate::engine::{Limited, Runtime};
+use crate::limits::DETECTORS_MAX;
+use crate::metadata::{Metadata, Trigger};
+use crate::runner::Runner;
+use crate::trigger::{self, Triggers};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Detectors that pipelines run.
+#[derive(Clone)]
+pub struct Library {
+    runtime: Runtime,
+    /// Sorted by id and version, so that the order of loading does not matter.
+    detectors: Vec<Arc<Loaded>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    #[error("the engine does not start: {0}")]
+    Engine(String),
+    #[error("{}: {refusal}", path.display())]
+    Refused { path: PathBuf, refusal: Refusal },
+    #[error("cannot read folder {}: {error}", path.display())]
+    Folder { path: PathBuf, error: std::io::Error },
+}
+
+/// What can be said of a loaded detector.
+#[derive(Clone, Debug)]
+pub struct Status {
+    pub metadata: Metadata,
+    /// BLAKE3 of the file, in hexadecimal digits.
+    pub hash: String,
+    pub bytes: usize,
+    pub calls: u64,
+    pub findings: u64,
+    pub failures: u64,
+    /// Parked in some pipeline.
+    pub is_parked: bool,
+    pub last_failure: Option<String>,
+}
+
+pub(crate) struct Loaded {
+    pub(crate) metadata: Metadata,
+    hash: blake3::Hash,
+    bytes: usize,
+    pub(crate) pre: DetectorWorldPre<Limited>,
+    pub(crate) fares: Fares,
+}
+
+/// How a detector fares over all pipelines of the process.
+#[derive(Default)]
+pub(crate) struct Fares {
+    pub(crate) calls: AtomicU64,
+    pub(crate) findings: AtomicU64,
+    failures: AtomicU64,
+    is_parked: AtomicBool,
+    last_failure: Mutex<Option<String>>,
+}
+
+impl Library {
+    /// # Errors
+    /// When the engine does not start, as on a machine without the address space for it.
+    pub fn new() -> Result<Self, LibraryError> {
+        let runtime = Runtime::new().map_err(|error| LibraryError::Engine(admission::flat(&error)))?;
+        Ok(Self { runtime, detectors: Vec::new() })
+    }
+
+    /// All files `*.wasm` of a folder, each of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or a file is refused.
+    pub fn load_folder(&mut self, folder: &Path, bytes_max: u64) -> Result<(), LibraryError> {
+        let failed = |error| LibraryError::Folder { path: folder.to_path_buf(), error };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_some_and(|extension| extension == "wasm") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        for path in paths {
+            self.load_file(&path, bytes_max).map_err(|refusal| LibraryError::Refused { path, refusal })?;
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// When the file is refused.
+    pub fn load_file(&mut self, path: &Path, bytes_max: u64) -> Result<&Metadata, Refusal> {
+        self.load(&admission::read(path, bytes_max)?)
+    }
+
+    /// Loads a component from its bytes.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn load(&mut self, component: &[u8]) -> Result<&Metadata, Refusal> {
+        if self.detectors.len() >= DETECTORS_MAX {
+            return Err(Refusal::TooMany(self.detectors.len()));
+        }
+        let Admitted { metadata, hash, bytes, pre } = admission::admit(&self.runtime, component)?;
+        trigger::check(&metadata.triggers).map_err(Refusal::Metadata)?;
+        let rank = |metadata: &Metadata| (metadata.id.clone(), metadata.version);
+        match self.detectors.binary_search_by_key(&rank(&metadata), |loaded| rank(&loaded.metadata)) {
+            Ok(_) => Err(Refusal::Duplicate { version: metadata.version.to_string(), id: metadata.id }),
+            Err(at) => {
+                self.detectors.insert(at, Arc::new(Loaded { metadata, hash, bytes, pre, fares: Fares::default() }));
+                Ok(&self.detectors[at].metadata)
+            }
+        }
+    }
+
+    /// What runs the detectors for one pipeline.
+    pub fn runner(&self) -> Runner {
+        let triggers = Triggers::compile(self.triggers()).expect("each was compiled when it was loaded");
+        Runner::new(self.runtime.clone(), self.detectors.clone(), triggers)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.detectors.is_empty()
+    }
+
+    /// In the order in which they are called.
+    pub fn status(&self) -> Vec<Status> {
+        self.detectors.iter().map(|loaded| loaded.status()).collect()
+    }
+
+    fn triggers(&self) -> impl Iterator<Item = &[Trigger]> {
+        self.detectors.iter().map(|loaded| loaded.metadata.triggers.as_slice())
+    }
+}
+
+impl Loaded {
+    fn status(&self) -> Status {
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Status {
+            metadata: self.metadata.clone(),
+            hash: self.hash.to_hex().to_string(),
+            bytes: self.bytes,
+            calls: count(&self.fares.calls),
+            findings: count(&self.fares.findings),
+            failures: count(&self.fares.failures),
+            is_parked: self.fares.is_parked.load(Ordering::Relaxed),
+            last_failure: self.fares.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+}
+
+impl Fares {
+    pub(crate) fn failed(&self, why: String, parked: bool) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        self.is_parked.fetch_or(parked, Ordering::Relaxed);
+        *self.last_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    pub(crate) fn resumed(&self) {
+        self.is_parked.store(false, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,87 @@
+//! The detectors as one pipeline runs them.
+
+use crate::call::{self, Failure};
+use crate::engine::Runtime;
+use crate::health::Health;
+use crate::library::Loaded;
+use crate::lower::lowered;
+use crate::output;
+use crate::trigger::Triggers;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, OperationSet, Reach};
+use tracewell_model::{Finding, Operation};
+
+pub struct Runner {
+    runtime: Runtime,
+    detectors: Vec<Arc<Loaded>>,
+    health: Vec<Health>,
+    triggers: Triggers,
+}
+
+impl Runner {
+    pub(crate) fn new(runtime: Runtime, detectors: Vec<Arc<Loaded>>, triggers: Triggers) -> Self {
+        let health = vec![Health::default(); detectors.len()];
+        Self { runtime, detectors, health, triggers }
+    }
+
+    /// What a detector finds.
+    ///
+    /// # Errors
+    /// When the call fails. It is not counted here.
+    pub fn call(&self, detector: usize, neighbourhood: &Neighbourhood) -> Result<Vec<Finding>, Failure> {
+        let loaded = &self.detectors[detector];
+        let returned = lowered(neighbourhood, |lowered| call::detect(&self.runtime, &loaded.pre, lowered))?;
+        output::check(&loaded.metadata, neighbourhood, returned).map_err(Failure::Output)
+    }
+
+    /// Calls a parked detector again. Returns whether one of this id was parked.
+    pub fn resume(&mut self, id: &str) -> bool {
+        let mut any = false;
+        for (loaded, health) in self.detectors.iter().zip(&mut self.health) {
+            if loaded.metadata.id == id && health.is_parked() {
+                any = true;
+                health.resume();
+                loaded.fares.resumed();
+            }
+        }
+        any
+    }
+}
+
+impl Detectors for Runner {
+    fn operations(&self) -> OperationSet {
+        self.triggers.operations()
+    }
+
+    fn triggered(&mut self, op: Operation, glimpse: &Glimpse<'_>, detectors: &mut Vec<usize>) {
+        self.triggers.matching(op, glimpse, detectors);
+        detectors.retain(|&detector| !self.health[detector].is_parked());
+    }
+
+    fn reach(&self, detector: usize) -> Reach {
+        self.detectors[detector].metadata.reach
+    }
+
+    fn detect(&mut self, detector: usize, neighbourhood: &Neighbourhood) -> Vec<Finding> {
+        let outcome = self.call(detector, neighbourhood);
+        let Loaded { metadata, fares, .. } = &*self.detectors[detector];
+        fares.calls.fetch_add(1, Ordering::Relaxed);
+        match outcome {
+            Ok(findings) => {
+                fares.findings.fetch_add(findings.len() as u64, Ordering::Relaxed);
+                findings
+            }
+            Err(failure) => {
+                let is_parked = self.health[detector].failed(neighbourhood.event.time);
+                let version = metadata.version.to_string();
+                tracing::warn!(detector = metadata.id, version, kind = failure.kind(), %failure, "a detector failed");
+                if is_parked {
+                    tracing::warn!(detector = metadata.id, version, "parked: it failed too often");
+                }
+                fares.failed(failure.to_string(), is_parked);
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The triggers of all detectors, compiled together: which detectors an event is for.
+//!
+//! The operation decides first, and most events end there. What is left is decided by one look at each text for all globs of
+//! the operation at once, whatever the number of detectors.
+
+use crate::metadata::Trigger;
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use tracewell_graph_core::neighbourhood::{Glimpse, OperationSet};
+use tracewell_model::Operation;
+
+#[derive(Default)]
+pub(crate) struct Triggers {
+    operations: OperationSet,
+    /// By operation.
+    rules: Vec<Rules>,
+    /// Which texts of which rule fit, while an event is looked at.
+    fitting: Vec<u8>,
+    hits: Vec<usize>,
+}
+
+/// The triggers that name one operation.
+#[derive(Default)]
+struct Rules {
+    rules: Vec<Rule>,
+    executables: Globs,
+    command_lines: Globs,
+    paths: Globs,
+}
+
+struct Rule {
+    detector: usize,
+    /// The texts that must fit.
+    needs: u8,
+    ports: Vec<(u16, u16)>,
+    users: Vec<u32>,
+}
+
+const EXECUTABLE: u8 = 1;
+const COMMAND_LINE: u8 = 2;
+const PATH: u8 = 4;
+
+/// Globs of all rules as one set, and the rule of each.
+#[derive(Default)]
+struct Globs {
+    set: GlobSet,
+    rules: Vec<usize>,
+}
+
+impl Triggers {
+    /// Compiles the triggers of all detectors, in their order.
+    ///
+    /// # Errors
+    /// When a glob is wrong. [`check`] finds it for one detector alone.
+    pub(crate) fn compile<'a>(detectors: impl Iterator<Item = &'a [Trigger]>) -> Result<Self, globset::Error> {
+        let all: Vec<_> =
+            detectors.enumerate().flat_map(|(at, triggers)| triggers.iter().map(move |t| (at, t))).collect();
+        let rules = Operation::ALL.map(|op| {
+            let of_op = all.iter().filter(|(_, trigger)| trigger.operations.contains(op));
+            Rules::compile(&of_op.copied().collect::<Vec<_>>())
+        });
+        let operations = all.iter().fold(OperationSet::default(), |set, (_, trigger)| set | trigger.operations);
+        let rules = rules.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { operations, rules, ..Self::default() })
+    }
+
+    pub(crate) fn operations(&self) -> OperationSet {
+        self.operations
+    }
+
+    /// Adds the detectors that the event is for, in their order.
+    pub(crate) fn matching(&mut self, op: Operation, glimpse: &Glimpse<'_>, detectors: &mut Vec<usize>) {
+        if !self.operations.contains(op) {
+            return;
+        }
+        let rules = &self.rules[op as usize];
+        self.fitting.clear();
+        self.fitting.resize(rules.rules.len(), 0);
+        let mut look = |globs: &Globs, text: Option<&str>, bit| {
+            if let Some(text) = text.filter(|_| !globs.rules.is_empty()) {
+                globs.set.matches_into(text, &mut self.hits);
+                self.hits.iter().for_each(|&hit| self.fitting[globs.rules[hit]] |= bit);
+            }
+        };
+        look(&rules.executables, glimpse.executable, EXECUTABLE);
+        look(&rules.command_lines, glimpse.command_line, COMMAND_LINE);
+        look(&rules.paths, glimpse.path, PATH);
+        look(&rules.paths, glimpse.new_path, PATH);
+        for (rule, fitting) in rules.rules.iter().zip(&self.fitting) {
+            // Rules of one detector stand side by side.
+            if rule.needs & !fitting == 0 && rule.fits(glimpse) && detectors.last() != Some(&rule.detector) {
+                detectors.push(rule.detector);
+            }
+        }
+    }
+}
+
+/// Whether the globs of a detector can be compiled.
+///
+/// # Errors
+/// Says which glob is wrong.
+pub(crate) fn check(triggers: &[Trigger]) -> Result<(), String> {
+    Triggers::compile(std::iter::once(triggers)).map(drop).map_err(|error| format!("a trigger's glob: {error}"))
+}
+
+impl Rules {
+    fn compile(triggers: &[(usize, &Trigger)]) -> Result<Self, globset::Error> {
+        let globs = |of: fn(&Trigger) -> &Vec<String>, separated| {
+            let globs = triggers.iter().enumerate();
+            let globs =
+                globs.flat_map(|(rule, (_, trigger))| of(trigger).iter().map(move |glob| (rule, glob.as_str())));
+            Globs::compile(globs, separated)
+        };
+        let need = |globs: &[String], bit| if globs.is_empty() { 0 } else { bit };
+        let rules = triggers.iter().map(|&(detector, trigger)| Rule {
+            detector,
+            needs: need(&trigger.executables, EXECUTABLE)
+                | need(&trigger.command_lines, COMMAND_LINE)
+                | need(&trigger.paths, PATH),
+            ports: trigger.ports.clone(),
+            users: trigger.users.clone(),
+        });
+        Ok(Self {
+            rules: rules.collect(),
+            executables: globs(|trigger| &trigger.executables, true)?,
+            command_lines: globs(|trigger| &trigger.command_lines, false)?,
+            paths: globs(|trigger| &trigger.paths, true)?,
+        })
+    }
+}
+
+impl Rule {
+    fn fits(&self, glimpse: &Glimpse<'_>) -> bool {
+        let port = |port| self.ports.iter().any(|&(first, last)| (first..=last).contains(&port));
+        (self.ports.is_empty() || glimpse.port.is_some_and(port))
+            && (self.users.is_empty() || glimpse.user.is_some_and(|user| self.users.contains(&user)))
+    }
+}
+
+impl Globs {
+    fn compile<'a>(globs: impl Iterator<Item = (usize, &'a str)>, separated: bool) -> Result<Self, globset::Error> {
+        let (mut set, mut rules) = (GlobSetBuilder::new(), Vec::new());
+        for (rule, glob) in globs {
+            set.add(GlobBuilder::new(glob).literal_separator(separated).build()?);
+            rules.push(rule);
+        }
+        Ok(Self { set: set.build()?, rules })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trigger(ops: &[Operation]) -> Trigger {
+        Trigger { operations: ops.iter().copied().collect(), ..Trigger::default() }
+    }
+
+    fn texts(globs: &[&str]) -> Vec<String> {
+        globs.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn all_that_is_named_must_fit() {
+        use Operation::{Connect, Exec, Listen, Rename};
+        let detectors = [
+            vec![Trigger {
+                executables: texts(&["**/nc", "/bin/ncat"]),
+                ports: vec![(8888, 8888)],
+                ..trigger(&[Listen])
+            }],
+            vec![Trigger { paths: texts(&["/etc/cron.d/*", "/tmp/**"]), ..trigger(&[Exec, Rename]) }, trigger(&[Exec])],
+            vec![Trigger { command_lines: texts(&["*/dev/tcp/*"]), users: vec![0], ..trigger(&[Connect]) }],
+        ];
+        let mut triggers = Triggers::compile(detectors.iter().map(Vec::as_slice)).unwrap();
+        let nc = Glimpse { executable: Some("/usr/bin/nc"), port: Some(8888), ..Glimpse::default() };
+        let cases = [
+            (Listen, nc, vec![0]),
+            (Listen, Glimpse { port: Some(8889), ..nc }, vec![]),
+            (Listen, Glimpse { port: None, ..nc }, vec![]),
+            (Listen, Glimpse { executable: Some("/usr/bin/ncat"), ..nc }, vec![]),
+            (Listen, Glimpse { executable: None, ..nc }, vec![]),
+            (Connect, nc, vec![]),
+            (Exec, Glimpse { path: Some("/tmp/a/b"), ..nc }, vec![1]),
+            (Exec, Glimpse::default(), vec![1]),
+            (Rename, Glimpse::default(), vec![]),
+            (Rename, Glimpse { path: Some("/x"), new_path: Some("/etc/cron.d/x"), ..nc }, vec![1]),
+            (Rename, Glimpse { new_path: Some("/etc/cron.d/x/y"), ..nc }, vec![]),
+            (Connect, Glimpse { command_line: Some("sh -c >/dev/tcp/1.2.3.4/5"), user: Some(0), ..nc }, vec![2]),
+            (Connect, Glimpse { command_line: Some("sh -c >/dev/tcp/1.2.3.4/5"), user: Some(1), ..nc }, vec![]),
+        ];
+        for (op, glimpse, expected) in cases {
+            let mut found = Vec::new();
+            triggers.matching(op, &glimpse, &mut found);
+            assert_eq!(found, expected, "{op:?} {glimpse:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_glob_is_named() {
+        let wrong = Trigger { paths: texts(&["/a/{b"]), ..trigger(&[Operation::Read]) };
+        assert!(check(&[wrong]).unwrap_err().contains("/a/{b"));
+    }
+}

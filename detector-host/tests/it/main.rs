@@ -1,0 +1,4 @@
+mod admission;
+mod guest;
+mod hostile;
+mod scene;

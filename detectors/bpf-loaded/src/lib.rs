@@ -1,0 +1,46 @@
+//! Programs in the kernel that see everything.
+//!
+//! Severity: high in a container or below a network service, medium by a loader that is not known. Known false alarms: new
+//! observability tools.
+
+use tracewell_detector_sdk::prelude::*;
+
+detector! {
+    name: "BPF program loaded",
+    techniques: ["T1014", "T1205.002"],
+    triggers: [on(Operations::BPF_LOAD)],
+    reach: reach(1).nodes(16),
+    detect,
+}
+
+const LOADERS: &[&str] = &[
+    "systemd",
+    "tracewell-agent",
+    "bpftool",
+    "bpftrace",
+    "cilium-agent",
+    "tetragon",
+    "falco",
+    "tc",
+    "ip",
+    "runc",
+    "crun",
+    "perf",
+    "systemd-networkd",
+    "dockerd",
+    "snap-confine",
+    "systemd-logind",
+    "containerd-shim-runc-v2",
+    "udevadm",
+];
+
+fn detect(seen: &Neighbourhood) -> Vec<Finding> {
+    let Some(process) = seen.doer() else { return vec![] };
+    let severity = match () {
+        () if is_any(process.name(), LOADERS) && process.container.is_none() => return vec![],
+        () if process.container.is_some() || process.under_server => Severity::High,
+        () => Severity::Medium,
+    };
+    let reason = format!("{} loaded a BPF program: {}", process.name(), short(process.command()));
+    vec![finding(severity, "loads a BPF program", reason, [seen.subject()])]
+}

@@ -1,0 +1,3 @@
+# By what is known for it.
+x is /usr/sbin/bpftool
+x bpf-load

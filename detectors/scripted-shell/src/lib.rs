@@ -1,0 +1,34 @@
+//! One-liners that no daily work needs.
+//!
+//! Severity: high for those that hand out a shell, medium for those that run what was fetched or decoded. Known false alarms:
+//! installers that are piped from the network into a shell, which is what it says.
+
+use tracewell_detector_sdk::prelude::*;
+
+detector! {
+    name: "Suspicious one-liner",
+    techniques: ["T1059.004", "T1059.006", "T1140"],
+    triggers: [on(Operations::EXEC).command_lines([
+        "*/dev/tcp/*", "*/dev/udp/*", "*pty.spawn*", "*socket*dup2*", "*dup2*socket*", "nc *-e *", "ncat *-e *", "nc *-c *",
+        "*socat*exec:*", "*socat*EXEC:*", "*mkfifo*nc *", "*telnet*|*sh*", "*fsockopen*proc_open*", "*fsockopen*exec*",
+        "*curl *|*sh*", "*wget *|*sh*", "*base64 *-d*|*sh*", "*base64 *--decode*|*sh*", "*xxd -r*|*sh*", "*openssl*s_client*|*sh*",
+    ])],
+    reach: reach(1).nodes(16),
+    detect,
+}
+
+const DECODED: &[&str] = &["curl ", "wget ", "base64 ", "xxd "];
+
+fn detect(seen: &Neighbourhood) -> Vec<Finding> {
+    let Some(process) = seen.doer() else { return vec![] };
+    let command = process.command();
+    let hands_out = ["/dev/tcp/", "/dev/udp/", "pty.spawn", "dup2", "fsockopen", "mkfifo"]
+        .iter()
+        .any(|word| command.contains(word));
+    let is_decoded = !hands_out && DECODED.iter().any(|word| command.contains(word)) && command.contains('|');
+    let (severity, title) = match is_decoded {
+        true => (Severity::Medium, "runs what it fetched or decoded"),
+        false => (Severity::High, "hands a shell to another machine"),
+    };
+    vec![finding(severity, title, short(command).to_owned(), [seen.subject()])]
+}

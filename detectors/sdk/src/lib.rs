@@ -1,0 +1,95 @@
+//! Write a Tracewell detector in Rust.
+//!
+//! A detector is a function from a [`Neighbourhood`] to what it finds there, and a [`detector!`] that says when it is called:
+//!
+//! ```
+//! use tracewell_detector_sdk::prelude::*;
+//!
+//! detector! {
+//!     name: "Netcat listener",
+//!     techniques: ["T1571"],
+//!     triggers: [on(Operations::LISTEN).executables(["**/nc"]).ports([8888..=8888])],
+//!     reach: reach(1),
+//!     detect,
+//! }
+//!
+//! fn detect(seen: &Neighbourhood) -> Vec<Finding> {
+//!     vec![finding(Severity::High, "netcat listens", "Nobody serves with it.", [seen.subject()])]
+//! }
+//! ```
+//!
+//! Id, version, description, author, licence and contact come from the package's `Cargo.toml`. The contract is
+//! `detectors/wit`; `docs/detectors.md` leads from nothing to a loaded detector. [`seen`] finds one's way in a neighbourhood,
+//! [`glob`] and [`address`] match what stands in it, [`build`] holds what a detector says.
+
+#[allow(clippy::all, reason = "generated")]
+#[allow(missing_docs, reason = "generated; the contract documents it")]
+mod contract {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "detector-world",
+        pub_export_macro: true,
+        default_bindings_module: "tracewell_detector_sdk",
+    });
+}
+
+pub mod address;
+pub mod build;
+pub mod glob;
+pub mod seen;
+
+pub use contract::export;
+pub use contract::exports;
+pub use contract::exports::tracewell::detector::detector::*;
+
+/// What a detector needs.
+pub mod prelude {
+    pub use crate::address::Class;
+    pub use crate::build::{finding, on, reach, short};
+    pub use crate::glob::{base_name, fits, is_any};
+    pub use crate::{
+        Edge, Facts, File, FileKind, Finding, Neighbourhood, Node, NodeIndex, Operation, Operations, Process, Protocol,
+        Severity, Socket, detector,
+    };
+}
+
+/// Makes a detector of a package.
+///
+/// `detect` is a function `fn(&Neighbourhood) -> Vec<Finding>`.
+#[macro_export]
+macro_rules! detector {
+    (
+        name: $name:expr,
+        techniques: [$($technique:expr),* $(,)?],
+        triggers: [$($trigger:expr),+ $(,)?],
+        reach: $reach:expr,
+        $detect:ident $(,)?
+    ) => {
+        /// The detector, as its host calls it.
+        pub struct Detector;
+
+        impl $crate::Guest for Detector {
+            fn info() -> $crate::Metadata {
+                $crate::Metadata {
+                    id: env!("CARGO_PKG_NAME").to_owned(),
+                    name: ($name).to_owned(),
+                    description: env!("CARGO_PKG_DESCRIPTION").to_owned(),
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    author: env!("CARGO_PKG_AUTHORS").to_owned(),
+                    contact: env!("CARGO_PKG_HOMEPAGE").to_owned(),
+                    licence: env!("CARGO_PKG_LICENSE").to_owned(),
+                    techniques: vec![$(($technique).to_owned()),*],
+                    triggers: vec![$($trigger.into()),+],
+                    reach: $reach,
+                }
+            }
+
+            fn detect(neighbourhood: $crate::Neighbourhood) -> Vec<$crate::Finding> {
+                $detect(&neighbourhood)
+            }
+        }
+
+        #[cfg(target_arch = "wasm32")]
+        $crate::export!(Detector with_types_in $crate);
+    };
+}

@@ -1,0 +1,163 @@
+//! Finding one's way in a neighbourhood. Nodes are named by their index, which is what findings name.
+
+use crate::{Edge, Entity, File, Neighbourhood, Node, NodeIndex, Operation, Process, Socket};
+
+impl Neighbourhood {
+    /// The process that did what the detector is called for.
+    pub fn subject(&self) -> NodeIndex {
+        self.event.subject
+    }
+
+    /// What it was done to.
+    pub fn object(&self) -> Option<NodeIndex> {
+        self.event.object
+    }
+
+    /// The process itself.
+    pub fn doer(&self) -> Option<&Process> {
+        self.process(self.event.subject)
+    }
+
+    pub fn node(&self, index: NodeIndex) -> Option<&Node> {
+        self.nodes.get(index as usize)
+    }
+
+    pub fn process(&self, index: NodeIndex) -> Option<&Process> {
+        if let Entity::Process(process) = &self.node(index)?.entity { Some(process) } else { None }
+    }
+
+    pub fn file(&self, index: NodeIndex) -> Option<&File> {
+        if let Entity::File(file) = &self.node(index)?.entity { Some(file) } else { None }
+    }
+
+    pub fn socket(&self, index: NodeIndex) -> Option<&Socket> {
+        if let Entity::Socket(socket) = &self.node(index)?.entity { Some(socket) } else { None }
+    }
+
+    /// The object, if it is a process, file or socket.
+    pub fn object_process(&self) -> Option<&Process> {
+        self.process(self.object()?)
+    }
+
+    pub fn object_file(&self) -> Option<&File> {
+        self.file(self.object()?)
+    }
+
+    pub fn object_socket(&self) -> Option<&Socket> {
+        self.socket(self.object()?)
+    }
+
+    /// Path of the object: of a file or a Unix socket.
+    pub fn object_path(&self) -> Option<&str> {
+        let object = self.object()?;
+        self.file(object).map_or_else(|| self.socket(object)?.path.as_deref(), |file| file.path.as_deref())
+    }
+
+    /// A process and its ancestors as far as they are in the neighbourhood, nearest first. Ends also where they go in a circle.
+    pub fn lineage(&self, process: NodeIndex) -> impl Iterator<Item = (NodeIndex, &Process)> {
+        let step = |&index: &NodeIndex| self.process(index)?.parent;
+        let chain = std::iter::successors(Some(process), step).take(self.nodes.len());
+        chain.filter_map(|index| Some((index, self.process(index)?)))
+    }
+
+    /// What a process did to others: each edge with its other end, in the order in which they began.
+    pub fn deeds(&self, process: NodeIndex) -> impl Iterator<Item = (&Edge, NodeIndex)> {
+        self.edges.iter().filter(move |edge| edge.subject() == process).map(|edge| (edge, edge.object()))
+    }
+
+    /// What was done to a node: each edge with who did it.
+    pub fn done_to(&self, node: NodeIndex) -> impl Iterator<Item = (&Edge, NodeIndex)> {
+        self.edges.iter().filter(move |edge| edge.object() == node).map(|edge| (edge, edge.subject()))
+    }
+
+    /// What a process did by one of some operations: each object once, in the order of first use.
+    pub fn objects(&self, process: NodeIndex, operations: &[Operation]) -> Vec<NodeIndex> {
+        let mut found = Vec::new();
+        for (edge, object) in self.deeds(process) {
+            if operations.contains(&edge.operation) && !found.contains(&object) {
+                found.push(object);
+            }
+        }
+        found
+    }
+
+    /// The nodes reached along the flow of information from a node, nearest first, it left out. Of two edges in a row the second
+    /// went on after the first began: what had not come yet was not passed on.
+    pub fn downstream(&self, from: NodeIndex) -> Vec<NodeIndex> {
+        self.walk(
+            from,
+            |edge| (edge.source, edge.target),
+            |edge, since| edge.last >= since,
+            |edge, since| edge.first.max(since),
+            0,
+        )
+    }
+
+    /// The nodes from which information came to a node, nearest first, it left out.
+    pub fn upstream(&self, to: NodeIndex) -> Vec<NodeIndex> {
+        let until = |edge: &Edge, until: u64| edge.last.min(until);
+        self.walk(to, |edge| (edge.target, edge.source), |edge, until| edge.first <= until, until, u64::MAX)
+    }
+
+    fn walk(
+        &self,
+        start: NodeIndex,
+        ends: impl Fn(&Edge) -> (NodeIndex, NodeIndex),
+        goes_on: impl Fn(&Edge, u64) -> bool,
+        then: impl Fn(&Edge, u64) -> u64,
+        time: u64,
+    ) -> Vec<NodeIndex> {
+        let (mut found, mut front) = (vec![(start, time)], 0);
+        while let Some(&(node, time)) = found.get(front) {
+            front += 1;
+            for edge in self.edges.iter().filter(|edge| ends(edge).0 == node && goes_on(edge, time)) {
+                let next = ends(edge).1;
+                if found.iter().all(|(known, _)| *known != next) {
+                    found.push((next, then(edge, time)));
+                }
+            }
+        }
+        found.into_iter().skip(1).map(|(node, _)| node).collect()
+    }
+}
+
+impl Edge {
+    /// Who did it. Every edge has a process on this side.
+    pub fn subject(&self) -> NodeIndex {
+        if self.operation.flows_inward() { self.target } else { self.source }
+    }
+
+    /// What it was done to.
+    pub fn object(&self) -> NodeIndex {
+        if self.operation.flows_inward() { self.source } else { self.target }
+    }
+}
+
+impl Operation {
+    /// Whether information flows from the object into the subject.
+    pub fn flows_inward(self) -> bool {
+        matches!(self, Self::Exec | Self::Open | Self::Read | Self::MapExecutable | Self::Accept | Self::Receive)
+    }
+}
+
+impl Process {
+    /// The last part of the executable's path, empty if that is not known.
+    pub fn name(&self) -> &str {
+        crate::glob::base_name(self.executable.as_deref().unwrap_or(""))
+    }
+
+    /// The command line, empty if that is not known.
+    pub fn command(&self) -> &str {
+        self.command_line.as_deref().unwrap_or("")
+    }
+
+    /// Its arguments, the program's own name first. An argument that holds spaces counts as several.
+    pub fn arguments(&self) -> impl Iterator<Item = &str> {
+        self.command().split(' ')
+    }
+
+    /// The names of its ancestors' executables, nearest first.
+    pub fn ancestor_names(&self) -> impl Iterator<Item = &str> {
+        self.ancestors.iter().map(|path| crate::glob::base_name(path))
+    }
+}

@@ -1,0 +1,48 @@
+//! Fetched, and now to be run.
+//!
+//! Severity: high below a network service, medium in folders for temporary files, low else. Known false alarms: people who install
+//! single programs by hand, which is low.
+
+use tracewell_detector_sdk::prelude::*;
+
+detector! {
+    name: "Fetched and made executable",
+    techniques: ["T1105", "T1222.002"],
+    triggers: [on(Operations::CHMOD).paths(["/{tmp,dev,home,root,run,opt,srv}/**", "/var/**", "/usr/local/**"])],
+    reach: reach(2).nodes(32),
+    detect,
+}
+
+const FETCHERS: &[&str] = &[
+    "curl",
+    "wget",
+    "scp",
+    "sftp",
+    "sftp-server",
+    "ftp",
+    "tftp",
+    "nc",
+    "ncat",
+    "netcat",
+    "aria2c",
+    "fetch",
+    "busybox",
+];
+
+fn detect(seen: &Neighbourhood) -> Vec<Finding> {
+    let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
+    let Some(writer) = seen.file(file).and_then(|file| file.writer) else { return vec![] };
+    let fetcher = seen.process(writer).map_or("", |writer| writer.name());
+    if !is_any(fetcher, FETCHERS) || is_any(process.name(), FETCHERS) {
+        return vec![];
+    }
+    let path = seen.object_path().unwrap_or("");
+    let is_temporary = ["/tmp/**", "/var/tmp/**", "/dev/shm/**"].iter().any(|glob| fits(glob, path));
+    let severity = match () {
+        () if process.under_server && !process.ancestor_names().any(|name| name.starts_with("sshd")) => Severity::High,
+        () if is_temporary => Severity::Medium,
+        () => Severity::Low,
+    };
+    let reason = format!("{path} was fetched by {fetcher} and its mode is changed by {}", process.name());
+    vec![finding(severity, "makes executable what was fetched", reason, [seen.subject(), file, writer])]
+}
