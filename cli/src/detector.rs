@@ -39,8 +39,9 @@ fn build(args: &BuildArgs) -> Result<Vec<PathBuf>, Failure> {
     let Some(toolchain) = Toolchain::find() else {
         return Err(Failure::Input(format!("nothing here builds for WebAssembly: {HOW_TO_GET}")));
     };
-    let target = args.package.join("target");
-    let out = args.out.clone().unwrap_or_else(|| target.join("detectors"));
+    let own = args.package.join("target");
+    let out = args.out.clone().unwrap_or_else(|| own.join("detectors"));
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(own, PathBuf::from);
     let built = tracewell_detector_build::build(&toolchain, &args.package, &target, &out);
     Ok(built.map_err(|error| Failure::Input(format!("{error:#}")))?.components)
 }

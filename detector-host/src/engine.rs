@@ -28,7 +28,7 @@ impl Runtime {
             while let Some(engine) = weak.upgrade() {
                 engine.increment_epoch();
                 drop(engine);
-                std::thread::sleep(DEADLINE_TICK);
+                std::thread::park_timeout(DEADLINE_TICK);
             }
         })?;
         Ok(Self { engine })

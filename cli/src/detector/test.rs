@@ -110,10 +110,10 @@ fn story(library: &Library, path: &Path) -> Result<Vec<String>, Failure> {
 
 /// Where the detector fired in a recording.
 fn record(library: &Library, recording: &Path, args: &TestArgs) -> Result<String, Failure> {
-    let mut input = Input::open(&[recording.to_path_buf()], &args.read)?;
+    let input = Input::open(&[recording.to_path_buf()], &args.read)?;
     let mut pipelines = std::collections::BTreeMap::<HostId, (Option<Pipeline>, Heard)>::new();
     let (mut said, mut n_calls, mut n_events) = (String::new(), 0u64, 0u64);
-    while let Some(record) = input.next() {
+    for record in input {
         let record = record?;
         n_events += u64::from(matches!(record, Record::Event(_)));
         let (pipeline, heard) = pipelines.entry(host_of(&record)).or_default();

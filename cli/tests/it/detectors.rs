@@ -1,7 +1,6 @@
 //! Detectors as a person runs them: the shipped ones over their stories, and any over a replay.
 
 #[path = "../../../detector-host/tests/it/guest.rs"]
-#[expect(dead_code, reason = "more guests than are needed here")]
 mod guest;
 
 use crate::recording;

@@ -8,6 +8,7 @@ mod checkpoint;
 mod convert;
 mod detectors;
 mod errors;
+mod guide;
 mod recordings;
 mod renaming;
 mod replay;

@@ -97,7 +97,8 @@ fn another_version_and_another_world_are_told_apart() {
 
 #[test]
 fn what_it_says_of_itself_must_be_whole() {
-    let cases: [(fn(&mut Guest), &str); 8] = [
+    type Spoil = fn(&mut Guest);
+    let cases: [(Spoil, &str); 8] = [
         (|guest| guest.name = String::new(), "name is missing"),
         (|guest| guest.name = "x".repeat(81), "name has 81 bytes, expected at most 80"),
         (|guest| guest.description = "x".repeat(2001), "description has 2001 bytes"),

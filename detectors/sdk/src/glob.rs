@@ -17,7 +17,7 @@ pub fn fits(glob: &str, path: &str) -> bool {
     let (glob, path) = (glob.as_bytes(), path.as_bytes());
     let (mut g, mut p) = (0, 0);
     // Where to go on if what follows the last star, and the last double star, turns out not to fit.
-    let (mut star, mut stars): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    let (mut star, mut stars) = (None::<(usize, usize)>, None::<(usize, usize)>);
     loop {
         match glob.get(g) {
             Some(b'*') if glob.get(g + 1) == Some(&b'*') => {

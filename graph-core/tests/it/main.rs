@@ -4,6 +4,7 @@ mod graph_reduction;
 mod graph_rows;
 mod graph_window;
 mod link_hopsets;
+mod neighbourhood;
 mod query_bounds;
 mod sketch;
 mod structure_facts;

@@ -7,8 +7,9 @@ use std::net::SocketAddr;
 use tracewell_graph_core::fleet::{ContributionDelta, FleetNode, FleetView, Version};
 use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
 use tracewell_model::{
-    AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, EventNs, FileKind, HostId, Loss, LossCause,
-    LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, ProcessRef, Protocol, Reason, Str, Uuid,
+    AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, EventNs, FileKind, Finding, FindingSeverity,
+    HostId, Loss, LossCause, LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, ProcessRef, Protocol,
+    Reason, Str, Uuid,
 };
 use tracewell_wire::{Class, Heartbeat, Hello, Message, Payload};
 
