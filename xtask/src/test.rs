@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Runs all steps, also after one failed, and ends with one line that counts tests.
 pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
     let start = Instant::now();
-    let mut steps = Steps::new(if full { 13 } else { 10 });
+    let mut steps = Steps::new(if full { 14 } else { 11 });
     let mut counts = Counts::default();
     let mut scored = Vec::new();
     if steps.run("setup", || setup::run(workspace)).is_some() {
