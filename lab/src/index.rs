@@ -36,7 +36,7 @@ pub struct Entry {
     pub kernel: String,
     /// How operations on names were seen.
     pub tier: String,
-    /// Of Tracewell, as it recorded.
+    /// Of the agent that recorded.
     pub commit: String,
     /// Bytes of the recording as it lies there.
     pub bytes: u64,

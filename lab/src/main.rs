@@ -52,7 +52,7 @@ struct RecordArgs {
     /// Folder for what does not outlast a recording
     #[arg(long, value_name = "DIR")]
     work: PathBuf,
-    /// Commit of Tracewell
+    /// Commit of the agent
     #[arg(long)]
     commit: String,
 }

@@ -25,7 +25,7 @@ pub struct Place {
     pub work: PathBuf,
     /// Where recordings and their index go.
     pub out: PathBuf,
-    /// Of Tracewell.
+    /// Of the agent.
     pub commit: String,
 }
 
