@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod cache;
 pub mod compile;
+pub mod database;
 pub mod documents;
 pub mod host_tasks;
 pub mod packages;

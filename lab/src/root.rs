@@ -77,6 +77,10 @@ pub fn furnish(name: &str) -> Result<()> {
         fs::write(path, text).with_context(|| format!("writing {path}"))?;
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
+    // Empty folders of packages, in the place of which an installation puts links.
+    for folder in ["/var/run", "/var/lock"] {
+        let _ = fs::remove_dir(folder);
+    }
     for (link, target) in [
         ("/sbin/init", "/bin/busybox"),
         ("/usr/bin/awk", "gawk"),
@@ -84,6 +88,7 @@ pub fn furnish(name: &str) -> Result<()> {
         ("/usr/bin/php-cgi", "php-cgi8.2"),
         ("/usr/bin/php", "php8.2"),
         ("/var/run", "/run"),
+        ("/var/lock", "/run/lock"),
     ] {
         if fs::symlink_metadata(link).is_err() {
             symlink(target, link).with_context(|| format!("linking {link}"))?;

@@ -2,6 +2,8 @@
 
 mod brute_force;
 mod builds;
+mod database;
+mod injection;
 mod lateral;
 mod office;
 mod preload;
@@ -44,6 +46,12 @@ impl Half {
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
+        name: "database",
+        about: "a database under load, its administrator and dumps",
+        half: Half::Development,
+        run: database::run,
+    },
+    Scenario {
         name: "redis",
         about: "a cache and the service in front of it",
         half: Half::Development,
@@ -79,6 +87,12 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "a library in a profile is loaded by all that its owner starts",
         half: Half::Development,
         run: preload::run,
+    },
+    Scenario {
+        name: "injection",
+        about: "a tool makes a worker run a shell in its place",
+        half: Half::Development,
+        run: injection::run,
     },
     Scenario {
         name: "web-shell-quiet",

@@ -45,6 +45,7 @@ const PACKAGES: &[&str] = &[
     "openssh-server",
     "openssl",
     "passwd",
+    "postgresql-15",
     "procps",
     "psmisc",
     "python3",
@@ -166,12 +167,16 @@ fn recording(workspace: &Workspace, out: &Path, seed: u64) -> Result<Command> {
     Ok(command)
 }
 
-/// The root of a Debian host, fetched and unpacked once. To get a newer one, remove its folder.
+/// The root of a Debian host, fetched and unpacked once, and again where other packages are wanted. To get a newer one, remove its
+/// folder.
 fn root(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.target.join("lab");
-    let root = folder.join("root");
-    if root.is_dir() {
+    let (root, list, wanted) = (folder.join("root"), folder.join("packages.txt"), PACKAGES.join("\n"));
+    if root.is_dir() && fs::read_to_string(&list).is_ok_and(|has| has == wanted) {
         return Ok(root);
+    }
+    for old in [&root, &folder.join("unpacked")].into_iter().filter(|old| old.is_dir()) {
+        fs::remove_dir_all(old).with_context(|| format!("removing {}", old.display()))?;
     }
     let apt = Apt::new(folder.join("apt"), &Sources::List(&debian_list(SUITE)?), Installed::Nothing)?;
     let names = apt.with_dependencies(PACKAGES)?;
@@ -182,6 +187,7 @@ fn root(workspace: &Workspace) -> Result<PathBuf> {
         merge_into_usr(&unpacked, name)?;
     }
     fs::rename(&unpacked, &root).context("putting the root in its place")?;
+    fs::write(list, wanted).context("writing what the root is made of")?;
     Ok(root)
 }
 
