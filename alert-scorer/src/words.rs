@@ -230,15 +230,20 @@ fn unnamed(kind: FileKind) -> &'static str {
     }
 }
 
-/// A text from the recording as it may stand on a screen: control characters replaced, length bounded.
+/// A text from the recording as it may stand on a screen: [harmful](is_harmful) characters replaced, length bounded.
 pub fn printable(text: impl AsRef<str>) -> String {
     let text = text.as_ref();
     let mut shown: String =
-        text.chars().take(NAME_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        text.chars().take(NAME_CHARS_MAX).map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(NAME_CHARS_MAX).is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// Whether a character could drive the reader's terminal, or turns the direction of writing.
+pub fn is_harmful(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn verb(op: Operation) -> &'static str {

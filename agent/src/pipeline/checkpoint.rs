@@ -129,7 +129,8 @@ impl Pipeline {
             Record::Event(Event { flags: EventFlags::REPAIRED, ..event })
         };
         // A loss lies at one moment: alerts that end before the gap or begin after it see one of them, the rest both.
-        let mut records = vec![loss(self.normaliser.watermark()), loss(now)];
+        let seen = Some(self.normaliser.watermark()).filter(|last| *last > EventNs::ZERO);
+        let mut records: Vec<_> = seen.into_iter().chain([now]).map(loss).collect();
         if let Some(alive) = alive {
             let running = self.graph.running().into_iter().filter(|process| !alive.contains(process));
             records.extend(running.map(ended));

@@ -1,11 +1,11 @@
 //! Small pieces of text for the terminal.
 
 use std::borrow::Cow;
+use tracewell_alert_scorer::words::is_harmful;
 
 /// Text from a recording as it may be printed: control characters, which could drive the reader's terminal, and the
 /// marks that turn the direction of writing are escaped.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    let is_harmful = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }

@@ -2,28 +2,34 @@ use super::TracewellWriter;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use tempfile::TempPath;
 use tracewell_model::Record;
 
-/// A file of Tracewell's own events, compressed as its extension says. It has its name only when it is whole.
+/// A file of Tracewell's own events, compressed as its extension says, for its owner alone: it holds command lines. It has its
+/// name only when it is whole.
 pub struct EventFile {
     path: PathBuf,
-    part: PathBuf,
+    /// Under a name that nobody can know before, so that no link can lie in wait for it; removed if it does not get its own.
+    part: TempPath,
     writer: Option<TracewellWriter<Compressor>>,
 }
 
 impl EventFile {
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be made, or something is there that is no regular file, which it would replace.
     pub fn create(path: &Path) -> io::Result<Self> {
         let failed =
             |error: io::Error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display()));
-        if path.is_dir() {
-            let message = format!("{} is a directory, expected a file to write", path.display());
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, message));
+        if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+            let kind = if path.is_dir() { "a directory" } else { "a link, a device or a pipe" };
+            let message = format!("{} is {kind}, expected a file to write", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let part = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let compressor = Compressor::new(File::create(&part).map_err(failed)?, path).map_err(failed)?;
+        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        let made = tempfile::Builder::new().prefix(&format!(".{name}.")).suffix(".tmp").tempfile_in(folder);
+        let (file, part) = made.map_err(failed)?.into_parts();
+        let compressor = Compressor::new(file, path).map_err(failed)?;
         let writer = Some(TracewellWriter::new(compressor).map_err(failed)?);
         Ok(Self { path: path.to_owned(), part, writer })
     }
@@ -47,16 +53,10 @@ impl EventFile {
     /// When it cannot be written to the end or given its name.
     pub fn finish(mut self) -> io::Result<()> {
         let writer = self.writer.take().expect("the writer is taken only at the end");
-        let done = writer.finish().and_then(Compressor::finish).and_then(|()| fs::rename(&self.part, &self.path));
-        let path = &self.path;
+        let done = writer.finish().and_then(Compressor::finish);
+        let Self { path, part, .. } = self;
+        let done = done.and_then(|()| part.persist(&path).map_err(|error| error.error));
         done.map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
-    }
-}
-
-impl Drop for EventFile {
-    fn drop(&mut self) {
-        // After the rename there is nothing of this name.
-        let _ = fs::remove_file(&self.part);
     }
 }
 

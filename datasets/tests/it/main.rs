@@ -3,6 +3,7 @@
 mod cadets;
 mod captain;
 mod edges;
+mod event_file;
 mod event_format;
 mod hostile;
 mod input;

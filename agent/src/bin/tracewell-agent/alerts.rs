@@ -101,7 +101,9 @@ fn text(graph: &AlertGraph) -> String {
     let mut nodes: Vec<_> = graph.nodes.values().filter(|node| node.role == NodeRole::Terminal).collect();
     nodes.sort_by_key(|node| node.first);
     for node in nodes {
-        let reasons: Vec<_> = node.reasons.iter().map(|reason| names.reason(reason)).collect();
+        let mut reasons: Vec<_> = node.reasons.iter().map(|reason| names.reason(reason)).collect();
+        // Two operations on one object read alike.
+        reasons.dedup();
         let _ = writeln!(text, "    {}: {}", label(node), reasons.join("; "));
     }
     text
@@ -147,6 +149,7 @@ fn json(graph: &AlertGraph) -> serde_json::Value {
         "surprise_millibits": graph.surprise.0,
         "first": time(graph.first),
         "last": time(graph.last),
+        "seen_incompletely": graph.loss.n_gaps > 0,
         "lost_events": graph.loss.n_events,
         "nodes": nodes.collect::<Vec<_>>(),
         "edges": edges.collect::<Vec<_>>(),

@@ -1,6 +1,7 @@
 use crate::failure::Failure;
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tracewell_agent::sensor::SensorError;
 use tracewell_model::HostId;
@@ -22,6 +23,9 @@ impl Host {
             ErrorKind::PermissionDenied => SensorError::NotPermitted(format!("cannot write {LOCK}")).into(),
             _ => Failure::Internal(format!("cannot write {LOCK}: {error}")),
         })?;
+        // Who can open it can lock it, and so keep every agent from this host.
+        lock.set_permissions(Permissions::from_mode(0o600))
+            .map_err(|error| Failure::Internal(format!("cannot keep {LOCK} from others: {error}")))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -42,6 +42,8 @@ use args::{Args, Command, RunArgs};
 use clap::Parser;
 use config::Config;
 use failure::{Failure, print};
+use rustix::fs::Mode;
+use rustix::process::umask;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -54,6 +56,8 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // Histories, recordings and alerts hold the command lines of all users: for the agent's own alone.
+    umask(Mode::RWXG | Mode::RWXO);
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let log = log.with_ansi(io::stderr().is_terminal());

@@ -60,7 +60,12 @@ impl Rotating {
 
 /// For its owner alone: alerts tell of command lines and paths.
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    // A pipe would wait for its reader, and a link lead elsewhere.
+    options.create(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let expected = "expected a regular file, and no link";
+    let file = options.open(path).map_err(|error| io::Error::new(error.kind(), format!("{error}; {expected}")))?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, expected)) }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     let config = read()?;
     let host = Host::claim(&config.host_name)?;
     let reload = Reload::new()?;
-    let stop = Stop::new(args.sensor.duration)?;
+    let mut stop = Stop::new(None)?;
     // What needs rights comes before they are dropped, and what starts threads after: rights belong to threads.
     let control = config.control.as_deref().map(Control::listen).transpose()?;
     let http = config.metrics.map(Http::listen).transpose()?;
@@ -45,7 +45,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     let record = HostRecord { host: host.id, name: host.name.as_str().into() };
     let (agent_end, other_end) = memory_pair();
     let Start { pipeline, checkpoints, is_resumed, noted } = start::pipeline(&config, &record, &store, live.now())?;
-    let mut stream = Stream { pipeline, agent_end, recording, noted };
+    let mut stream = Stream { pipeline, agent_end, recording, recording_ended: None, noted };
     start::stream(&mut stream, record, &mut live, is_resumed)?;
     let alerts = Alerts::new(config.form, outlet, other_end);
     let (asker, answerer) = requests::channel();
@@ -61,6 +61,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     }
     let mut watch = Watch::new(config, live, stream, alerts, checkpoints);
     let mut supervisor = Supervisor::ready();
+    stop.after(args.sensor.duration);
     while !stop.is_now() {
         if watch.turn()? == Printed::NobodyReads {
             break;

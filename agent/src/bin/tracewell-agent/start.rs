@@ -66,7 +66,7 @@ pub fn stream(stream: &mut Stream, host: HostRecord, live: &mut Live, is_resumed
     let mut stock = Vec::new();
     live.stock(|record| stock.push(record));
     if is_resumed {
-        stream.record_checkpoint()?;
+        stream.record_checkpoint();
         let alive: BTreeSet<_> = stock
             .iter()
             .filter_map(|record| match record {
@@ -77,8 +77,11 @@ pub fn stream(stream: &mut Stream, host: HostRecord, live: &mut Live, is_resumed
         // Of what is beyond the bound nobody knows whether it runs.
         let alive = Some(&alive).filter(|alive| alive.len() < PROCESSES_MAX);
         let gap = stream.pipeline.gap(now, alive);
-        let (n_ended, last) = (gap.len() - 2, stream.pipeline.stats().last);
-        tracing::info!(gap_seconds = now.since(last) / EventNs::SECOND, ended = n_ended, "goes on from a checkpoint");
+        let n_ended = gap.iter().filter(|record| matches!(record, Record::Event(_))).count();
+        let last = stream.pipeline.stats().last;
+        // The checkpoint of a run that ended before it saw anything knows no time.
+        let gap_seconds = (last > EventNs::ZERO).then(|| now.since(last) / EventNs::SECOND);
+        tracing::info!(gap_seconds, ended = n_ended, "goes on from a checkpoint");
         gap.iter().try_for_each(|record| stream.take(record))?;
     }
     stock.iter().try_for_each(|record| stream.take(record))

@@ -19,7 +19,14 @@ impl Stop {
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&told)).map_err(Failure::internal)?;
             flag::register(signal, Arc::clone(&told)).map_err(Failure::internal)?;
         }
-        Ok(Self { told, at: after.map(|after| Instant::now() + after) })
+        let mut stop = Self { told, at: None };
+        stop.after(after);
+        Ok(stop)
+    }
+
+    /// Has the time begin now.
+    pub fn after(&mut self, time: Option<Duration>) {
+        self.at = time.map(|time| Instant::now() + time);
     }
 
     pub fn is_now(&self) -> bool {

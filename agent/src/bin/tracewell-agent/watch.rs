@@ -13,6 +13,7 @@ use crate::status::{
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
+use std::io;
 use std::time::{Duration, Instant};
 use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
@@ -29,8 +30,6 @@ pub struct Watch {
     alerts: Alerts,
     checkpoints: Option<Checkpoints>,
     pressure: Pressure,
-    /// Why the recording has ended, if it has.
-    recording_ended: Option<&'static str>,
     started: Instant,
     n_turns: u64,
     /// What came of the configuration since the start.
@@ -42,6 +41,8 @@ pub struct Stream {
     pub pipeline: Pipeline,
     pub agent_end: MemoryEnd,
     pub recording: Option<Recording>,
+    /// Why the recording has ended, if it has.
+    pub recording_ended: Option<String>,
     /// What the pipeline reads of its history from before the recording.
     pub noted: Noted,
 }
@@ -50,37 +51,52 @@ impl Stream {
     pub fn take(&mut self, record: &Record) -> Result<(), Failure> {
         let done = self.pipeline.record(record, &mut self.agent_end);
         // A replay needs them before the record.
-        self.record_history()?;
-        if let Some(recording) = &mut self.recording {
-            recording.write(record)?;
-        }
+        self.record_history();
+        self.write(|recording, _| recording.put(record));
         Ok(done?)
     }
 
     /// Ends the stream.
     ///
     /// # Errors
-    /// When pipeline or recording fails.
+    /// When the pipeline fails.
     pub fn finish(&mut self) -> Result<(), Failure> {
         let done = self.pipeline.finish(&mut self.agent_end);
-        self.record_history()?;
+        self.record_history();
         Ok(done?)
     }
 
-    fn record_history(&mut self) -> Result<(), Failure> {
-        let Some(recording) = &mut self.recording else { return Ok(()) };
+    fn record_history(&mut self) {
+        if self.recording.is_none() {
+            return;
+        }
         for piece in self.noted.take() {
             let rows = HistoryRecord { host: self.pipeline.host(), bytes: piece.into() };
-            recording.write(&Record::History(rows))?;
+            self.write(|recording, _| recording.put(&Record::History(rows)));
         }
-        Ok(())
     }
 
     /// Has the recording begin with what is known.
-    pub fn record_checkpoint(&mut self) -> Result<(), Failure> {
-        let Some(recording) = &mut self.recording else { return Ok(()) };
-        self.noted.begin(self.pipeline.next_seq());
-        self.pipeline.checkpoint_records(|record| recording.put(record)).map_err(Failure::internal)
+    pub fn record_checkpoint(&mut self) {
+        if self.recording.is_some() {
+            self.noted.begin(self.pipeline.next_seq());
+            self.write(|recording, pipeline| pipeline.checkpoint_records(|record| recording.put(record)));
+        }
+    }
+
+    /// Writes to the recording, if there is one. One that cannot be written is given up: what watches goes on.
+    fn write(&mut self, write: impl FnOnce(&mut Recording, &mut Pipeline) -> io::Result<()>) {
+        let Some(recording) = &mut self.recording else { return };
+        if let Err(error) = write(recording, &mut self.pipeline) {
+            tracing::error!(%error, "the recording is given up");
+            self.end_recording(error.to_string());
+        }
+    }
+
+    fn end_recording(&mut self, why: String) -> Option<Recording> {
+        self.recording_ended = Some(why);
+        self.noted.end();
+        self.recording.take()
     }
 }
 
@@ -88,8 +104,7 @@ impl Watch {
     pub fn new(config: Config, live: Live, stream: Stream, alerts: Alerts, checkpoints: Option<Checkpoints>) -> Self {
         let (started, reloaded) = (Instant::now(), ConfigurationStatus::default());
         let pressure = Pressure::new(config.limits, started, used(&live));
-        let recording_ended = None;
-        Self { config, live, stream, alerts, checkpoints, pressure, recording_ended, started, n_turns: 0, reloaded }
+        Self { config, live, stream, alerts, checkpoints, pressure, started, n_turns: 0, reloaded }
     }
 
     /// Waits a little, takes what happened through the pipeline and shows what stands out.
@@ -122,9 +137,7 @@ impl Watch {
             Some(_) if self.pressure.has_written_too_much() => "more was written than limits.disk_bytes_per_day",
             _ => return Ok(()),
         };
-        self.recording_ended = Some(why);
-        self.stream.noted.end();
-        let recording = self.stream.recording.take();
+        let recording = self.stream.end_recording(why.to_owned());
         recording.map_or(Ok(()), |recording| recording.finish_early(self.config.host_id(), why))
     }
 
@@ -268,7 +281,7 @@ impl Watch {
             cpu_counts_kernel: counts_programs(),
             cpu_milliseconds: u64::try_from(used.cpu.as_millis()).unwrap_or(u64::MAX),
             written_bytes: used.disk_bytes,
-            recording_ended: self.recording_ended.map(str::to_owned),
+            recording_ended: self.stream.recording_ended.clone(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use std::io::{self, IsTerminal};
 use std::mem;
 use std::time::{Duration, Instant};
+use tracewell_alert_scorer::words::is_harmful;
 use tracewell_model::{Operation, Str};
 
 /// Different rows added up within one interval. What is beyond is added up in one row without names.
@@ -128,9 +129,9 @@ fn height() -> Option<usize> {
     size.map(|size| usize::from(size.ws_row)).filter(|rows| *rows > 0)
 }
 
-/// Without characters that would move the cursor of a terminal.
+/// Without characters that would move the cursor of a terminal or turn the direction of writing.
 fn visible(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
