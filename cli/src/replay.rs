@@ -96,7 +96,10 @@ fn parameters(args: &ReplayArgs) -> Result<Parameters, Failure> {
 /// The detectors of a folder; one without any is not what was meant.
 fn library(folder: &Path) -> Result<Library, Failure> {
     let mut library = Library::new().map_err(Failure::internal)?;
-    library.load_folder(folder, COMPONENT_BYTES_MAX_IN_REPLAY).map_err(Failure::input)?;
+    let refused = library.load_folder(folder, COMPONENT_BYTES_MAX_IN_REPLAY).map_err(Failure::input)?;
+    if let Some((path, refusal)) = refused.first() {
+        return Err(Failure::Input(format!("{}: {refusal}", path.display())));
+    }
     match library.is_empty() {
         true => Err(Failure::Input(format!("{} holds no detector: no file *.wasm", folder.display()))),
         false => Ok(library),

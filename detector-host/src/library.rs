@@ -23,8 +23,6 @@ pub struct Library {
 pub enum LibraryError {
     #[error("the engine does not start: {0}")]
     Engine(String),
-    #[error("{}: {refusal}", path.display())]
-    Refused { path: PathBuf, refusal: Refusal },
     #[error("cannot read folder {}: {error}", path.display())]
     Folder { path: PathBuf, error: std::io::Error },
 }
@@ -70,11 +68,11 @@ impl Library {
         Ok(Self { runtime, detectors: Vec::new() })
     }
 
-    /// All files `*.wasm` of a folder, each of at most `bytes_max` bytes.
+    /// Loads all files `*.wasm` of a folder, each of at most `bytes_max` bytes; gives those that were refused, with the reason.
     ///
     /// # Errors
-    /// When the folder cannot be read or a file is refused.
-    pub fn load_folder(&mut self, folder: &Path, bytes_max: u64) -> Result<(), LibraryError> {
+    /// When the folder cannot be read.
+    pub fn load_folder(&mut self, folder: &Path, bytes_max: u64) -> Result<Vec<(PathBuf, Refusal)>, LibraryError> {
         let failed = |error| LibraryError::Folder { path: folder.to_path_buf(), error };
         let mut paths = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -84,10 +82,13 @@ impl Library {
             }
         }
         paths.sort();
+        let mut refused = Vec::new();
         for path in paths {
-            self.load_file(&path, bytes_max).map_err(|refusal| LibraryError::Refused { path, refusal })?;
+            if let Err(refusal) = self.load_file(&path, bytes_max) {
+                refused.push((path, refusal));
+            }
         }
-        Ok(())
+        Ok(refused)
     }
 
     /// # Errors

@@ -62,6 +62,19 @@ fn every_shipped_detector_has_stories_of_both_kinds_and_says_what_it_is() {
 }
 
 #[test]
+fn the_guide_lists_every_shipped_detector() {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/detectors.md")).unwrap();
+    let listed: Vec<_> = guide.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).collect();
+    for package in packages() {
+        let manifest = fs::read_to_string(package.join("Cargo.toml")).unwrap();
+        let row = listed.iter().find(|(id, _)| *id == name(&package));
+        let (_, row) = row.unwrap_or_else(|| panic!("{} is not listed", package.display()));
+        let description = row.split(" | ").next().unwrap();
+        assert!(manifest.contains(&format!("description = \"{description}\"")), "{}: {description}", package.display());
+    }
+}
+
+#[test]
 fn a_story_that_comes_out_otherwise_fails() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tests")).unwrap();

@@ -12,14 +12,16 @@ detector! {
     detect,
 }
 
-const MANAGERS: &[&str] = &["dpkg", "apk", "rpm", "runc", "pip", "npm"];
+const MANAGERS: &[&str] = &[
+    "dpkg", "apk", "rpm", "runc", "pip", "npm", "cp", "install", "ld", "collect2", "cc", "gcc", "go", "rustc", "link",
+];
 
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
     let Some(container) = &process.container else { return vec![] };
     let Some(writer) = seen.file(file).and_then(|file| file.writer) else { return vec![] };
     let wrote = seen.process(writer).map_or("", |writer| writer.name());
-    if is_any(wrote, MANAGERS) {
+    if is_any(wrote, MANAGERS) || wrote.contains("ld.") || wrote.ends_with("-ld") {
         return vec![];
     }
     let severity = if process.under_server { Severity::High } else { Severity::Medium };

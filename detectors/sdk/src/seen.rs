@@ -156,6 +156,16 @@ impl Process {
         self.command().split(' ')
     }
 
+    /// It descends from a process that takes connections, or from an application server that is handed them over a Unix socket,
+    /// and not from a login.
+    pub fn is_served(&self) -> bool {
+        const HANDED: &[&str] = &["fcgiwrap", "php-fpm", "uwsgi", "gunicorn", "unicorn", "puma", "passenger"];
+        const LOGINS: &[&str] = &["sshd", "sshd-session", "login", "in.telnetd", "dropbear"];
+        let is_of =
+            |names: &[&str]| self.ancestor_names().any(|name| names.iter().any(|known| name.starts_with(known)));
+        (self.under_server || is_of(HANDED)) && !is_of(LOGINS)
+    }
+
     /// The names of its ancestors' executables, nearest first.
     pub fn ancestor_names(&self) -> impl Iterator<Item = &str> {
         self.ancestors.iter().map(|path| crate::glob::base_name(path))

@@ -1,6 +1,6 @@
 //! Fetched, and now to be run.
 //!
-//! Severity: high below a network service, medium in folders for temporary files, low else. Known false alarms: people who install
+//! Severity: high below a network service, medium in folders for temporary files and of the system, low else. Known false alarms: people who install
 //! single programs by hand, which is low.
 
 use tracewell_detector_sdk::prelude::*;
@@ -8,7 +8,7 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Fetched and made executable",
     techniques: ["T1105", "T1222.002"],
-    triggers: [on(Operations::CHMOD).paths(["/{tmp,dev,home,root,run,opt,srv}/**", "/var/**", "/usr/local/**"])],
+    triggers: [on(Operations::CHMOD).paths(["/{tmp,dev,home,root,run,opt,srv,usr,lib,bin,sbin,etc}/**", "/var/**"])],
     reach: reach(2).nodes(32),
     detect,
 }
@@ -37,10 +37,12 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
         return vec![];
     }
     let path = seen.object_path().unwrap_or("");
-    let is_temporary = ["/tmp/**", "/var/tmp/**", "/dev/shm/**"].iter().any(|glob| fits(glob, path));
+    let is_telling = ["/tmp/**", "/var/tmp/**", "/dev/shm/**", "/usr/**", "/lib/**", "/bin/**", "/sbin/**", "/etc/**"]
+        .iter()
+        .any(|glob| fits(glob, path));
     let severity = match () {
-        () if process.under_server && !process.ancestor_names().any(|name| name.starts_with("sshd")) => Severity::High,
-        () if is_temporary => Severity::Medium,
+        () if process.is_served() => Severity::High,
+        () if is_telling => Severity::Medium,
         () => Severity::Low,
     };
     let reason = format!("{path} was fetched by {fetcher} and its mode is changed by {}", process.name());

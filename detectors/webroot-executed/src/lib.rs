@@ -13,7 +13,7 @@ detector! {
             "/var/www/**", "/srv/{www,http}/**", "/usr/share/nginx/**", "/var/lib/tomcat*/**", "/opt/*/webapps/**",
         ]),
         on(Operations::READ | Operations::OPEN)
-            .executables(["**/php*", "**/{perl,python,python3,ruby,lua}"])
+            .executables(["**/php*", "**/{perl,python,python3,ruby,lua,sh,ash,dash,bash}"])
             .paths(["/var/www/**", "/srv/{www,http}/**", "/usr/share/nginx/**"]),
     ],
     reach: reach(2).nodes(48),
@@ -23,7 +23,7 @@ detector! {
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(file) = seen.object() else { return vec![] };
     let Some(writer) = seen.file(file).and_then(|file| file.writer) else { return vec![] };
-    if seen.process(writer).is_none_or(|writer| !writer.serves && !writer.under_server) {
+    if seen.process(writer).is_none_or(|writer| !writer.serves && !writer.is_served()) {
         return vec![];
     }
     let path = seen.object_path().unwrap_or("a file");

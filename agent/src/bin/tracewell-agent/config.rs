@@ -44,6 +44,8 @@ const CHANGEABLE: [&str; 12] = [
 
 /// Resident bytes of RocksDB: one store, its cache and its write buffers (ARCHITECTURE.md, queues).
 const HISTORY_BYTES: u64 = 10_000_000;
+/// Resident bytes of detectors: compiled code and the memory of a few instances.
+const DETECTOR_BYTES: u64 = 12_000_000;
 /// Resident bytes of all else: code and libraries, names and paths that are remembered, threads, what the allocator keeps
 /// (ADR 0015).
 const REST_BYTES: u64 = 22_000_000;
@@ -66,6 +68,8 @@ pub struct Config {
     pub history: Option<PathBuf>,
     /// Between two checkpoints.
     pub checkpoint_every: Duration,
+    /// Folder of detectors; `None` for none.
+    pub detectors: Option<PathBuf>,
     pub form: Form,
     pub output: Output,
     pub limits: Limits,
@@ -113,10 +117,16 @@ impl Config {
         let sensor = sensor(&fields)?;
         let parameters = parameters(&fields.pipeline.parameters)?;
         limits(&fields.limits)?;
-        let needed = ledger(&sensor, &parameters);
+        let folder = &fields.detectors.folder;
+        if !folder.is_empty() && !Path::new(folder).is_absolute() {
+            return Err(wrong("detectors.folder", format!("{folder:?}"), "an absolute path"));
+        }
+        let detectors = if folder.is_empty() { 0 } else { DETECTOR_BYTES };
+        let needed = ledger(&sensor, &parameters) + detectors;
         if needed > fields.limits.memory_bytes {
-            let message =
-                format!("at least {needed}, which ring, order, hot window, profile, history and the rest need");
+            let message = format!(
+                "at least {needed}, which ring, order, hot window, profile, history, detectors and the rest need"
+            );
             return Err(wrong("limits.memory_bytes", fields.limits.memory_bytes, &message));
         }
         let Some(form) = Form::ALL.into_iter().find(|form| form.name() == fields.output.form) else {
@@ -135,6 +145,7 @@ impl Config {
             parameters,
             history: path(&fields.pipeline.history).or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)),
             checkpoint_every: Duration::from_secs(fields.pipeline.checkpoint_seconds),
+            detectors: path(&fields.detectors.folder),
             form,
             output: texts::output(&fields.output)?,
             limits: limits(&fields.limits)?,
@@ -396,6 +407,8 @@ mod tests {
                 "[sensor.groups]\nprocess = false",
                 "sensor.groups.process is false, expected true: without it nobody knows who did what",
             ),
+            ("[detectors]\nfolder = 'here'", "detectors.folder is \"here\", expected an absolute path"),
+            ("[detectors]\nfolder = '/x'", "limits.memory_bytes is 67108864, expected at least 7"),
             ("[pipeline]\ncheckpoint_seconds = 31", "pipeline.checkpoint_seconds is 31, expected 1 to 30"),
             (
                 "[limits]\ndisk_bytes_per_day = 9",

@@ -16,6 +16,7 @@ mod args;
 mod config;
 mod run;
 mod start;
+mod detectors;
 mod watch;
 mod checkpoint;
 mod pressure;

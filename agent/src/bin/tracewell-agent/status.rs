@@ -35,6 +35,8 @@ pub struct Status {
     /// Records that could not be understood.
     pub malformed_records: u64,
     pub pipeline: PipelineStatus,
+    /// What is loaded, in the order in which they are called.
+    pub detectors: Vec<DetectorStatus>,
     /// `None` if the history is a temporary one.
     pub checkpoint: Option<CheckpointStatus>,
     pub pressure: PressureStatus,
@@ -61,6 +63,46 @@ pub struct ConfigurationStatus {
     pub error: Option<String>,
     /// Fields of the file that the next start takes up.
     pub needs_restart: Vec<String>,
+}
+
+/// A loaded detector, and how it fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectorStatus {
+    pub id: String,
+    pub version: String,
+    /// BLAKE3 of its file.
+    pub hash: String,
+    pub calls: u64,
+    pub findings: u64,
+    pub failures: u64,
+    /// It failed too often and is not called any more.
+    pub parked: bool,
+    pub last_failure: Option<String>,
+}
+
+impl From<&tracewell_detector_host::Status> for DetectorStatus {
+    fn from(status: &tracewell_detector_host::Status) -> Self {
+        Self {
+            id: status.metadata.id.clone(),
+            version: status.metadata.version.to_string(),
+            hash: status.hash.clone(),
+            calls: status.calls,
+            findings: status.findings,
+            failures: status.failures,
+            parked: status.is_parked,
+            last_failure: status.last_failure.clone(),
+        }
+    }
+}
+
+impl DetectorStatus {
+    fn text(&self) -> String {
+        let Self { id, version, hash, calls, findings, failures, .. } = self;
+        let parked = if self.parked { "parked: " } else { "" };
+        let failed =
+            self.last_failure.as_ref().map(|why| format!(", {failures} failed: {parked}{why}")).unwrap_or_default();
+        format!("{id} {version} ({}): {calls} calls, {findings} findings{failed}", &hash[..hash.len().min(12)])
+    }
 }
 
 /// How operations on names are seen.
@@ -300,6 +342,9 @@ impl Status {
         let pipeline = &self.pipeline;
         line("events", &format!("{}, {} lost", pipeline.events, pipeline.lost_events));
         line("edges", &pipeline.edges.to_string());
+        for detector in &self.detectors {
+            line("detector", &detector.text());
+        }
         let failed = match self.failed_alerts {
             0 => String::new(),
             n => format!(", {n} not written"),

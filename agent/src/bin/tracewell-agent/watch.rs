@@ -19,6 +19,7 @@ use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::SensorError;
 use tracewell_agent::sensor::attach::Group;
+use tracewell_detector_host::Library;
 use tracewell_graph_core::history::Noted;
 use tracewell_model::{HistoryRecord, Record};
 use tracewell_wire::MemoryEnd;
@@ -45,6 +46,8 @@ pub struct Stream {
     pub recording_ended: Option<String>,
     /// What the pipeline reads of its history from before the recording.
     pub noted: Noted,
+    /// What looks at it, if anything does.
+    pub library: Option<Library>,
 }
 
 impl Stream {
@@ -223,6 +226,8 @@ impl Watch {
             skipped_runs.map(|(program, runs)| SkippedStatus { program: program.into(), runs }).collect();
         let (not_attached, tier) = (sensor.missing().iter(), TierStatus::of(sensor.tier()));
         let ignored = IgnoredStatus::of(sensor.ignored());
+        let detectors = self.stream.library.as_ref().map(Library::status).unwrap_or_default();
+        let detectors = detectors.iter().map(Into::into).collect();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             host: self.config.host_name.clone(),
@@ -260,6 +265,7 @@ impl Watch {
                 profile_bytes: pipeline.profile_bytes as u64,
                 readiness_permille: pipeline.readiness_permille.into(),
             },
+            detectors,
             checkpoint: self.checkpoints.as_ref().map(Checkpoints::status),
             pressure: self.pressure_status(),
             alerts: self.alerts.n_alerts(),

@@ -14,6 +14,7 @@ pub struct Fields {
     pub redaction: RedactionFields,
     pub containers: ContainerFields,
     pub pipeline: PipelineFields,
+    pub detectors: DetectorFields,
     pub output: OutputFields,
     pub metrics: MetricsFields,
     pub control: ControlFields,
@@ -94,6 +95,13 @@ pub struct PipelineFields {
     pub history: String,
     /// Seconds between two checkpoints beside the history: 1 to 30.
     pub checkpoint_seconds: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DetectorFields {
+    /// Folder of the components of detectors; empty for none.
+    pub folder: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
