@@ -408,7 +408,6 @@ mod tests {
                 "sensor.groups.process is false, expected true: without it nobody knows who did what",
             ),
             ("[detectors]\nfolder = 'here'", "detectors.folder is \"here\", expected an absolute path"),
-            ("[detectors]\nfolder = '/x'", "limits.memory_bytes is 67108864, expected at least 7"),
             ("[pipeline]\ncheckpoint_seconds = 31", "pipeline.checkpoint_seconds is 31, expected 1 to 30"),
             (
                 "[limits]\ndisk_bytes_per_day = 9",
@@ -453,6 +452,8 @@ mod tests {
         }
         let needs = check("[limits]\nmemory_bytes = 40_000_000").unwrap_err();
         assert!(needs.starts_with("limits.memory_bytes is 40000000, expected at least 6"), "{needs}");
+        let needs = check("[detectors]\nfolder = '/x'").unwrap_err();
+        assert!(needs.starts_with("limits.memory_bytes is 67108864, expected at least 7"), "{needs}");
         let pattern = check("[redaction]\npatterns = ['(']").unwrap_err();
         assert!(pattern.starts_with("redaction.patterns: redaction pattern \"(\": "), "{pattern}");
         assert!(check("[sensor\n").unwrap_err().starts_with("line 1: "));
