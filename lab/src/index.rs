@@ -77,4 +77,4 @@ impl Index {
     }
 }
 
-const HEAD: &str = "# Recordings of the lab (docs/lab.md). Written by `cargo xtask lab record`; each line is measured, none is typed.\n\n";
+const HEAD: &str = "# Recordings of the lab (docs/lab.md). Written by `cargo xtask lab record`.\n\n";

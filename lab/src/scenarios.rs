@@ -115,25 +115,25 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "upload-shell",
         about: "an uploaded script calls back and runs a program from memory",
-        half: Half::Test,
+        half: Half::Development,
         run: upload_shell::run,
     },
     Scenario {
         name: "brute-force",
         about: "passwords are tried, a key and jobs are left, logs are cleaned",
-        half: Half::Test,
+        half: Half::Development,
         run: brute_force::run,
     },
     Scenario {
         name: "ransom",
         about: "documents are encrypted after a login with a stolen key",
-        half: Half::Test,
+        half: Half::Development,
         run: ransom::run,
     },
     Scenario {
         name: "setuid-helper",
         about: "a helper that runs as root is made to run another program",
-        half: Half::Test,
+        half: Half::Development,
         run: setuid_helper::run,
     },
 ];
