@@ -1,7 +1,7 @@
 //! `tracewell detector`: what an author of detectors needs, from nothing to a tested component.
 //!
 //! [`scaffold`] makes a package, [`build`](tracewell_detector_build) a component of it, [`story`] reads test stories, and
-//! [`test`] runs them; `check` and `info` say what a host would say of a component.
+//! [`mod@test`] runs them; `check` and `info` say what a host would say of a component.
 
 mod scaffold;
 mod story;

@@ -1,6 +1,6 @@
 //! From a detector's Rust source to the component that a host loads.
 //!
-//! [`toolchain`] finds a compiler for WebAssembly, [`compile`] has it make core modules, [`component`] makes components of
+//! [`toolchain`] finds a compiler for WebAssembly, [`compile`] has it make core modules, [`mod@component`] makes components of
 //! those. `cargo xtask` and `tracewell detector build` do it the same way.
 
 pub mod toolchain;
