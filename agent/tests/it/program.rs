@@ -332,7 +332,7 @@ fn a_running_agent_is_asked_switched_and_reloaded_without_a_gap() {
             assert_eq!(stdout(&ask(&["probes", "+network", "+system"])), "process file network system\n");
         }
         let refused = ask(&["probes", "-process"]);
-        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(refused.status.code(), Some(2));
         assert!(stderr(&refused).contains("always on"), "{}", stderr(&refused));
 
         fs::write(&file, format!("{base}[sensor]\nsums_max = 4096\n[sensor.groups]\nnetwork = false\n"))

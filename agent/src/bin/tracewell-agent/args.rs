@@ -242,6 +242,7 @@ fn switch(text: &str) -> Result<Switch, String> {
     let sign = text.chars().next().filter(|sign| "+-".contains(*sign));
     let group = Group::ALL.into_iter().find(|group| text.get(1..) == Some(group.name()));
     match (sign, group) {
+        (Some('-'), Some(Group::Process)) => Err("it is always on: without it nobody knows who did what".into()),
         (Some(sign), Some(group)) => Ok(Switch { group, is_on: sign == '+' }),
         _ => Err("expected + or - and one of file, network and system; options come before".into()),
     }

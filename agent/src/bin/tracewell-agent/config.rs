@@ -4,6 +4,7 @@
 mod fields;
 mod shape;
 mod ignored;
+mod text;
 mod texts;
 
 pub use fields::Fields;
@@ -211,7 +212,7 @@ impl Config {
 
 /// `None` if there is no such file.
 fn read(file: &Path) -> Result<Option<Fields>, ConfigError> {
-    match fs::read_to_string(file) {
+    match text::read(file) {
         Ok(text) => shape::read(&text).map(Some).map_err(|error| within(Some(file), &error)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ConfigError(format!("cannot read {}: {error}", file.display()))),
@@ -317,7 +318,7 @@ fn parameters(file: &str) -> Result<Parameters, ConfigError> {
     if file.is_empty() {
         return Ok(Parameters::default());
     }
-    let text = fs::read_to_string(file);
+    let text = text::read(Path::new(file));
     let text =
         text.map_err(|error| wrong("pipeline.parameters", format!("{file:?}"), &format!("a file to read: {error}")))?;
     Parameters::parse(&text).map_err(|error| ConfigError(format!("pipeline.parameters: {file}: {error}")))

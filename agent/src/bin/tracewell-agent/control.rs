@@ -66,18 +66,30 @@ impl Drop for Control {
 
 fn client(stream: &mut UnixStream, asker: &Asker) -> io::Result<()> {
     let mut read = Vec::new();
-    while read_until(stream, &mut read, REQUEST_BYTES_MAX, PATIENCE, |read| read.contains(&b'\n'))? {
+    loop {
+        match read_until(stream, &mut read, REQUEST_BYTES_MAX, PATIENCE, |read| read.contains(&b'\n')) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let message = format!("not a request: longer than {REQUEST_BYTES_MAX} bytes");
+                return answer(stream, &Answer::Error(message));
+            }
+            Err(error) => return Err(error),
+        }
         let end = read.iter().position(|byte| *byte == b'\n').expect("it was looked for") + 1;
         let line: Vec<u8> = read.drain(..end).collect();
-        let answer = match serde_json::from_slice(&line) {
+        let said = match serde_json::from_slice(&line) {
             Ok(request) => asker.ask(request),
             Err(error) => Answer::Error(format!("not a request: {error}")),
         };
-        let mut line = serde_json::to_vec(&answer)?;
-        line.push(b'\n');
-        stream.write_all(&line)?;
+        answer(stream, &said)?;
     }
-    Ok(())
+}
+
+fn answer(stream: &mut UnixStream, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    stream.write_all(&line)
 }
 
 /// `tracewell-agent status`.
@@ -123,11 +135,16 @@ fn ask(socket: Option<&Path>, file: Option<&Path>, request: &Request) -> Result<
     };
     let mut stream = UnixStream::connect(&path).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied => {
-            Failure::Input(format!("cannot open {}: only root may ask the agent", path.display()))
+            Failure::NotPermitted(format!("cannot open {}: only root may ask the agent", path.display()))
         }
         _ => Failure::NotRunning(format!("no agent answers at {}: `tracewell-agent run` starts one", path.display())),
     })?;
-    let broken = |error: io::Error| Failure::NotRunning(format!("the agent at {} broke off: {error}", path.display()));
+    // What listens there was there a moment ago: a connection to a socket that a killed agent left is refused.
+    let silent = |why: &str| Failure::NoAnswer(format!("the agent at {} runs, but {why}", path.display()));
+    let broken = |error: io::Error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => silent(&format!("gives no answer within {PATIENCE:?}")),
+        _ => silent("closed the connection: too many ask at once, or it stops"),
+    };
     stream.set_read_timeout(Some(PATIENCE)).map_err(Failure::internal)?;
     let mut line = serde_json::to_vec(request).map_err(Failure::internal)?;
     line.push(b'\n');
@@ -135,8 +152,61 @@ fn ask(socket: Option<&Path>, file: Option<&Path>, request: &Request) -> Result<
     let mut answer = Vec::new();
     BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_until(b'\n', &mut answer).map_err(broken)?;
     if answer.is_empty() {
-        return Err(Failure::NotRunning(format!("the agent at {} stops, or serves too many", path.display())));
+        return Err(broken(ErrorKind::UnexpectedEof.into()));
     }
     serde_json::from_slice(&answer)
         .map_err(|_| Failure::Internal(format!("the agent at {} is of another version", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::requests::channel;
+    use std::thread;
+
+    /// What comes of asking, where each connection is treated so.
+    fn asked(treat: fn(UnixStream)) -> Failure {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let agent = thread::spawn(move || treat(listener.accept().unwrap().0));
+        let failure = ask(Some(&socket), None, &Request::Status).unwrap_err();
+        agent.join().unwrap();
+        failure
+    }
+
+    #[test]
+    fn an_agent_that_closes_is_told_apart_from_one_that_is_not_there() {
+        let at_once: fn(UnixStream) = drop;
+        let after_the_question: fn(UnixStream) = |mut stream| stream.read_exact(&mut [0; 21]).unwrap();
+        for treat in [at_once, after_the_question] {
+            let failure = asked(treat);
+            assert!(matches!(&failure, Failure::NoAnswer(why) if why.ends_with("or it stops")), "{failure}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        for is_left in [false, true] {
+            if is_left {
+                drop(UnixListener::bind(&socket).unwrap());
+            }
+            assert!(matches!(ask(Some(&socket), None, &Request::Status), Err(Failure::NotRunning(_))));
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_answered_with_what_is_wrong() {
+        for (sent, message) in [
+            ("{\"command\":\"stop\"}\n".to_owned(), "not a request: unknown variant `stop`"),
+            (" ".repeat(REQUEST_BYTES_MAX + 900), "not a request: longer than 4096 bytes"),
+        ] {
+            let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+            ours.write_all(sent.as_bytes()).unwrap();
+            let serving = thread::spawn(move || client(&mut theirs, &channel().0));
+            let mut line = String::new();
+            BufReader::new(&ours).read_line(&mut line).unwrap();
+            assert!(line.starts_with(&format!("{{\"error\":\"{message}")), "{line}");
+            drop(ours);
+            let _ = serving.join().unwrap();
+        }
+    }
 }

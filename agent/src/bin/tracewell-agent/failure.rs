@@ -10,12 +10,16 @@ use tracewell_agent::sensor::SensorError;
 pub enum Failure {
     /// 2: what was asked for cannot be done.
     Input(String),
+    /// 3: this user may not.
+    NotPermitted(String),
     /// 3 to 7: this machine does not let itself be watched, or not by this build.
     Sensor(SensorError),
     /// 8: another agent watches this host.
     SecondInstance(String),
     /// 9: no agent runs that could be asked.
     NotRunning(String),
+    /// 10: one runs, but does not answer.
+    NoAnswer(String),
     /// 1: a fault of this program or machine.
     Internal(String),
 }
@@ -33,13 +37,14 @@ impl Failure {
         match self {
             Self::Internal(_) | Self::Sensor(SensorError::Object(_) | SensorError::Bpf(..)) => 1,
             Self::Input(_) | Self::Sensor(SensorError::Secrets(_)) => 2,
-            Self::Sensor(SensorError::NotPermitted(_)) => 3,
+            Self::NotPermitted(_) | Self::Sensor(SensorError::NotPermitted(_)) => 3,
             Self::Sensor(SensorError::NoBtf(_)) => 4,
             Self::Sensor(SensorError::LockedDown) => 5,
             Self::Sensor(SensorError::NotBuilt) => 6,
             Self::Sensor(SensorError::Kernel(_)) => 7,
             Self::SecondInstance(_) => 8,
             Self::NotRunning(_) => 9,
+            Self::NoAnswer(_) => 10,
         }
     }
 
@@ -54,8 +59,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(message)
+            | Self::NotPermitted(message)
             | Self::SecondInstance(message)
             | Self::NotRunning(message)
+            | Self::NoAnswer(message)
             | Self::Internal(message) => f.write_str(message),
             Self::Sensor(error) => error.fmt(f),
         }
