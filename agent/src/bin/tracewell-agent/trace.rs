@@ -1,5 +1,6 @@
 //! `tracewell-agent trace`: the live source on the screen.
 
+mod losses;
 mod screen;
 mod who;
 
@@ -9,11 +10,12 @@ use crate::failure::{Failure, Printed};
 use crate::host::Host;
 use crate::privileges;
 use crate::stop::Stop;
+use losses::Losses;
 use screen::{Row, Screen};
 use std::path::Path;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::attach::Group;
-use tracewell_model::{Detail, Event, NodeKind, Object, OpClass, Operation, Record};
+use tracewell_model::{Detail, Event, EventFlags, NodeKind, Object, OpClass, Operation, Record};
 use who::{Known, Who};
 
 pub fn run(args: &TraceArgs, config: Option<&Path>) -> Result<(), Failure> {
@@ -28,26 +30,27 @@ pub fn run(args: &TraceArgs, config: Option<&Path>) -> Result<(), Failure> {
     let mut live = Live::start(host.id, &options)?;
     privileges::drop_what_is_not_needed(&[]);
     let stop = Stop::new(args.sensor.duration)?;
-    let mut trace =
-        Trace { args, who: Who::new(args.container.as_deref()), screen: Screen::new(args.output, args.every) };
+    let mut trace = Trace {
+        args,
+        who: Who::new(args.container.as_deref()),
+        screen: Screen::new(args.output, args.every),
+        losses: Losses::default(),
+    };
     let mut printed = trace.screen.begin()?;
     // What ran before is only remembered.
     live.stock(|record| trace.who.learn(&record));
     while !stop.is_now() && printed == Printed::Yes {
-        live.turn::<Failure>(|record| {
-            if printed == Printed::Yes {
-                printed = trace.record(&record)?;
-            }
-            Ok(())
-        })?;
+        live.turn::<Failure>(|record| trace.unless_nobody_reads(&record, &mut printed))?;
         if printed == Printed::Yes {
             printed = trace.screen.turn()?;
         }
     }
+    live.finish::<Failure>(|record| trace.unless_nobody_reads(&record, &mut printed))?;
     // What was added up since the last time.
     if printed == Printed::Yes {
         trace.screen.end()?;
     }
+    trace.losses.end();
     Ok(())
 }
 
@@ -55,12 +58,27 @@ struct Trace<'a> {
     args: &'a TraceArgs,
     who: Who<'a>,
     screen: Screen,
+    losses: Losses,
 }
 
 impl Trace<'_> {
+    fn unless_nobody_reads(&mut self, record: &Record, printed: &mut Printed) -> Result<(), Failure> {
+        if *printed == Printed::Yes {
+            *printed = self.record(record)?;
+        }
+        Ok(())
+    }
+
     fn record(&mut self, record: &Record) -> Result<Printed, Failure> {
         self.who.learn(record);
-        let Record::Event(event) = record else { return Ok(Printed::Yes) };
+        let event = match record {
+            Record::Event(event) => event,
+            Record::Loss(loss) => {
+                self.losses.take(loss);
+                return Ok(Printed::Yes);
+            }
+            _ => return Ok(Printed::Yes),
+        };
         if !is_asked_for(self.args.what, event) {
             return Ok(Printed::Yes);
         }
@@ -76,8 +94,9 @@ impl Trace<'_> {
             container: known.container.clone(),
             op: event.op,
             object,
+            is_truncated: event.flags.contains(EventFlags::TRUNCATED),
         };
-        self.screen.show(row, event.count.into(), event.amount_bytes)
+        self.screen.show(row, event.time, event.count.into(), event.amount_bytes)
     }
 
     fn is_wanted(&self, event: &Event, known: &Known, object: &str) -> bool {
