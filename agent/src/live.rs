@@ -7,6 +7,8 @@
 mod belonging;
 pub mod snapshot;
 
+#[cfg(feature = "program")]
+use crate::container::Source;
 use crate::redact::Redactor;
 use crate::sensor::counts::Counts;
 use crate::sensor::throttle::{Change, Throttled};
@@ -169,6 +171,12 @@ impl Live {
         return self.belongings.workload_of(of.path.as_deref()?);
         #[cfg(not(feature = "program"))]
         return of.path.as_deref().and(None);
+    }
+
+    /// Where names of containers come from, and how their last reading went.
+    #[cfg(feature = "program")]
+    pub fn container_sources(&self) -> Vec<Source> {
+        self.belongings.sources()
     }
 
     /// What was lost since the last time, by cause.

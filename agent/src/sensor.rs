@@ -109,7 +109,9 @@ pub enum SensorError {
         "this agent was built without the live sensor: run `cargo xtask setup`, then build it with `cargo xtask build`"
     )]
     NotBuilt,
-    #[error("watching a host needs root, or CAP_BPF, CAP_PERFMON and CAP_DAC_READ_SEARCH: {0}")]
+    #[error(
+        "watching a host needs root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and what lets it write to /run: {0}"
+    )]
     NotPermitted(String),
     #[error(
         "the kernel does not describe its structures: /sys/kernel/btf/vmlinux is missing (CONFIG_DEBUG_INFO_BTF): {0}"

@@ -33,7 +33,7 @@ pub struct Options {
     pub sockets: Vec<PathBuf>,
     /// Least time between two questions to a runtime.
     pub cri_every: Duration,
-    /// The cgroup below which the agent's host lives, as where a container stands for a node (kind); empty otherwise.
+    /// The cgroup below which the host lives, as where a container stands for a node (kind); empty otherwise.
     pub root: String,
     /// The node's name in Kubernetes, which the kubelet appends to the names of static pods; usually the host's name.
     pub node: Option<String>,
@@ -63,7 +63,7 @@ pub struct News {
     pub belonging: Arc<Belonging>,
 }
 
-/// One place that names come from, for `status` and `doctor`.
+/// One place that names come from, for `status`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub path: PathBuf,
@@ -92,6 +92,7 @@ pub struct Names {
 #[derive(Debug)]
 struct Table {
     known: Known,
+    sources: Vec<Source>,
     entries: LruCache<Str, Entry>,
 }
 
@@ -116,7 +117,7 @@ impl Names {
     pub fn new(options: Options) -> Self {
         let known = Known { node: options.node.as_deref().map(Str::from), ..Known::default() };
         let entries = LruCache::new(options.remembered_max);
-        Self { options, table: Mutex::new(Table { known, entries }), refreshing: Mutex::default() }
+        Self { options, table: Mutex::new(Table { known, sources: Vec::new(), entries }), refreshing: Mutex::default() }
     }
 
     /// Whom the processes of a cgroup belong to, as far as is known now; `None` is the host itself. No I/O.
@@ -148,16 +149,16 @@ impl Names {
         });
 
         let mut table = locked(&self.table);
+        table.sources = refreshing.sources.iter().chain(&refreshing.cri_sources).cloned().collect();
         table.known.described = described.unwrap_or_else(|| std::mem::take(&mut table.known.described));
         table.known.pods = pods.unwrap_or_else(|| std::mem::take(&mut table.known.pods));
         table.known.runc = runc.unwrap_or_else(|| std::mem::take(&mut table.known.runc));
         self.renew(&mut table)
     }
 
-    /// The state of each source at the last refresh; none before. Waits for a refresh under way.
+    /// The state of each source at the last refresh; none before. No I/O.
     pub fn sources(&self) -> Vec<Source> {
-        let refreshing = locked(&self.refreshing);
-        refreshing.sources.iter().chain(&refreshing.cri_sources).cloned().collect()
+        locked(&self.table).sources.clone()
     }
 
     #[cfg(test)]
@@ -166,7 +167,7 @@ impl Names {
     }
 
     fn renew(&self, table: &mut Table) -> Vec<News> {
-        let Table { known, entries } = table;
+        let Table { known, entries, .. } = table;
         let mut gone = Vec::new();
         let mut news = Vec::new();
         for (path, entry) in entries.iter_mut() {

@@ -3,7 +3,7 @@
 
 mod cgroups;
 
-use crate::container::{Belonging, Names, Options};
+use crate::container::{Belonging, Names, Options, Source};
 use cgroups::Cgroups;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, mpsc};
@@ -65,6 +65,11 @@ impl Belongings {
     /// The workload of a cgroup by its path; `None` for the host itself.
     pub fn workload_of(&self, path: &str) -> Option<Str> {
         Some(self.names.of(path)?.workload.clone())
+    }
+
+    /// Where names come from, and how their last reading went. Waits for none.
+    pub fn sources(&self) -> Vec<Source> {
+        self.names.sources()
     }
 
     /// Whether workloads have got other names since.

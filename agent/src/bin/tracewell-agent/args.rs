@@ -1,6 +1,8 @@
-use crate::config::{Fields, RING_SIZES, is_ring_size, user_of};
+use crate::config::{DISK_BYTES, Fields, MEMORY_BYTES, PIDS, RING_SIZES, is_ring_size, user_of};
 use clap::{Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 use tracewell_agent::sensor::attach::Group;
 
@@ -48,13 +50,13 @@ pub struct SensorArgs {
     #[arg(long, value_name = "BYTES", value_parser = ring_bytes)]
     pub ring_bytes: Option<u32>,
     /// Operations that a cgroup may report within a quarter of a second; 0 for no limit
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = budget)]
     pub budget: Option<u64>,
     /// Leave out this process and all that it starts; may be given several times
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_parser = pid)]
     pub ignore: Vec<u32>,
     /// Resident bytes that the agent's parts may come to when they are full
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = memory_bytes)]
     pub memory_bytes: Option<u64>,
 }
 
@@ -84,7 +86,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Bytes, after compression, at which the recording ends
-    #[arg(long, value_name = "BYTES", requires = "record")]
+    #[arg(long, value_name = "BYTES", requires = "record", value_parser = bytes_max)]
     pub bytes_max: Option<u64>,
     /// How alerts are shown
     #[arg(long, value_enum)]
@@ -94,7 +96,7 @@ pub struct RunArgs {
     pub metrics: Option<String>,
     /// Socket that `status` and `probes` talk to; empty for none
     #[arg(long, value_name = "FILE")]
-    pub control: Option<String>,
+    pub control: Option<OsString>,
 }
 
 impl RunArgs {
@@ -102,11 +104,11 @@ impl RunArgs {
         let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         self.sensor.lay_over(fields);
         put(&mut fields.pipeline.parameters, &text(&self.parameters));
-        put(&mut fields.pipeline.history, &text(&self.history));
+        put(&mut fields.pipeline.history, &text(&self.history.as_ref().map(from_here)));
         put(&mut fields.output.form, &self.output.map(|form| form.name().to_owned()));
         put(&mut fields.limits.recording_bytes_max, &self.bytes_max);
         put(&mut fields.metrics.listen, &self.metrics);
-        put(&mut fields.control.socket, &self.control);
+        put(&mut fields.control.socket, &text(&self.control.as_ref().map(from_here)));
     }
 }
 
@@ -115,7 +117,7 @@ pub struct RecordArgs {
     #[command(flatten)]
     pub sensor: SensorArgs,
     /// Bytes, after compression, at which the recording ends
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes_max)]
     pub bytes_max: Option<u64>,
     /// File to write; .gz, .xz and .zst compress
     #[arg(value_name = "FILE")]
@@ -137,7 +139,7 @@ pub struct TraceArgs {
     #[command(flatten)]
     pub sensor: SensorArgs,
     /// Only what this process does
-    #[arg(long, value_name = "PID")]
+    #[arg(long, value_name = "PID", value_parser = pid)]
     pub pid: Option<u32>,
     /// Only processes of this effective user, by name or number
     #[arg(long, value_name = "USER", value_parser = user)]
@@ -248,8 +250,38 @@ fn switch(text: &str) -> Result<Switch, String> {
     }
 }
 
+fn budget(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected a whole number of records, or 0 for no limit".into())
+}
+
+fn pid(text: &str) -> Result<u32, String> {
+    let pid = number(text, &PIDS)?;
+    Ok(u32::try_from(pid).expect("its range was checked"))
+}
+
+fn memory_bytes(text: &str) -> Result<u64, String> {
+    number(text, &MEMORY_BYTES)
+}
+
+fn bytes_max(text: &str) -> Result<u64, String> {
+    match text {
+        "0" => Ok(0),
+        _ => number(text, &DISK_BYTES).map_err(|expected| format!("{expected}, or 0 for no limit")),
+    }
+}
+
+fn number(text: &str, range: &RangeInclusive<u64>) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("expected {} to {}", range.start(), range.end()))
+}
+
 fn ring_bytes(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|bytes| is_ring_size(*bytes)).ok_or_else(|| format!("expected {RING_SIZES}"))
+}
+
+/// The configuration, which may be read elsewhere, has absolute paths alone. Empty stands for none.
+fn from_here(path: impl AsRef<Path>) -> PathBuf {
+    absolute(&path).unwrap_or_else(|_| path.as_ref().into())
 }
 
 fn put<T: Clone>(field: &mut T, value: &Option<T>) {

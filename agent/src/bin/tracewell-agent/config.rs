@@ -135,6 +135,13 @@ impl Config {
         };
         in_range("pipeline.checkpoint_seconds", fields.pipeline.checkpoint_seconds, 1..=30)?;
         let path = |text: &str| Some(text).filter(|text| !text.is_empty()).map(PathBuf::from);
+        for (field, text) in
+            [("pipeline.history", &fields.pipeline.history), ("control.socket", &fields.control.socket)]
+        {
+            if !text.is_empty() {
+                texts::absolute(field, text)?;
+            }
+        }
         // sun_path of unix(7) holds 108 bytes with the zero at its end.
         if fields.control.socket.len() > 100 {
             return Err(wrong("control.socket", format!("{:?}", fields.control.socket), "a path of at most 100 bytes"));
@@ -266,8 +273,7 @@ fn sensor(fields: &Fields) -> Result<Options, ConfigError> {
         let n = format!("a list of {}", sensor.ignored_processes.len());
         return Err(wrong("sensor.ignored_processes", n, "at most 1024 processes"));
     }
-    // PID_MAX_LIMIT of include/linux/threads.h.
-    sensor.ignored_processes.iter().try_for_each(|pid| in_range("sensor.ignored_processes", *pid, 1..=1 << 22))?;
+    sensor.ignored_processes.iter().try_for_each(|pid| in_range("sensor.ignored_processes", *pid, PIDS))?;
     let Some(tier) = Asked::ALL.into_iter().find(|tier| tier.name() == sensor.tier) else {
         return Err(wrong("sensor.tier", format!("{:?}", sensor.tier), "\"auto\" or \"base\""));
     };
@@ -291,14 +297,14 @@ fn sensor(fields: &Fields) -> Result<Options, ConfigError> {
 }
 
 fn limits(fields: &fields::LimitFields) -> Result<Limits, ConfigError> {
-    in_range("limits.memory_bytes", fields.memory_bytes, 32 << 20..=16 << 30)?;
+    in_range("limits.memory_bytes", fields.memory_bytes, MEMORY_BYTES)?;
     in_range("limits.cpu_percent", fields.cpu_percent, 0..=1_000_000)?;
     for (field, bytes) in [
         ("limits.disk_bytes_per_day", fields.disk_bytes_per_day),
         ("limits.recording_bytes_max", fields.recording_bytes_max),
     ] {
         if bytes != 0 {
-            in_range(field, bytes, 1 << 20..=1 << 50)?;
+            in_range(field, bytes, DISK_BYTES)?;
         }
     }
     Ok(Limits {
@@ -308,6 +314,10 @@ fn limits(fields: &fields::LimitFields) -> Result<Limits, ConfigError> {
     })
 }
 
+/// PID_MAX_LIMIT of include/linux/threads.h.
+pub const PIDS: RangeInclusive<u64> = 1..=1 << 22;
+pub const MEMORY_BYTES: RangeInclusive<u64> = 32 << 20..=16 << 30;
+pub const DISK_BYTES: RangeInclusive<u64> = 1 << 20..=1 << 50;
 pub const RING_SIZES: &str = "a power of two from 65536 to 1073741824";
 
 pub fn is_ring_size(bytes: u32) -> bool {
@@ -418,6 +428,9 @@ mod tests {
                 "[sensor]\nenvironment = ['A=B']",
                 "sensor.environment is \"A=B\", expected names of letters, digits and underscores, of at most 64 bytes",
             ),
+            ("[sensor]\nenvironment = ['A', 'B', 'A']", "sensor.environment is \"A\", expected each name once"),
+            ("[control]\nsocket = 'a'", "control.socket is \"a\", expected an absolute path"),
+            ("[pipeline]\nhistory = 'a'", "pipeline.history is \"a\", expected an absolute path"),
             ("[output]\nfile = 'a'\nfiles_max = 0", "output.files_max is 0, expected 1 to 100"),
             ("[containers]\npods = 'a'", "containers.pods is \"a\", expected an absolute path"),
             ("[sensor]\ntier = 'best'", "sensor.tier is \"best\", expected \"auto\" or \"base\""),

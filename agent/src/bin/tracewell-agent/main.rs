@@ -45,11 +45,12 @@ use config::Config;
 use failure::{Failure, print};
 use rustix::fs::Mode;
 use rustix::process::umask;
-use std::env;
+use std::env::{self, VarError};
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use tikv_jemallocator::Jemalloc;
+use tracing_subscriber::EnvFilter;
 
 /// The graph's long-lived allocations and what comes and goes with each event would fray the system's heap to twice its size.
 #[global_allocator]
@@ -59,7 +60,13 @@ fn main() -> ExitCode {
     let args = Args::parse();
     // Histories, recordings and alerts hold the command lines of all users: for the agent's own alone.
     umask(Mode::RWXG | Mode::RWXO);
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let asked = env::var(EnvFilter::DEFAULT_ENV).map(EnvFilter::try_new);
+    let (filter, unread) = match asked {
+        Ok(Ok(filter)) => (filter, None),
+        Ok(Err(error)) => ("info".into(), Some(error.to_string())),
+        Err(VarError::NotPresent) => ("info".into(), None),
+        Err(error) => ("info".into(), Some(error.to_string())),
+    };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let log = log.with_ansi(io::stderr().is_terminal());
     // The journal notes the time itself (systemd.exec(5), JOURNAL_STREAM).
@@ -67,6 +74,9 @@ fn main() -> ExitCode {
         log.without_time().init();
     } else {
         log.init();
+    }
+    if let Some(error) = unread {
+        tracing::warn!(error, "RUST_LOG cannot be understood, expected as \"info\" or \"info,tracewell_agent=debug\"");
     }
     let config = args.config.as_deref();
     let done = match args.command {

@@ -1,8 +1,10 @@
 //! What a running agent says of itself.
 
+use nix::unistd::{Uid, User};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::path::PathBuf;
+use tracewell_agent::container::{Source, SourceState};
 use tracewell_agent::sensor::Ignored;
 use tracewell_agent::sensor::counts::{Counts, OpCounts};
 use tracewell_agent::sensor::tier::Tier;
@@ -18,6 +20,8 @@ pub struct Status {
     pub ignored: IgnoredStatus,
     pub tier: TierStatus,
     pub not_attached: Vec<NotAttached>,
+    /// Where names of containers come from.
+    pub container_sources: Vec<SourceStatus>,
     pub operations: Vec<OperationStatus>,
     /// Cgroups that are over their budget.
     pub throttled: Vec<ThrottledStatus>,
@@ -149,6 +153,37 @@ fn reason(tier: &Tier) -> Option<String> {
 pub struct NotAttached {
     pub program: String,
     pub reason: String,
+}
+
+/// A folder or socket that names of containers come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    pub path: String,
+    /// Entries that it gave; `None` if it is not there or cannot be read.
+    pub entries: Option<u64>,
+    /// Why it cannot be read; what it said before still holds.
+    pub error: Option<String>,
+}
+
+impl SourceStatus {
+    pub fn of(source: Source) -> Self {
+        let (entries, error) = match source.state {
+            SourceState::Absent => (None, None),
+            SourceState::Read { n_entries } => (Some(n_entries as u64), None),
+            SourceState::Failed { reason } => (None, Some(reason)),
+        };
+        Self { path: source.path.display().to_string(), entries, error }
+    }
+
+    fn text(&self) -> String {
+        let state = match (&self.error, self.entries) {
+            (Some(error), _) => format!("cannot be read: {}", error.lines().next().unwrap_or_default()),
+            (None, Some(1)) => "1 entry".into(),
+            (None, Some(n)) => format!("{n} entries"),
+            (None, None) => "is not there".into(),
+        };
+        format!("{}: {state}", self.path)
+    }
 }
 
 /// What the agent takes of the machine, and whether it takes in less for it.
@@ -320,7 +355,7 @@ impl Status {
         }
         line("groups", &self.groups.join(", "));
         let ignored = &self.ignored;
-        let users: Vec<_> = ignored.users.iter().map(u32::to_string).collect();
+        let users: Vec<_> = ignored.users.iter().map(|uid| user(*uid)).collect();
         for (what, names) in [
             ("operations", &ignored.operations),
             ("cgroups", &ignored.cgroups),
@@ -338,6 +373,9 @@ impl Status {
                 "not attached",
                 &format!("{}: {}", program.program, program.reason.lines().next().unwrap_or_default()),
             );
+        }
+        for source in &self.container_sources {
+            line("containers", &source.text());
         }
         let pipeline = &self.pipeline;
         line("events", &format!("{}, {} lost", pipeline.events, pipeline.lost_events));
@@ -421,6 +459,12 @@ impl Status {
     }
 }
 
+/// By name, as this machine knows it now, or by number.
+fn user(uid: u32) -> String {
+    let known = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    known.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
 fn checkpoint(checkpoint: &CheckpointStatus) -> String {
     let CheckpointStatus { written, failed, age_seconds, bytes, microseconds } = checkpoint;
     let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
@@ -430,5 +474,29 @@ fn checkpoint(checkpoint: &CheckpointStatus) -> String {
             let (megabytes, milliseconds) = (*bytes as f64 / 1e6, *microseconds as f64 / 1e3);
             format!("{age} s ago, {megabytes:.1} MB in {milliseconds:.1} ms; {written} written{failed}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_of_names_is_shown_with_its_state() {
+        for (state, text) in [
+            (SourceState::Absent, "/run/runc: is not there"),
+            (SourceState::Read { n_entries: 1 }, "/run/runc: 1 entry"),
+            (SourceState::Read { n_entries: 0 }, "/run/runc: 0 entries"),
+            (SourceState::Failed { reason: "denied\nby x".into() }, "/run/runc: cannot be read: denied"),
+        ] {
+            assert_eq!(SourceStatus::of(Source { path: "/run/runc".into(), state }).text(), text);
+        }
+    }
+
+    #[test]
+    fn a_user_is_shown_by_name_or_else_by_number() {
+        assert_eq!(user(0), "root");
+        // 2^32 - 1 means "none" to the kernel, so nobody has it.
+        assert_eq!(user(u32::MAX), u32::MAX.to_string());
     }
 }

@@ -8,8 +8,8 @@ use crate::pressure::{Pressure, STEPS, Use};
 use crate::record::Recording;
 use crate::requests::{Answer, Request};
 use crate::status::{
-    ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, PressureStatus, SkippedStatus, Status,
-    ThrottledStatus, TierStatus, counts_programs, operations, resident_bytes, written_bytes,
+    ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, PressureStatus, SkippedStatus, SourceStatus,
+    Status, ThrottledStatus, TierStatus, counts_programs, operations, resident_bytes, written_bytes,
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
@@ -219,6 +219,7 @@ impl Watch {
             operations: of.n_operations,
         });
         let throttled = throttled.collect();
+        let container_sources = self.live.container_sources().into_iter().map(SourceStatus::of).collect();
         let sensor = self.live.sensor();
         let (throttlings_started, throttlings_ended) = (sensor.throttling().n_started, sensor.throttling().n_ended);
         let skipped_runs = sensor.skipped_runs();
@@ -241,6 +242,7 @@ impl Watch {
             groups,
             ignored,
             tier,
+            container_sources,
             not_attached: not_attached
                 .map(|(program, reason)| NotAttached { program: (*program).into(), reason: reason.clone() })
                 .collect(),

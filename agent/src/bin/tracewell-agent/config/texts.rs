@@ -2,6 +2,7 @@
 
 use super::fields::{ContainerFields, OutputFields};
 use super::{ConfigError, Output, in_range, wrong};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use tracewell_agent::container::{Options as ContainerOptions, SOCKETS_MAX};
 use tracewell_agent::redact::Redactor;
@@ -19,12 +20,14 @@ pub fn environment(names: &[String]) -> Result<Vec<String>, ConfigError> {
         let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         is_plain && (1..=VARIABLE_LEN_MAX).contains(&name.len())
     };
-    match names.iter().find(|name| !is_name(name)) {
+    if let Some(name) = names.iter().find(|name| !is_name(name)) {
+        let expected = format!("names of letters, digits and underscores, of at most {VARIABLE_LEN_MAX} bytes");
+        return Err(wrong(FIELD, format!("{name:?}"), &expected));
+    }
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
         None => Ok(names.to_vec()),
-        Some(name) => {
-            let expected = format!("names of letters, digits and underscores, of at most {VARIABLE_LEN_MAX} bytes");
-            Err(wrong(FIELD, format!("{name:?}"), &expected))
-        }
+        Some(name) => Err(wrong(FIELD, format!("{name:?}"), "each name once")),
     }
 }
 
@@ -63,7 +66,7 @@ pub fn output(fields: &OutputFields) -> Result<Output, ConfigError> {
     })
 }
 
-fn absolute(field: &str, path: &str) -> Result<PathBuf, ConfigError> {
+pub fn absolute(field: &str, path: &str) -> Result<PathBuf, ConfigError> {
     match path.starts_with('/') && !path.contains('\0') {
         true => Ok(path.into()),
         false => Err(wrong(field, format!("{path:?}"), "an absolute path")),
