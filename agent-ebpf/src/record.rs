@@ -4,7 +4,7 @@ use crate::maps::{CONFIG, COUNTS, IGNORED_PROCESSES, IGNORED_UIDS, RING, SCRATCH
 use crate::process;
 use crate::sums::{self, add_atomically};
 use crate::tail::{Parts, Tail};
-use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use aya_ebpf::bindings::{BPF_NOEXIST, BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP};
 use aya_ebpf::helpers::generated::{
     bpf_ktime_get_boot_ns, bpf_probe_read_kernel, bpf_probe_read_user, bpf_probe_read_user_str, bpf_ringbuf_output,
     bpf_ringbuf_query,
@@ -247,12 +247,12 @@ impl Record {
         // Read anew: of the length checked above the compiler knows that it needs no mask, and the verifier does not.
         let size = size_of::<Head>() + (self.len() & (RECORD_MAX - 1));
         let ring = (&raw const RING).cast_mut().cast::<c_void>();
-        // The agent looks at the ring by itself, and is woken only where the ring is filling up.
+        // The kernel wakes the agent with the first record behind those that it took; here, where the ring is filling up.
         // SAFETY: head and bytes lie behind each other, and `size` is less than both.
         let outcome = unsafe {
             let from = &raw mut (*self.scratch).head;
             let waiting = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA as u64);
-            let wake = if waiting > WAKE_BYTES { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
+            let wake = if waiting > WAKE_BYTES { BPF_RB_FORCE_WAKEUP } else { 0 };
             bpf_ringbuf_output(ring, from.cast(), size as u64, wake as u64)
         };
         match outcome {

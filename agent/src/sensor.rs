@@ -11,6 +11,7 @@ pub mod counts;
 pub mod filters;
 mod identify;
 mod order;
+mod ring_wait;
 mod sums;
 mod sys;
 pub mod throttle;
@@ -30,7 +31,7 @@ use counts::{Counters, Counts};
 use filters::Filters;
 use flate2::read::ZlibDecoder;
 use order::{Order, RECORD_BYTES_MAX};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ring_wait::RingWait;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -52,12 +53,14 @@ use zerocopy::{FromBytes, IntoBytes};
 /// The eBPF programs, built by `cargo xtask`, as zlib compresses them; empty where they were not built.
 static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/programs.o.zlib"));
 
-/// How often sums are fetched, in ns.
+/// How often sums are fetched while records come, in ns.
 const SUMS_EVERY_NS: u64 = 250_000_000;
+/// How often while none come, in ns.
+const IDLE_SUMS_EVERY_NS: u64 = 1_000_000_000;
 /// How often it is looked up what ignored cgroups and folders mean, in ns.
 const FILTERS_EVERY_NS: u64 = 5_000_000_000;
-/// How long at most the ring is left alone, in ms. The kernel side wakes the agent earlier where it fills up.
-const POLL_MS: i64 = 100;
+/// How long at most the ring is left alone while records wait for their order, in ns.
+const LOOK_EVERY_NS: u64 = 100_000_000;
 /// Records taken from the ring before anything else is looked after.
 const RECORDS_AT_ONCE: usize = 20_000;
 /// Items given before the ring is looked at again.
@@ -172,7 +175,11 @@ pub struct Sensor {
     filters: Filters,
     next_filters: u64,
     identifier: Option<Identifier>,
-    next_sums: u64,
+    ring_wait: RingWait,
+    /// When sums were fetched last.
+    fetched: u64,
+    /// Whether records came since then.
+    has_records: bool,
     n_given: u64,
     received: [u64; OPS],
     merged: [u64; OPS],
@@ -223,6 +230,8 @@ impl Sensor {
         let sums = Sums::new(&mut bpf, config)?;
         let map = take(&mut bpf, "RING")?;
         let ring = RingBuf::try_from(map).map_err(bpf_error("opening the ring"))?;
+        let ring_wait =
+            RingWait::new(&ring).map_err(|error| SensorError::Bpf("waiting for the ring".into(), error.to_string()))?;
         let handlers =
             ProgramArray::try_from(take(&mut bpf, "SYSCALLS")?).map_err(bpf_error("the table of handlers"))?;
         let ignored = take(&mut bpf, "IGNORED_PROCESSES")?;
@@ -241,7 +250,9 @@ impl Sensor {
             filters,
             next_filters: 0,
             identifier: Some(identifier),
-            next_sums: boot_now() + SUMS_EVERY_NS,
+            ring_wait,
+            fetched: boot_now(),
+            has_records: false,
             n_given: 0,
             received: [0; OPS],
             merged: [0; OPS],
@@ -373,21 +384,23 @@ impl Sensor {
         &self.tier
     }
 
-    /// Waits up to 100 ms for records and takes what is there.
+    /// Waits for records and takes what is there: up to 200 ms, and up to a second where nothing happens.
     ///
     /// # Errors
     /// When a map cannot be read.
     pub fn poll(&mut self) -> Result<(), SensorError> {
-        let timeout = Timespec { tv_sec: 0, tv_nsec: POLL_MS * 1_000_000 };
-        let mut fds = [PollFd::new(&self.ring, PollFlags::IN)];
-        // A signal ends the wait early; the ring is looked at all the same.
-        let _ = poll(&mut fds, Some(&timeout));
+        let now = boot_now();
+        let until_sums = (self.fetched + IDLE_SUMS_EVERY_NS).saturating_sub(now);
+        let until_due = self.order.next_due().map_or(u64::MAX, |due| due.saturating_sub(now).max(LOOK_EVERY_NS));
+        self.ring_wait.wait(Duration::from_nanos(until_sums.min(until_due)));
         self.take_ring();
-        if boot_now() >= self.next_filters {
+        let now = boot_now();
+        if now >= self.next_filters {
             self.refresh_filters()?;
         }
-        if boot_now() >= self.next_sums {
-            self.next_sums = boot_now() + SUMS_EVERY_NS;
+        let every = if self.has_records { SUMS_EVERY_NS } else { IDLE_SUMS_EVERY_NS };
+        if now >= self.fetched + every {
+            self.has_records = false;
             self.take_sums()?;
             self.take_ring();
         }
@@ -404,6 +417,7 @@ impl Sensor {
         // Returns when no program that still had the old configuration runs.
         self.take_sums()?;
         while self.take_record() {}
+        self.fetched = u64::MAX;
         self.throttling.turn(u64::MAX);
         Ok(())
     }
@@ -430,6 +444,7 @@ impl Sensor {
         };
         sums.take(add, used)?;
         self.throttling.turn(now);
+        self.fetched = now;
         Ok(())
     }
 
@@ -445,6 +460,7 @@ impl Sensor {
     /// Gives whether there was one.
     fn take_record(&mut self) -> bool {
         let Some(record) = self.ring.next() else { return false };
+        self.has_records = true;
         // What is no record of ours was put there by nobody; it is left out, and shows as not received.
         if let Ok((head, _)) = Head::read_from_prefix(&record)
             && record.len() <= RECORD_BYTES_MAX
@@ -473,12 +489,17 @@ impl Sensor {
         if self.n_given.is_multiple_of(ITEMS_BETWEEN_LOOKS) {
             self.take_ring();
         }
-        self.order.next(now)
+        self.order.next(self.known_at(now))
     }
 
     /// All that happened before this moment, in ns of `CLOCK_BOOTTIME`, was given.
     pub fn given_until(&self, now: u64) -> u64 {
-        self.order.given_until(now)
+        self.order.given_until(self.known_at(now))
+    }
+
+    /// Nothing is given that a sum not fetched yet may belong before.
+    fn known_at(&self, now: u64) -> u64 {
+        now.min(self.fetched.saturating_add(WINDOW_NS))
     }
 
     /// What each op came to since the start.

@@ -151,7 +151,7 @@ pub fn shipped(workspace: &Workspace) -> PathBuf {
 }
 
 fn lab(workspace: &Workspace, recordings: &Path) -> Result<Command> {
-    run_command(workspace.cargo().args(["build", "--package", "tracewell-lab"]))?;
+    workspace.build_programs()?;
     let mut command = Command::new(workspace.target.join("debug/tracewell-lab"));
     command.arg("--recordings").arg(recordings);
     Ok(command)
@@ -159,7 +159,6 @@ fn lab(workspace: &Workspace, recordings: &Path) -> Result<Command> {
 
 fn recording(workspace: &Workspace, out: &Path, seed: u64) -> Result<Command> {
     let root = root(workspace)?;
-    run_command(workspace.cargo().args(["build", "--package", "tracewell-agent", "--bin", "tracewell-agent"]))?;
     let mut command = lab(workspace, out)?;
     command.args(["record", "--seed", &seed.to_string(), "--commit", &commit(workspace)]);
     command.arg("--agent").arg(workspace.target.join("debug/tracewell-agent"));

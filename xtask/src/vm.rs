@@ -67,7 +67,7 @@ pub fn test_here(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
         skip("only root may watch a machine");
         return Ok(());
     }
-    run_command(workspace.cargo().args(["build", "--package", "tracewell-kernel-tests", "--features", "containers"]))?;
+    workspace.build_programs()?;
     let output =
         Command::new(workspace.target.join("debug/kernel-tests")).output().context("starting the kernel tests")?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -138,7 +138,8 @@ fn fetch(workspace: &Workspace, kernel: &Kernel) -> Result<Parts> {
 /// for; what only builds, such as the compiler of the wire's messages, is shared with the other builds.
 fn build(workspace: &Workspace) -> Result<PathBuf> {
     let mut command = workspace.cargo();
-    command.args(["build", "--package", "tracewell-kernel-tests", "--bin", "kernel-tests", "--target", TARGET]);
+    command.args(["build", "--package", "tracewell-kernel-tests", "--bin", "kernel-tests", "--no-default-features"]);
+    command.args(["--target", TARGET]);
     command.env("RUSTFLAGS", "-Ctarget-feature=+crt-static");
     run_command(&mut command)?;
     Ok(workspace.target.join(TARGET).join("debug/kernel-tests"))

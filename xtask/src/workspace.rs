@@ -55,6 +55,12 @@ impl Workspace {
         Ok(workspace)
     }
 
+    /// All programs, with the tests: a package that is built alone has its libraries built once more with fewer features, which
+    /// for wasmtime takes minutes.
+    pub fn build_programs(&self) -> Result<()> {
+        run(self.cargo().args(["build", "--workspace", "--bins", "--tests"]))
+    }
+
     /// Cargo with the environment that all its calls share, so that one build serves them all.
     ///
     /// ccache is used when it is installed: it makes a second cold build of RocksDB a matter of seconds.

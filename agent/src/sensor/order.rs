@@ -60,8 +60,7 @@ impl Order {
         if let Some(lent) = self.lent.take() {
             self.chunks.free(lent);
         }
-        let is_due = self.waiting.peek()?.0.0.saturating_add(WINDOW_NS) <= now;
-        if !is_due && !self.is_full() {
+        if self.next_due()? > now && !self.is_full() {
             return None;
         }
         let Reverse((time, place, is_sum)) = self.waiting.pop()?;
@@ -73,6 +72,11 @@ impl Order {
             _ => Item::Record(bytes),
         };
         Some((time, item))
+    }
+
+    /// When the next item is older than the window.
+    pub fn next_due(&self) -> Option<u64> {
+        self.waiting.peek().map(|Reverse((time, ..))| time.saturating_add(WINDOW_NS))
     }
 
     /// The time before which everything was given, but for what comes late.

@@ -1,8 +1,10 @@
-//! Processor time: of the machine (`/proc/stat`), of a process (`/proc/PID/stat`), and of the BPF programs that a process
+//! Processor time: of the machine (`/proc/stat`), of a process (its clock), and of the BPF programs that a process
 //! holds (`run_time_ns` in `/proc/PID/fdinfo`, kernel/bpf/syscall.c).
 
 use super::text_of;
 use anyhow::{Context, Result};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,13 +45,10 @@ pub fn busy() -> Result<Duration> {
     Ok(TICK * u32::try_from(user + nice + system + irq + soft).context("ticks")?)
 }
 
-/// A process's own time, in user and in kernel mode.
+/// A process's own time, in user and in kernel mode, with that of its threads that ended: clock_getcpuclockid(3).
 pub fn of_process(pid: u32) -> Result<Duration> {
-    let text = text_of(&proc(pid).join("stat"))?;
-    // The name, in brackets, may hold anything: proc_pid_stat(5).
-    let (_, fields) = text.rsplit_once(") ").context("a process without a name")?;
-    let ticks = |n: usize| fields.split(' ').nth(n).and_then(|field| field.parse::<u32>().ok());
-    Ok(TICK * (ticks(11).context("utime")? + ticks(12).context("stime")?))
+    let clock = clock_getcpuclockid(Pid::from_raw(pid.cast_signed())).context("a process's clock")?;
+    Ok(clock.now().context("reading a process's clock")?.into())
 }
 
 /// Time of the BPF programs that a process holds, while [`Stats`] are on.

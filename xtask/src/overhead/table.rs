@@ -24,7 +24,7 @@ pub fn machine() -> String {
 pub fn line(run: &Run) -> String {
     let (work, seen) = (&run.work, &run.seen);
     format!(
-        "{}, {}, round {}: {:.0} in {:.2} s, machine busy {:.2} s, own {:.2} s, {} events, {} lost, {} MB",
+        "{}, {}, round {}: {:.0} in {:.2} s, machine busy {:.2} s, own {:.3} s, {} events, {} lost, {} MB",
         run.load.name(),
         run.tracer.name(),
         run.round + 1,
@@ -83,7 +83,7 @@ fn row(load: Load, tracer: Tracer, runs: &[(&Run, Cost)]) -> String {
     // Where the load is paced, the machine's count of 10 ms is coarser than what the tracer and its programs took.
     let spent = if load.is_timed() { added } else { own };
     format!(
-        "| {} | {} | {slowdown} | {added:.2} | {:.2} % | {own:.2} | {events:.0} | {:.0} | {:.1} | {:.0} | {} |",
+        "| {} | {} | {slowdown} | {added:.2} | {:.2} % | {own:.3} | {events:.0} | {:.0} | {:.1} | {:.0} | {} |",
         load.name(),
         tracer.name(),
         100.0 * spent / time,

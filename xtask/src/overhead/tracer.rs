@@ -94,17 +94,20 @@ impl Watching for Bare {
 /// A tracer's process; killed if it is not ended.
 struct Process {
     child: Child,
+    /// Works for nothing but this tracer.
+    kernel_thread: Option<u32>,
     at_begin: Duration,
 }
 
 impl Process {
     fn start(command: &mut Command) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("starting {:?}", command.get_program()))?;
-        Ok(Self { child, at_begin: Duration::ZERO })
+        Ok(Self { child, kernel_thread: None, at_begin: Duration::ZERO })
     }
 
     fn own(&self) -> Result<Duration> {
-        Ok(cpu::of_process(self.child.id())? + cpu::of_programs(self.child.id())?)
+        let kernel_thread = self.kernel_thread.map_or(Ok(Duration::ZERO), cpu::of_process)?;
+        Ok(cpu::of_process(self.child.id())? + cpu::of_programs(self.child.id())? + kernel_thread)
     }
 
     fn begin(&mut self) -> Result<()> {

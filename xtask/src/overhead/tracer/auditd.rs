@@ -68,7 +68,8 @@ pub fn start(place: &Place, rules: Rules) -> Result<Auditd> {
         folder.join("plugins.d").display()
     );
     fs::write(folder.join("auditd.conf"), configuration).context("writing auditd's configuration")?;
-    let process = Process::start(place.programs.command("auditd").arg("-n").arg("-c").arg(&folder))?;
+    let mut process = Process::start(place.programs.command("auditd").arg("-n").arg("-c").arg(&folder))?;
+    process.kernel_thread = kauditd();
     let mut auditd = Auditd { process, auditctl: Auditctl(place.programs.clone()), log, before: (0, 0) };
     let end = Instant::now() + Duration::from_secs(10);
     while auditd.auditctl.status("pid")? != u64::from(auditd.process.child.id()) {
@@ -122,6 +123,13 @@ impl Drop for Auditd {
             }
         }
     }
+}
+
+/// The kernel's thread that hands records to auditd.
+fn kauditd() -> Option<u32> {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.find(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "kauditd"))
 }
 
 fn length(log: &Path) -> u64 {

@@ -96,10 +96,10 @@ impl Watching for Tracewell {
     }
 
     fn stop(mut self: Box<Self>) -> Result<Seen> {
+        let seen = self.process.seen()?;
         let status = self.status()?;
         let (events, lost) = (status.events() - self.before.0, status.lost() - self.before.1);
-        let seen = Seen { events, lost: Some(lost), ..self.process.seen()? };
         self.process.end("TERM")?;
-        Ok(seen)
+        Ok(Seen { events, lost: Some(lost), ..seen })
     }
 }
