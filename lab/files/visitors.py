@@ -1,8 +1,8 @@
-"""Visitors of a web site: ADDRESS SEED. Ends with the host, or after 2,000 requests."""
+"""Visitors of a web site: ADDRESS SEED. Ends with the host, or after 4,000 requests."""
 import random, sys, time, urllib.error, urllib.parse, urllib.request
 
 address, chance = sys.argv[1], random.Random(int(sys.argv[2]))
-for n in range(2000):
+for n in range(4000):
     what, data = chance.random(), None
     if what < 0.55:
         path = f"/page-{chance.randrange(14)}.html"

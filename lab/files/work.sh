@@ -1,4 +1,4 @@
-# Somebody works on a host by ssh: ADDRESS ACCOUNT KEY SEED. At most 60 sessions, some with a terminal.
+# Somebody works on a host by ssh: ADDRESS ACCOUNT KEY SEED. At most 400 sessions, some with a terminal.
 RANDOM=$4
 ssh="ssh -i $3 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR $2@$1"
 tasks=(
@@ -15,7 +15,7 @@ tasks=(
     'printf "echo set up\n" > setup.sh; cat setup.sh | sh'
     'awk -F: "{print \$7}" /etc/passwd | sort | uniq -c'
 )
-for n in $(seq 60); do
+for n in $(seq 400); do
     task=${tasks[RANDOM % ${#tasks[@]}]}
     if [ $((RANDOM % 3)) = 0 ]; then
         printf '%s\nexit\n' "$task" | timeout 20 $ssh -tt > /dev/null 2>&1

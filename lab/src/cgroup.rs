@@ -32,11 +32,19 @@ impl Cgroups {
         Ok(cgroups)
     }
 
+    /// Does something in the cgroup of a host, the root of all that the host sees of cgroups.
+    pub fn within_host<T>(&self, host: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.inside(&self.root.join(FOLDER).join(host), act)
+    }
+
     /// Does something in the cgroup of a host's unit: what is started there stays there.
     pub fn within<T>(&self, host: &str, unit: &str, act: impl FnOnce() -> Result<T>) -> Result<T> {
-        let folder = self.root.join(FOLDER).join(host).join("system.slice").join(unit);
-        fs::create_dir_all(&folder).context("making a cgroup")?;
-        enter(&folder)?;
+        self.inside(&self.root.join(FOLDER).join(host).join("system.slice").join(unit), act)
+    }
+
+    fn inside<T>(&self, folder: &Path, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        fs::create_dir_all(folder).context("making a cgroup")?;
+        enter(folder)?;
         let done = act();
         enter(&self.own)?;
         done

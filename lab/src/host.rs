@@ -1,6 +1,6 @@
 //! A host: a thread that lives in namespaces of its own, with a Debian root of its own, and starts what runs there.
 //!
-//! Mount, network, pid, UTS and IPC namespaces are the thread's, so that whatever it starts is born in them. The root is an
+//! Mount, network, pid, UTS, IPC and cgroup namespaces are the thread's, so that whatever it starts is born in them. The root is an
 //! overlay whose upper layer is in memory: nothing that a host does outlasts it, and every path that the sensor sees is a path
 //! of that root.
 
@@ -72,16 +72,21 @@ impl Host {
         let (jobs, to_do) = channel::<Job>();
         let (tell, told) = channel();
         let host_name = name.clone();
-        let thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        let thread = std::thread::Builder::new().name(name.clone());
+        let live = move || {
             let entered = enter(&host_name, &packages, &folder);
             let is_in = entered.is_ok();
             let _ = tell.send(entered.map(|()| gettid().as_raw_nonzero().get().cast_unsigned()));
             if is_in {
                 work(&to_do);
             }
-        });
-        let thread = Some(thread.context("starting a host's thread")?);
-        let thread_id = told.recv().context("a host's thread ended")?.with_context(|| format!("making host {name}"))?;
+        };
+        // Its cgroup namespace has for its root where the thread is when it makes it.
+        let (thread, thread_id) = cgroups.within_host(&name, || {
+            let thread = thread.spawn(live).context("starting a host's thread")?;
+            let thread_id = told.recv().context("a host's thread ended")?;
+            Ok((Some(thread), thread_id.with_context(|| format!("making host {name}"))?))
+        })?;
         let children = Mutex::new(Vec::new());
         let jobs = Some(jobs);
         Ok(Self { name, address, is_recorded, thread_id, jobs, thread, cgroups, notes, children })
@@ -160,11 +165,21 @@ impl Host {
 
     /// Waits until something listens on a port.
     pub fn wait_for_port(&self, port: u16) -> Result<()> {
-        let table = format!("/proc/self/task/{}/net/tcp", self.thread_id);
+        // A socket that listens has state 0A.
+        self.wait_for_socket("tcp", port, "0A")
+    }
+
+    /// Waits until something takes datagrams on a port.
+    pub fn wait_for_udp(&self, port: u16) -> Result<()> {
+        self.wait_for_socket("udp", port, "07")
+    }
+
+    fn wait_for_socket(&self, protocol: &str, port: u16, state: &str) -> Result<()> {
+        let table = format!("/proc/self/task/{}/net/{protocol}", self.thread_id);
         let table6 = format!("{table}6");
-        self.wait_for(&format!("port {port}"), || {
+        self.wait_for(&format!("{protocol} port {port}"), || {
             let is_there = |file: &str| {
-                fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| is_listening(line, port)))
+                fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| is_open(line, port, state)))
             };
             Ok(is_there(&table) || is_there(&table6))
         })
@@ -210,10 +225,10 @@ fn work(jobs: &Receiver<Job>) {
     jobs.iter().for_each(|job| job());
 }
 
-/// A line of /proc/net/tcp (Documentation/networking/proc_net_tcp.rst); state 0A is that of a listening socket.
-fn is_listening(line: &str, port: u16) -> bool {
+/// A line of /proc/net/tcp or udp (Documentation/networking/proc_net_tcp.rst).
+fn is_open(line: &str, port: u16, state: &str) -> bool {
     let words: Vec<_> = line.split_whitespace().collect();
-    words.get(3) == Some(&"0A") && words[1].ends_with(&format!(":{port:04X}"))
+    words.get(3) == Some(&state) && words[1].ends_with(&format!(":{port:04X}"))
 }
 
 /// Moves the calling thread into a host.
@@ -222,6 +237,7 @@ fn enter(name: &str, packages: &Path, folder: &Path) -> Result<()> {
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWUTS
         | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWCGROUP
         | CloneFlags::CLONE_NEWPID;
     unshare(spaces).context("leaving the machine's namespaces")?;
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE).context("keeping mounts private")?;

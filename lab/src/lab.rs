@@ -18,11 +18,15 @@ use std::time::Duration;
 
 /// Hosts of one scenario.
 const HOSTS_MAX: usize = 16;
+/// What is recorded of each day of a lead-in.
+const DAY_RECORDED: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_hours(24);
 
 pub struct Lab {
     packages: PathBuf,
     folder: PathBuf,
     rng: ChaCha8Rng,
+    days: u32,
     hosts: Vec<Arc<Host>>,
     switch: Switch,
     cgroups: Arc<Cgroups>,
@@ -30,15 +34,17 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// `packages` is the unpacked root, `folder` is for what hosts are mounted over.
+    /// `packages` is the unpacked root, `folder` is for what hosts are mounted over; before the first attack there are `days` days
+    /// of ordinary life.
     ///
     /// # Errors
     /// When the kernel has no cgroups or refuses namespaces.
-    pub fn new(packages: PathBuf, folder: PathBuf, seed: u64) -> Result<Self> {
+    pub fn new(packages: PathBuf, folder: PathBuf, seed: u64, days: u32) -> Result<Self> {
         Ok(Self {
             packages,
             folder,
             rng: ChaCha8Rng::seed_from_u64(seed),
+            days,
             hosts: Vec::new(),
             switch: Switch::make()?,
             cgroups: Arc::new(Cgroups::find()?),
@@ -135,8 +141,12 @@ impl Lab {
 
     // Truth.
 
-    /// What the following steps belong to.
+    /// What the following steps belong to. What was life until now goes on for the days of the lead-in.
     pub fn attack(&mut self, name: &str) -> Attack {
+        for _ in 0..std::mem::take(&mut self.days) {
+            sleep(DAY_RECORDED);
+            self.pause(DAY.saturating_sub(DAY_RECORDED));
+        }
         let mut notes = self.notes.lock().expect("nobody panics with it");
         let idx = notes.attacks.len();
         let id = format!("attack-{}", idx + 1);
@@ -188,14 +198,23 @@ impl Step {
 
     /// What a process of a host opens to say that it belongs to this step from now on, with all that it starts.
     pub fn mark_file(&self, host: &Host) -> Result<String> {
+        self.mark_file_below(host, "")
+    }
+
+    fn mark_file_below(&self, host: &Host, root: &str) -> Result<String> {
         let path = format!("{MARKS}{}", self.mark);
-        host.put(&path, "", 0o644)?;
+        host.put(&format!("{root}{path}"), "", 0o644)?;
         Ok(path)
     }
 
     /// The same as a command for a shell, to be put in front of its commands. It starts no process.
     pub fn mark(&self, host: &Host) -> Result<String> {
         Ok(format!(": <{};", self.mark_file(host)?))
+    }
+
+    /// The same for commands that see a folder of the host as their root.
+    pub fn mark_below(&self, host: &Host, root: &str) -> Result<String> {
+        Ok(format!(": <{};", self.mark_file_below(host, root)?))
     }
 
     /// A file of the attack, by the path that it has on a host.

@@ -26,6 +26,7 @@ pub mod split;
 pub mod truth;
 
 pub mod index;
+pub mod machine;
 pub mod structure;
 pub mod verify;
 

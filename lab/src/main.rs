@@ -43,6 +43,9 @@ struct RecordArgs {
     /// What chance comes from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Days of ordinary life before an attack, a minute of each
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=30))]
+    days: u32,
     /// The agent's program
     #[arg(long, value_name = "FILE")]
     agent: PathBuf,
@@ -72,12 +75,13 @@ fn run(args: Args) -> Result<()> {
         Command::List => list(&Index::open(&args.recordings)?),
         Command::Verify => verify_all(&args.recordings)?.iter().for_each(|line| println!("{line}")),
         Command::Compare { one, two } => {
-            let (one, two) = (Truth::open(&one)?, Truth::open(&two)?);
-            let differences = Structure::of(&one).differences(&Structure::of(&two));
+            let [one, two] = [Truth::open(&one)?, Truth::open(&two)?].map(|truth| Structure::of(&truth));
+            let differences = one.differences(&two);
             if !differences.is_empty() {
                 bail!("they differ:\n  {}", differences.join("\n  "));
             }
-            println!("the same: {}; {}", Structure::of(&one).in_words(), Structure::of(&two).in_words());
+            one.beside(&two).iter().for_each(|line| println!("{line}"));
+            println!("the same structure: {}; {}", one.in_words(), two.in_words());
         }
         Command::Record(wanted) => {
             let names: Vec<_> = wanted.scenarios.iter().map(String::as_str).collect();
@@ -91,7 +95,7 @@ fn run(args: Args) -> Result<()> {
             };
             for scenario in scenarios {
                 eprintln!("recording {} with seed {}", scenario.name, wanted.seed);
-                let entry = record(&place, scenario, wanted.seed).with_context(|| scenario.name)?;
+                let entry = record(&place, scenario, wanted.seed, wanted.days).with_context(|| scenario.name)?;
                 let (events, bytes, losses) = (entry.events, entry.bytes, entry.losses);
                 println!("{}: {events} events, {losses} lost, {bytes} bytes, {} s", entry.name, entry.duration_s);
             }

@@ -29,18 +29,18 @@ pub struct Place {
     pub commit: String,
 }
 
-/// Runs a scenario and writes its recording, its truth and its line of the index.
+/// Runs a scenario, with `days` of ordinary life before its attack, and writes its recording, its truth and its line of the index.
 ///
 /// # Errors
 /// When the machine refuses, a step fails, or what was recorded does not stand up to `lab verify`.
-pub fn record(place: &Place, scenario: &Scenario, seed: u64) -> Result<Entry> {
+pub fn record(place: &Place, scenario: &Scenario, seed: u64, days: u32) -> Result<Entry> {
     if place.work.exists() {
         fs::remove_dir_all(&place.work).context("removing what the last recording left")?;
     }
     fs::create_dir_all(&place.work).with_context(|| format!("creating {}", place.work.display()))?;
     fs::create_dir_all(&place.out).with_context(|| format!("creating {}", place.out.display()))?;
     let recorder = Recorder::start(&place.agent, &place.work)?;
-    let mut lab = Lab::new(place.packages.clone(), place.work.clone(), seed)?;
+    let mut lab = Lab::new(place.packages.clone(), place.work.clone(), seed, days)?;
     let notes = lab.notes.clone();
     (scenario.run)(&mut lab).with_context(|| format!("scenario {}", scenario.name))?;
     let hosts = lab.recorded_hosts();

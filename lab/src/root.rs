@@ -12,13 +12,23 @@ const USERS: &[(&str, u32, &str, &str)] = &[
     ("daemon", 1, "/usr/sbin", "/usr/sbin/nologin"),
     ("www-data", 33, "/var/www", "/usr/sbin/nologin"),
     ("backup", 34, "/var/backups", "/usr/sbin/nologin"),
+    ("mail", 8, "/var/mail", "/usr/sbin/nologin"),
+    ("_apt", 100, "/nonexistent", "/usr/sbin/nologin"),
+    ("Debian-exim", 106, "/var/spool/exim4", "/usr/sbin/nologin"),
     ("sshd", 105, "/run/sshd", "/usr/sbin/nologin"),
+    ("tcpdump", 107, "/nonexistent", "/usr/sbin/nologin"),
     ("redis", 110, "/var/lib/redis", "/usr/sbin/nologin"),
     ("postgres", 111, "/var/lib/postgresql", "/bin/bash"),
     ("alice", 1000, "/home/alice", "/bin/bash"),
     ("deploy", 1001, "/home/deploy", "/bin/bash"),
     ("nobody", 65534, "/nonexistent", "/usr/sbin/nologin"),
 ];
+
+/// Whether a host of the lab has a user of this name.
+pub fn is_lab_user(name: &str) -> bool {
+    USERS.iter().any(|(user, ..)| *user == name)
+}
+
 const GROUPS: &[(&str, u32)] = &[("tty", 5), ("adm", 4), ("crontab", 103), ("utmp", 43), ("shadow", 42)];
 
 /// Character devices: name, major and minor (Documentation/admin-guide/devices.txt).
@@ -84,7 +94,9 @@ pub fn furnish(name: &str) -> Result<()> {
     for (link, target) in [
         ("/sbin/init", "/bin/busybox"),
         ("/usr/bin/awk", "gawk"),
+        ("/usr/bin/cc", "gcc"),
         ("/usr/bin/nc", "nc.openbsd"),
+        ("/usr/bin/mail", "bsd-mailx"),
         ("/usr/bin/php-cgi", "php-cgi8.2"),
         ("/usr/bin/php", "php8.2"),
         ("/var/run", "/run"),

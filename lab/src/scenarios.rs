@@ -2,14 +2,26 @@
 
 mod brute_force;
 mod builds;
+mod container_path;
+mod container_socket;
+mod containers;
+mod crates;
 mod database;
+mod dns_theft;
 mod injection;
 mod lateral;
+mod lateral_quiet;
+mod living_off_the_land;
+mod log_wiping;
+mod mail;
 mod office;
+mod persistence;
 mod preload;
 mod ransom;
+mod ransom_quiet;
 mod redis;
 mod setuid_helper;
+mod shop;
 mod slow_theft;
 mod supply_chain;
 mod upload_shell;
@@ -63,6 +75,18 @@ pub const SCENARIOS: &[Scenario] = &[
         half: Half::Development,
         run: office::run,
     },
+    Scenario {
+        name: "containers",
+        about: "containers, one of which fails again and again, and their administrator",
+        half: Half::Development,
+        run: containers::run,
+    },
+    Scenario {
+        name: "mail",
+        about: "two servers of mail, people who write, and a backup",
+        half: Half::Development,
+        run: mail::run,
+    },
     Scenario { name: "visits", about: "a web site with scripts and uploads", half: Half::Test, run: visits::run },
     Scenario {
         name: "builds",
@@ -93,6 +117,12 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "a tool makes a worker run a shell in its place",
         half: Half::Development,
         run: injection::run,
+    },
+    Scenario {
+        name: "container-path",
+        about: "out of a container through a folder of the host",
+        half: Half::Development,
+        run: container_path::run,
     },
     Scenario {
         name: "web-shell-quiet",
@@ -135,6 +165,60 @@ pub const SCENARIOS: &[Scenario] = &[
         about: "a helper that runs as root is made to run another program",
         half: Half::Development,
         run: setuid_helper::run,
+    },
+    Scenario {
+        name: "crates",
+        about: "a Rust crate is built, packages come by apt",
+        half: Half::Test,
+        run: crates::run,
+    },
+    Scenario {
+        name: "shop",
+        about: "a shop in PHP with a database, a service in Node, tcpdump",
+        half: Half::Test,
+        run: shop::run,
+    },
+    Scenario {
+        name: "container-socket",
+        about: "out of a container through the engine's socket",
+        half: Half::Test,
+        run: container_socket::run,
+    },
+    Scenario {
+        name: "living-off-the-land",
+        about: "from a shop to its database and away, without a new file",
+        half: Half::Test,
+        run: living_off_the_land::run,
+    },
+    Scenario {
+        name: "log-wiping",
+        about: "logs forget line by line what was done",
+        half: Half::Test,
+        run: log_wiping::run,
+    },
+    Scenario {
+        name: "persistence",
+        about: "a key, a job and a unit are left, and used hours later",
+        half: Half::Test,
+        run: persistence::run,
+    },
+    Scenario {
+        name: "dns-theft",
+        about: "a document leaves as names that are asked for",
+        half: Half::Test,
+        run: dns_theft::run,
+    },
+    Scenario {
+        name: "ransom-quiet",
+        about: "documents are encrypted as the office edits them",
+        half: Half::Test,
+        run: ransom_quiet::run,
+    },
+    Scenario {
+        name: "lateral-quiet",
+        about: "to a second host by an administrator's and a backup's habits",
+        half: Half::Test,
+        run: lateral_quiet::run,
     },
 ];
 

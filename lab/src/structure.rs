@@ -55,6 +55,18 @@ impl Structure {
         differences
     }
 
+    /// Both, a line a step: processes, files and connections of one and of the other.
+    pub fn beside(&self, other: &Self) -> Vec<String> {
+        let steps = self.attacks.iter().flatten().zip(other.attacks.iter().flatten());
+        let line = |(one, two): (&StepStructure, &StepStructure)| {
+            let [processes, files, connections] =
+                [0, 1, 2].map(|kind| format!("{} / {}", one.nodes[kind], two.nodes[kind]));
+            format!("{:<44} {processes:>11} {files:>11} {connections:>11}", one.name)
+        };
+        let head = format!("{:<44} {:>11} {:>11} {:>11}", "step", "processes", "files", "connections");
+        std::iter::once(head).chain(steps.map(line)).collect()
+    }
+
     pub fn in_words(&self) -> String {
         let steps = || self.attacks.iter().flatten();
         let mut nodes = BTreeMap::new();

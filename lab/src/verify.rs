@@ -1,6 +1,7 @@
 //! What must hold of a recording: that it is whole, that its truth fits it, and that nothing of the recording machine is in it.
 
 use crate::index::{Entry, Index};
+use crate::machine::Machine;
 use crate::network::is_in_lab;
 use crate::notes::MARKS;
 use crate::structure::Structure;
@@ -23,6 +24,9 @@ const FOLDERS: &[&str] = &[
     "sys", "tmp", "usr", "var",
 ];
 
+/// Of one kind, after which no more are looked for.
+const COMPLAINTS_MAX: usize = 20;
+
 /// Everything that is wrong with a recording; empty if nothing is.
 ///
 /// # Errors
@@ -39,6 +43,7 @@ pub fn verify(folder: &Path, entry: &Entry) -> Result<Vec<String>> {
     against_index(&file, &records, &truth, entry, &mut wrong)?;
     against_truth(&records, &truth, entry, &mut wrong);
     of_the_machine(&records, &mut wrong)?;
+    names_of_the_machine(&records, &truth, &entry.hosts, &mut wrong);
     Ok(wrong)
 }
 
@@ -219,12 +224,46 @@ fn of_the_machine(records: &[Record], wrong: &mut Vec<String>) -> Result<()> {
                 complaints.insert(format!("a secret: {text:?}"));
             }
         }
-        if complaints.len() > 20 {
+        if complaints.len() > COMPLAINTS_MAX {
             break;
         }
     }
     wrong.extend(complaints);
     Ok(())
+}
+
+/// Whatever the machine that this runs on is called by, in any text.
+fn names_of_the_machine(records: &[Record], truth: &Truth, hosts: &[String], wrong: &mut Vec<String>) {
+    let machine = Machine::here();
+    let mut texts: BTreeSet<&str> = BTreeSet::new();
+    for record in records {
+        match record {
+            Record::Host(host) => _ = texts.insert(&host.name),
+            Record::Process(process) => {
+                let of = [&process.exe, &process.cmdline, &process.container];
+                texts.extend(of.into_iter().flatten().map(|text| &**text));
+            }
+            Record::Event(event) => {
+                match &event.object {
+                    Object::File(file) => texts.extend(file.path.as_deref()),
+                    Object::Socket(socket) => texts.extend(socket.path.as_deref()),
+                    _ => {}
+                }
+                match &event.detail {
+                    Detail::NewPath { path, .. } => _ = texts.insert(path),
+                    Detail::Exec { cmdline, environment } => {
+                        texts.extend([cmdline, environment].into_iter().flatten().map(|text| &**text));
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    let steps = truth.attacks.iter().flat_map(|attack| &attack.steps);
+    texts.extend(steps.map(|step| step.name.as_str()));
+    let named = texts.into_iter().filter_map(|text| Some((machine.named_in(text, hosts)?, text)));
+    wrong.extend(named.take(COMPLAINTS_MAX).map(|(name, text)| format!("{name:?} names this machine: {text:?}")));
 }
 
 fn paths<const N: usize>(of: [Option<&str>; N], complaints: &mut BTreeSet<String>) {

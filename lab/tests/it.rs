@@ -72,6 +72,10 @@ fn what_is_wrong_is_said() {
     };
     check(&|records| at_first(records, Operation::Open, &path("/builds/x")), "a path of no host: /builds/x");
     check(&|records| at_first(records, Operation::Open, &path("/run/lab/1")), "a path of no host: /run/lab/1");
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a kernel has a name");
+    let module = format!("/usr/lib/modules/{}/x.ko", release.trim());
+    let of_this_machine = |event: &mut Event| event.object = Object::File(FileRef::at_path(module.as_str()));
+    check(&|records| at_first(records, Operation::Open, &of_this_machine), "names this machine");
     check(
         &|records| {
             at_first(records, Operation::Accept, &|event| {

