@@ -1,4 +1,7 @@
 //! Which nodes and edges around an event are shown: breadth first, what is rare and what is recent before the rest.
+//!
+//! Beyond the event's own ends, files and sockets are passed through as information passes: from who read a file to those who
+//! wrote it, from who wrote it to those who read it. So what half the host reads, as a library or a configuration, leads nowhere.
 
 use super::{ANCESTORS_MAX, EventSeen, Neighbourhood, Place, Reach, Way};
 use crate::graph::{Graph, Role};
@@ -8,11 +11,16 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use tracewell_model::{Event, EventFlags, EventNs, Millibits, NodeKey, Operation, Str};
 
-/// Nodes whose edges are looked at.
+/// Nodes whose edges are looked at, and those beside them that turn out to have none: files that were only read.
 const LOOKED_AT_MAX: usize = 32;
+const WITHOUT_EDGES_MAX: usize = 96;
 /// Latest edges of each of the event's ends, and of each other node, that are looked at in each direction.
 const OWN_EDGES_MAX: usize = 512;
 const OTHER_EDGES_MAX: usize = 64;
+
+/// The edges of a node that are looked at.
+type Sides = &'static [Direction];
+const BOTH: Sides = &[Direction::In, Direction::Out];
 
 /// Edges are told apart by their ends and their operation.
 type WayKey = (NodeKey, NodeKey, Operation);
@@ -23,7 +31,7 @@ type Rank = (Reverse<bool>, Reverse<EventNs>, Reverse<u64>);
 impl Neighbourhood {
     /// What lies around the ends of an event that is in the graph, `rare_min_millibits` being what makes an edge rare.
     ///
-    /// Depends on the graph alone. Costs the edges of at most 32 nodes.
+    /// Depends on the graph alone. Costs the edges of at most 32 nodes, and 96 looks at nodes without any.
     ///
     /// # Errors
     /// When the history fails.
@@ -91,26 +99,32 @@ impl Selection {
     /// One hop after the other, the ends of the event first.
     fn grow(&mut self, graph: &mut Graph, ends: Vec<NodeKey>) -> Result<(), HistoryError> {
         let mut known: BTreeSet<_> = ends.iter().copied().collect();
-        let (mut front, mut n_looked_at) = (ends, 0);
+        let mut front: Vec<_> = ends.into_iter().map(|end| (end, BOTH)).collect();
+        let (mut n_looked_at, mut n_without_edges) = (0, 0);
         for hop in 0..self.reach.hops {
             let limit = if hop == 0 { OWN_EDGES_MAX } else { OTHER_EDGES_MAX };
             let mut found = Vec::new();
-            for key in front.drain(..).take(LOOKED_AT_MAX - n_looked_at) {
-                n_looked_at += 1;
-                for direction in [Direction::In, Direction::Out] {
+            for (key, sides) in front.drain(..) {
+                if n_looked_at == LOOKED_AT_MAX || n_without_edges == WITHOUT_EDGES_MAX {
+                    break;
+                }
+                let mut has_edges = false;
+                for &direction in sides {
                     for row in graph.edges(key, direction, EventNs::MAX, limit)? {
+                        has_edges = true;
                         if self.reach.operations.contains(row.op) || self.own == Some(ends_of(&row)) {
-                            found.push((self.rank(&row), row.other_end(direction)));
+                            found.push((self.rank(&row), row.other_end(direction), onward(&row, direction)));
                             self.join(row);
                         }
                     }
                 }
+                *(if has_edges { &mut n_looked_at } else { &mut n_without_edges }) += 1;
             }
             found.sort_unstable();
-            for (_, key) in found {
+            for (_, key, sides) in found {
                 if known.insert(key) {
                     self.add(key);
-                    front.push(key);
+                    front.push((key, sides));
                 }
             }
         }
@@ -158,6 +172,17 @@ impl Selection {
             incomplete: row.flags != EventFlags::NONE,
         });
         (ways.collect(), n_left_out)
+    }
+}
+
+/// Where it goes on from the other end of an edge: from a process any way, from what a process handled only on.
+fn onward(row: &EdgeRow, direction: Direction) -> Sides {
+    let is_between_processes = matches!(row.op, Operation::Fork | Operation::Ptrace | Operation::Signal);
+    let leads_to_subject = row.op.flows_inward() == (direction == Direction::Out);
+    match direction {
+        _ if is_between_processes || leads_to_subject => BOTH,
+        Direction::In => &[Direction::In],
+        Direction::Out => &[Direction::Out],
     }
 }
 

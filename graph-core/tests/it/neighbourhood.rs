@@ -109,3 +109,34 @@ fn spilling_changes_nothing_that_is_seen() {
         assert_eq!((hot.n_nodes_left_out, hot.n_edges_left_out), (spilled.n_nodes_left_out, spilled.n_edges_left_out));
     }
 }
+
+/// What everybody reads leads to nobody; what was written leads to who read it, and what was read to who wrote it.
+#[test]
+fn files_are_passed_through_as_information_passes() {
+    let parameters = tracewell_parameters::GraphParameters { window_bytes: 16 << 20, ..Parameters::default().graph };
+    let mut graph = Graph::new(HOST, &parameters, Box::new(MemoryHistory::default()));
+    let mut time = 0;
+    let mut did = |pid, op, path: &str| {
+        time += 1;
+        let did = event(time, pid, op, file(path));
+        graph.insert(&did).unwrap();
+        did
+    };
+    for other in 100..140 {
+        did(other, Operation::Read, "/lib");
+    }
+    did(3, Operation::Read, "/secret");
+    did(3, Operation::Write, "/packed");
+    did(2, Operation::Read, "/lib");
+    did(2, Operation::Read, "/packed");
+    did(2, Operation::Write, "/out");
+    did(4, Operation::Read, "/out");
+    did(5, Operation::Write, "/out");
+    let last = did(2, Operation::Read, "/last");
+    let seen = around(&mut graph, &last, Reach { hops: 4, ..reach(64, 64) });
+    let has = |key| seen.nodes.iter().any(|node| node.key == key);
+    assert!(paths(&seen).contains(&"/secret".to_owned()), "{:?}", paths(&seen));
+    assert!(has(process(3).key(HOST)) && has(process(4).key(HOST)), "who wrote it, and who read it");
+    assert!(!has(process(5).key(HOST)), "who wrote what it wrote too");
+    assert!((100..140).all(|other| !has(process(other).key(HOST))), "who read what it read too");
+}
