@@ -99,9 +99,21 @@ pub struct TestArgs {
     /// Take this component instead of building the package
     #[arg(long, value_name = "FILE")]
     pub component: Option<PathBuf>,
+    /// Take this program instead of building the package natively; without it, --component runs the component alone
+    #[arg(long, value_name = "FILE", conflicts_with = "record")]
+    pub native: Option<PathBuf>,
     /// Show where it fires in a recording, instead of running its stories
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// With --record: all detectors of a folder, instead of one
+    #[arg(long, value_name = "DIR", requires = "record", conflicts_with = "component")]
+    pub detectors: Option<PathBuf>,
+    /// With --record: ground truth, to say which attack each finding is about (docs/truth-format.md)
+    #[arg(long, value_name = "FILE", requires = "record")]
+    pub truth: Option<PathBuf>,
+    /// With --record: one finding a line, as JSON
+    #[arg(long, requires = "record")]
+    pub json: bool,
     #[command(flatten)]
     pub read: ReadArgs,
 }

@@ -1,11 +1,15 @@
 //! `tracewell detector`: what an author of detectors needs, from nothing to a tested component.
 //!
-//! [`scaffold`] makes a package, [`build`](tracewell_detector_build) a component of it, [`story`] reads test stories, and
-//! [`mod@test`] runs them; `check` and `info` say what a host would say of a component.
+//! [`scaffold`] makes a package, [`build`](tracewell_detector_build) a component of it, [`story`] reads test stories,
+//! [`mod@test`] runs them and [`record`] recordings, by the same [`calls`]; `check` and `info` say what a host would say of a
+//! component.
 
 mod scaffold;
 mod story;
+mod calls;
+mod native;
 mod test;
+mod record;
 
 use crate::args::{BuildArgs, DetectorCommand, FilesArgs};
 use crate::failure::{Failure, print};
@@ -39,11 +43,15 @@ fn build(args: &BuildArgs) -> Result<Vec<PathBuf>, Failure> {
     let Some(toolchain) = Toolchain::find() else {
         return Err(Failure::Input(format!("nothing here builds for WebAssembly: {HOW_TO_GET}")));
     };
-    let own = args.package.join("target");
-    let out = args.out.clone().unwrap_or_else(|| own.join("detectors"));
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(own, PathBuf::from);
+    let out = args.out.clone().unwrap_or_else(|| args.package.join("target/detectors"));
+    let target = target(&args.package);
     let built = tracewell_detector_build::build(&toolchain, &args.package, &target, &out);
     Ok(built.map_err(|error| Failure::Input(format!("{error:#}")))?.components)
+}
+
+/// Where cargo works.
+fn target(package: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| package.join("target"), PathBuf::from)
 }
 
 /// Loads one component as a host would.

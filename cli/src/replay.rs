@@ -94,7 +94,7 @@ fn parameters(args: &ReplayArgs) -> Result<Parameters, Failure> {
 }
 
 /// The detectors of a folder; one without any is not what was meant.
-fn library(folder: &Path) -> Result<Library, Failure> {
+pub fn library(folder: &Path) -> Result<Library, Failure> {
     let mut library = Library::new().map_err(Failure::internal)?;
     let refused = library.load_folder(folder, COMPONENT_BYTES_MAX_IN_REPLAY).map_err(Failure::input)?;
     if let Some((path, refusal)) = refused.first() {

@@ -1,12 +1,14 @@
 //! From a detector's Rust source to the component that a host loads.
 //!
 //! [`toolchain`] finds a compiler for WebAssembly, [`compile`] has it make core modules, [`mod@component`] makes components of
-//! those. `cargo xtask` and `tracewell detector build` do it the same way.
+//! those; [`mod@native`] makes a program of the same source. `cargo xtask` and `tracewell detector build` do it the same way.
 
 pub mod toolchain;
 pub mod compile;
 pub mod component;
+pub mod native;
 
 pub use compile::{Built, build};
 pub use component::component;
+pub use native::native;
 pub use toolchain::{HOW_TO_GET, Toolchain};

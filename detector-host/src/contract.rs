@@ -4,6 +4,7 @@ wasmtime::component::bindgen!({
     path: "../detectors/wit",
     world: "detector-world",
     ownership: Borrowing { duplicate_if_necessary: false },
+    additional_derives: [serde::Serialize],
 });
 
 pub(crate) use exports::tracewell::detector::detector::*;

@@ -16,6 +16,7 @@ mod admission;
 mod metadata;
 mod trigger;
 mod lower;
+mod json;
 mod call;
 mod output;
 mod health;
@@ -24,6 +25,7 @@ mod runner;
 
 pub use admission::Refusal;
 pub use call::Failure;
+pub use json::to_json;
 pub use library::{Library, LibraryError, Status};
 pub use metadata::{Metadata, Trigger};
 pub use runner::Runner;

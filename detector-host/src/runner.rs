@@ -3,6 +3,7 @@
 use crate::call::{self, Failure};
 use crate::engine::Runtime;
 use crate::health::Health;
+use crate::json;
 use crate::library::Loaded;
 use crate::lower::lowered;
 use crate::output;
@@ -33,6 +34,20 @@ impl Runner {
         let loaded = &self.detectors[detector];
         let returned = lowered(neighbourhood, |lowered| call::detect(&self.runtime, &loaded.pre, lowered))?;
         output::check(&loaded.metadata, neighbourhood, returned).map_err(Failure::Output)
+    }
+
+    /// What a detector found that ran elsewhere and wrote it as JSON, checked as what it returns from a call.
+    ///
+    /// # Errors
+    /// When it is no JSON of findings, or is refused.
+    pub fn found_elsewhere(
+        &self,
+        detector: usize,
+        neighbourhood: &Neighbourhood,
+        json: &str,
+    ) -> Result<Vec<Finding>, Failure> {
+        let returned = json::findings(json).map_err(Failure::OutputForm)?;
+        output::check(&self.detectors[detector].metadata, neighbourhood, returned).map_err(Failure::Output)
     }
 
     /// Calls a parked detector again. Returns whether one of this id was parked.

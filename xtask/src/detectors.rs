@@ -33,6 +33,17 @@ pub fn build(workspace: &Workspace) -> Result<bool> {
     Ok(true)
 }
 
+/// Builds all detectors as one program of this machine.
+pub fn build_natively(workspace: &Workspace) -> Result<()> {
+    let source = workspace.root.join("detectors");
+    let entries = fs::read_dir(&source).with_context(|| format!("reading folder {}", source.display()))?;
+    let packages = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("tests").is_dir());
+    let mut packages: Vec<_> = packages.collect();
+    packages.sort();
+    tracewell_detector_build::native(&packages, &source.join("Cargo.lock"), &workspace.detectors_natively())?;
+    Ok(())
+}
+
 /// Whether the detectors are formatted as the rest is.
 pub fn check_format(workspace: &Workspace) -> Result<()> {
     let manifest = workspace.root.join("detectors/Cargo.toml");

@@ -87,7 +87,7 @@ fn ebpf_programs(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     Ok(())
 }
 
-/// Before the tests, which load them; their own tests run natively.
+/// Before the tests, which load them as components and run them natively.
 fn shipped_detectors(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     detectors::check_format(workspace)?;
     if !detectors::build(workspace)? {
@@ -97,7 +97,7 @@ fn shipped_detectors(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     let manifest = workspace.root.join("detectors/Cargo.toml");
     let native = || {
         let mut command = workspace.cargo();
-        command.env("CARGO_TARGET_DIR", workspace.target.join("detectors-native"));
+        command.env("CARGO_TARGET_DIR", workspace.detectors_natively());
         command
     };
     run_command(
@@ -109,6 +109,7 @@ fn shipped_detectors(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     let mut command = native();
     command.args(["test", "--workspace", "--no-fail-fast", "--manifest-path"]).arg(&manifest);
     command.args(["--", "--show-output"]);
+    detectors::build_natively(workspace)?;
     tests(&mut command, counts)
 }
 

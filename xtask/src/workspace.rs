@@ -79,6 +79,10 @@ impl Workspace {
         if detectors.is_dir() {
             command.env("TRACEWELL_DETECTORS", detectors);
         }
+        let native = self.detectors_natively().join("debug").join(tracewell_detector_build::native::NAME);
+        if native.is_file() {
+            command.env("TRACEWELL_DETECTORS_NATIVE", native);
+        }
         if runs("ccache", &["--version"]) {
             for (name, compiler) in [("CC", "ccache gcc"), ("CXX", "ccache g++")] {
                 if env::var_os(name).is_none() {
@@ -97,6 +101,11 @@ impl Workspace {
     /// Where `detectors::build` leaves the components of the shipped detectors.
     pub fn detectors(&self) -> PathBuf {
         self.target.join("detectors")
+    }
+
+    /// Where cargo builds them for this machine.
+    pub fn detectors_natively(&self) -> PathBuf {
+        self.target.join("detectors-build/native")
     }
 
     /// All packages in use, with all features and for all platforms.
@@ -169,15 +178,5 @@ pub fn runs(program: &str, arguments: &[&str]) -> bool {
 pub fn display(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
-    words.map(|word| quoted(&word.to_string_lossy())).collect::<Vec<_>>().join(" ")
-}
-
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=,:+@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.into()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -1,38 +1,43 @@
-//! `tracewell detector test`: runs a component over stories and recordings, through the very pipeline that an agent runs.
+//! `tracewell detector test`: runs a component over the stories of its package, and the same source natively beside it.
 
+use super::calls::Calls;
+use super::native::Native;
+use super::record;
 use super::story::Story;
 use crate::args::{BuildArgs, TestArgs};
 use crate::failure::{Failure, print};
-use crate::input::Input;
 use crate::output::text::{clean, plural};
+use crate::replay;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use tracewell_agent::Pipeline;
-use tracewell_agent::normalise::host_of;
+use tracewell_detector_host::Library;
 use tracewell_detector_host::limits::COMPONENT_BYTES_MAX_IN_REPLAY;
-use tracewell_detector_host::{Library, Runner};
-use tracewell_graph_core::history::MemoryHistory;
-use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, OperationSet, Reach};
-use tracewell_model::{Finding, FindingSeverity, HostId, HostRecord, Operation, Record};
-use tracewell_parameters::Parameters;
-use tracewell_wire::memory_pair;
+use tracewell_model::FindingSeverity;
 
 pub fn run(args: &TestArgs) -> Result<(), Failure> {
-    let component = match &args.component {
-        Some(component) => component.clone(),
-        None => built(&args.package)?,
+    let library = match (&args.detectors, &args.component) {
+        (Some(folder), _) => replay::library(folder)?,
+        (None, Some(component)) => super::load(component, COMPONENT_BYTES_MAX_IN_REPLAY)?,
+        (None, None) => super::load(&built(&args.package)?, COMPONENT_BYTES_MAX_IN_REPLAY)?,
     };
-    let library = super::load(&component, COMPONENT_BYTES_MAX_IN_REPLAY)?;
     if let Some(recording) = &args.record {
-        return print(&record(&library, recording, args)?);
+        return record::run(&library, recording, args);
     }
     let stories = stories(&args.package.join("tests"))?;
+    let program = match (&args.native, &args.component) {
+        (Some(program), _) => Some(program.clone()),
+        // A component alone may be of any language and without its source.
+        (None, Some(_)) => None,
+        (None, None) => Some(built_natively(&args.package)?),
+    };
+    let id = args.package.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    let native = program.map(|program| Native::start(&program, id.as_deref().unwrap_or_default()));
+    let mut native = native.transpose()?;
     let (mut said, mut n_failed) = (String::new(), 0);
     for path in &stories {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        match story(&library, path)? {
+        match story(&library, native.as_mut(), path)? {
             complaints if complaints.is_empty() => _ = writeln!(said, "ok      {name}"),
             complaints => {
                 n_failed += 1;
@@ -57,6 +62,12 @@ fn built(package: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
+fn built_natively(package: &Path) -> Result<PathBuf, Failure> {
+    let target = super::target(package).join("native");
+    let built = tracewell_detector_build::native(&[package.to_path_buf()], &package.join("Cargo.lock"), &target);
+    built.map_err(|error| Failure::Input(format!("building {} natively: {error:#}", package.display())))
+}
+
 fn stories(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error| Failure::Input(format!("cannot read {}: {error}", folder.display()));
     let mut stories = Vec::new();
@@ -74,15 +85,15 @@ fn stories(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// What is wrong with what was found in a story; nothing if it is as expected.
-fn story(library: &Library, path: &Path) -> Result<Vec<String>, Failure> {
+fn story(library: &Library, mut native: Option<&mut Native>, path: &Path) -> Result<Vec<String>, Failure> {
     let failed = |why: String| Failure::Input(format!("{}: {why}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
     let story = Story::parse(&text).map_err(failed)?;
-    let heard = Heard::default();
-    let mut pipeline = None;
-    let mut run = |record: &Record| step(&mut pipeline, library, &heard, record);
-    story.records.iter().try_for_each(&mut run)?;
-    let mut calls = heard.take();
+    let mut told = Calls::new(library);
+    let mut calls = Vec::new();
+    for record in &story.records {
+        calls.extend(told.of(record)?);
+    }
 
     let mut found: Vec<(FindingSeverity, String)> = Vec::new();
     for finding in calls.iter().filter_map(|call| call.found.as_ref().ok()).flatten() {
@@ -99,95 +110,19 @@ fn story(library: &Library, path: &Path) -> Result<Vec<String>, Failure> {
     complaints.extend(more);
     // Backwards, as no pipeline would: what is found must not hang on what was seen before.
     let runner = library.runner();
-    calls.reverse();
-    for call in &calls {
+    for call in calls.iter().rev() {
         if runner.call(call.detector, &call.seen).map_err(|failure| failure.to_string()) != call.found {
             complaints.push("the same call found something else in another order of calls".to_owned());
         }
     }
-    Ok(complaints)
-}
-
-/// Where the detector fired in a recording.
-fn record(library: &Library, recording: &Path, args: &TestArgs) -> Result<String, Failure> {
-    let input = Input::open(&[recording.to_path_buf()], &args.read)?;
-    let mut pipelines = std::collections::BTreeMap::<HostId, (Option<Pipeline>, Heard)>::new();
-    let (mut said, mut n_calls, mut n_events) = (String::new(), 0u64, 0u64);
-    for record in input {
-        let record = record?;
-        n_events += u64::from(matches!(record, Record::Event(_)));
-        let (pipeline, heard) = pipelines.entry(host_of(&record)).or_default();
-        step(pipeline, library, heard, &record)?;
-        for call in heard.take() {
-            n_calls += 1;
-            match call.found {
-                Ok(found) => {
-                    for finding in found {
-                        let time = crate::output::time::rfc3339(call.seen.event.time);
-                        let (severity, title) = (finding.severity.name(), &finding.title);
-                        let _ = writeln!(said, "{time}  {severity:<8}  {}  {}", finding.detector, clean(title));
-                        let _ = writeln!(said, "    {}", clean(&finding.reason));
-                    }
-                }
-                Err(failure) => _ = writeln!(said, "failed: {failure}"),
+    if let Some(native) = &mut native {
+        // A call that failed was stopped by limits that only a component has.
+        for call in calls.iter().chain(calls.iter().rev()).filter(|call| call.found.is_ok()) {
+            let found = native.call(&runner, call.detector, &call.seen);
+            if found != call.found {
+                complaints.push(format!("natively it found {found:?}, as a component {:?}", call.found));
             }
         }
     }
-    let _ = writeln!(said, "{} of {}", plural(n_calls, "call"), plural(n_events, "event"));
-    Ok(said)
-}
-
-fn step(pipeline: &mut Option<Pipeline>, library: &Library, heard: &Heard, record: &Record) -> Result<(), Failure> {
-    let pipeline = pipeline.get_or_insert_with(|| {
-        let host = HostRecord { host: host_of(record), name: "test".into() };
-        let mut pipeline = Pipeline::new(&host, &Parameters::default(), Box::new(MemoryHistory::default()));
-        pipeline.set_detectors(Box::new(Listener { runner: library.runner(), heard: heard.clone() }));
-        pipeline
-    });
-    let (mut end, _other) = memory_pair();
-    pipeline.record(record, &mut end).map_err(Failure::internal)
-}
-
-/// A call, and what came of it.
-struct Call {
-    detector: usize,
-    seen: Neighbourhood,
-    found: Result<Vec<Finding>, String>,
-}
-
-#[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<Call>>>);
-
-impl Heard {
-    fn take(&self) -> Vec<Call> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Runs detectors as an agent does and notes each call.
-struct Listener {
-    runner: Runner,
-    heard: Heard,
-}
-
-impl Detectors for Listener {
-    fn operations(&self) -> OperationSet {
-        self.runner.operations()
-    }
-
-    fn triggered(&mut self, op: Operation, glimpse: &Glimpse<'_>, detectors: &mut Vec<usize>) {
-        self.runner.triggered(op, glimpse, detectors);
-    }
-
-    fn reach(&self, detector: usize) -> Reach {
-        self.runner.reach(detector)
-    }
-
-    fn detect(&mut self, detector: usize, seen: &Neighbourhood) -> Vec<Finding> {
-        let found = self.runner.call(detector, seen).map_err(|failure| failure.to_string());
-        let findings = found.clone().unwrap_or_default();
-        let mut heard = self.heard.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.push(Call { detector, seen: seen.clone(), found });
-        findings
-    }
+    Ok(complaints)
 }

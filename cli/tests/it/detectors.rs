@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tracewell_graph_core::neighbourhood::OperationSet;
 
 /// The built components, or `None`, said loudly, where they are not.
-fn shipped() -> Option<PathBuf> {
+pub fn shipped() -> Option<PathBuf> {
     let folder = std::env::var_os("TRACEWELL_DETECTORS").map(PathBuf::from).filter(|folder| folder.is_dir());
     if folder.is_none() {
         println!("SKIPPED: no detectors (`cargo xtask detectors` builds them; set TRACEWELL_DETECTORS)");
@@ -19,7 +19,7 @@ fn shipped() -> Option<PathBuf> {
     folder
 }
 
-fn path(path: &Path) -> &str {
+pub fn path(path: &Path) -> &str {
     path.to_str().expect("the names here are UTF-8")
 }
 
@@ -39,9 +39,15 @@ fn name(package: &Path) -> String {
 #[test]
 fn every_shipped_detector_finds_what_its_stories_say() {
     let Some(components) = shipped() else { return };
+    let native = std::env::var_os("TRACEWELL_DETECTORS_NATIVE").map(PathBuf::from);
+    if native.is_none() {
+        println!("SKIPPED: the same natively (`cargo xtask test` builds it; set TRACEWELL_DETECTORS_NATIVE)");
+    }
     for package in packages() {
         let component = components.join(name(&package)).with_extension("wasm");
-        let said = tracewell(&["detector", "test", path(&package), "--component", path(&component)]).ok();
+        let mut arguments = vec!["detector", "test", path(&package), "--component", path(&component)];
+        arguments.extend(native.as_deref().into_iter().flat_map(|native| ["--native", path(native)]));
+        let said = tracewell(&arguments).ok();
         assert!(said.lines().count() >= 2 && said.lines().all(|line| line.starts_with("ok ")), "{said}");
     }
 }

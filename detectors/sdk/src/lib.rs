@@ -20,10 +20,12 @@
 //!
 //! Id, version, description, author, licence and contact come from the package's `Cargo.toml`. The contract is
 //! `detectors/wit`; `docs/detectors.md` leads from nothing to a loaded detector. [`seen`] finds one's way in a neighbourhood,
-//! [`glob`] and [`address`] match what stands in it, [`build`] holds what a detector says.
+//! [`glob`] and [`address`] match what stands in it, [`build`] holds what a detector says. [`native`] runs a detector without WebAssembly, to test
+//! that it finds the same.
 
 #[allow(clippy::all, reason = "generated")]
 #[allow(missing_docs, reason = "generated; the contract documents it")]
+#[cfg(target_arch = "wasm32")]
 mod contract {
     wit_bindgen::generate!({
         path: "../wit",
@@ -33,10 +35,26 @@ mod contract {
     });
 }
 
+#[allow(clippy::all, reason = "generated")]
+#[allow(missing_docs, reason = "generated; the contract documents it")]
+#[cfg(not(target_arch = "wasm32"))]
+mod contract {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "detector-world",
+        pub_export_macro: true,
+        default_bindings_module: "tracewell_detector_sdk",
+        additional_derives: [serde::Serialize, serde::Deserialize],
+        additional_derives_ignore: ["metadata", "trigger", "reach"],
+    });
+}
+
 pub mod address;
 pub mod build;
 pub mod glob;
 pub mod seen;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
 
 pub use contract::export;
 pub use contract::exports;
@@ -48,8 +66,8 @@ pub mod prelude {
     pub use crate::build::{finding, on, reach, short};
     pub use crate::glob::{base_name, fits, is_any};
     pub use crate::{
-        Edge, Facts, File, FileKind, Finding, Neighbourhood, Node, NodeIndex, Operation, Operations, Process, Protocol,
-        Severity, Socket, detector,
+        Detail, Edge, Facts, File, FileKind, Finding, Neighbourhood, Node, NodeIndex, Operation, Operations, Process,
+        Protocol, Severity, Socket, detector,
     };
 }
 
@@ -91,5 +109,11 @@ macro_rules! detector {
 
         #[cfg(target_arch = "wasm32")]
         $crate::export!(Detector with_types_in $crate);
+
+        /// Answers on standard output what is asked on standard input, without WebAssembly.
+        #[cfg(not(target_arch = "wasm32"))]
+        pub fn native() -> std::io::Result<()> {
+            $crate::native::serve::<Detector>()
+        }
     };
 }
