@@ -6,6 +6,7 @@ mod schema;
 
 mod checkpoint;
 mod convert;
+mod coverage;
 mod detectors;
 mod errors;
 mod guide;

@@ -11,12 +11,14 @@ detector! {
     triggers: [on(Operations::EXEC).paths([
         "**/{whoami,id,uname,hostname,who,w,last,lastlog,users,groups,getent,lsb_release,arch}",
         "**/{ifconfig,ip,route,arp,netstat,ss,iptables,nft,lsof,ps,pstree,top,df,lsblk,mount,findmnt,lscpu,dmidecode,lsmod}",
-    ])],
+    ]), on(Operations::EXEC).command_lines(["*cat */etc/{passwd,group,os-release,issue}*", "*cat */proc/{version,cpuinfo,mounts,net/*}*"])],
     reach: reach(2).nodes(96).operations(Operations::FORK | Operations::EXEC),
     detect,
 }
 
 const MIN: usize = 4;
+/// Below a service, which needs none of them.
+const MIN_SERVED: usize = 2;
 const WITHIN_NS: u64 = 120 * 1_000_000_000;
 const TOOLS: &[&str] = &[
     "whoami",
@@ -29,7 +31,6 @@ const TOOLS: &[&str] = &[
     "lastlog",
     "users",
     "groups",
-    "getent",
     "lsb_release",
     "arch",
     "ifconfig",
@@ -53,6 +54,20 @@ const TOOLS: &[&str] = &[
     "lsmod",
 ];
 
+/// What a process asks about the machine by, if it does.
+fn tool(process: &Process) -> Option<&str> {
+    let asks_for = |words: &[&str]| {
+        process.arguments().skip(1).any(|argument| words.iter().any(|word| argument.starts_with(word)))
+    };
+    match process.name() {
+        // Names of hosts are what programs of all kinds ask it for.
+        "getent" if !asks_for(&["passwd", "group", "shadow"]) => None,
+        "cat" if !asks_for(&["/etc/", "/proc/"]) => None,
+        name if name == "getent" || name == "cat" || is_any(name, TOOLS) => Some(name),
+        _ => None,
+    }
+}
+
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, parent)) = seen.doer().and_then(|process| Some((process, process.parent?))) else {
         return vec![];
@@ -61,16 +76,14 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let mut tools = Vec::new();
     for child in seen.objects(parent, &[Operation::Fork]) {
         let is_late = seen.node(child).is_some_and(|node| node.last >= since);
-        let name = seen.process(child).map_or("", |child| child.name());
-        if is_late && is_any(name, TOOLS) && !tools.contains(&name) {
-            tools.push(name);
-        }
+        let tool = seen.process(child).and_then(tool).filter(|tool| is_late && !tools.contains(tool));
+        tools.extend(tool);
     }
-    if tools.len() < MIN {
+    let is_served = process.is_served();
+    if tools.len() < if is_served { MIN_SERVED } else { MIN } {
         return vec![];
     }
-    let is_bad = process.under_server && !process.ancestor_names().any(|name| name.starts_with("sshd"))
-        || seen.process(parent).is_some_and(|parent| parent.facts.contains(Facts::RAN_OWN_WRITE));
+    let is_bad = is_served || seen.process(parent).is_some_and(|parent| parent.facts.contains(Facts::RAN_OWN_WRITE));
     let severity = if is_bad { Severity::Medium } else { Severity::Low };
     let reason = format!("within two minutes it started {}", tools.join(", "));
     vec![finding(severity, "looks around on the machine", reason, [parent, seen.subject()])]

@@ -19,13 +19,27 @@ detector! {
 
 const DECODED: &[&str] = &["curl ", "wget ", "base64 ", "xxd "];
 
+/// Whether a part of it between pipes starts a shell or an interpreter.
+fn is_piped_into_shell(command: &str) -> bool {
+    const BEFORE: &[&str] = &["sudo", "env", "nohup", "exec", "setsid", "command"];
+    const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh", "ksh", "perl", "ruby", "php", "node"];
+    command.split('|').skip(1).any(|part| {
+        let first = part.split_whitespace().find(|word| !is_any(word, BEFORE) && !word.contains('='));
+        let name = base_name(first.unwrap_or("").trim_end_matches([';', '&', '"', '\'', ')']));
+        is_any(name, SHELLS) || name.starts_with("python")
+    })
+}
+
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(process) = seen.doer() else { return vec![] };
     let command = process.command();
     let hands_out = ["/dev/tcp/", "/dev/udp/", "pty.spawn", "dup2", "fsockopen", "mkfifo"]
         .iter()
         .any(|word| command.contains(word));
-    let is_decoded = !hands_out && DECODED.iter().any(|word| command.contains(word)) && command.contains('|');
+    let is_decoded = !hands_out && DECODED.iter().any(|word| command.contains(word));
+    if is_decoded && !is_piped_into_shell(command) {
+        return vec![];
+    }
     let (severity, title) = match is_decoded {
         true => (Severity::Medium, "runs what it fetched or decoded"),
         false => (Severity::High, "hands a shell to another machine"),

@@ -12,8 +12,15 @@ pub fn is_any(name: &str, names: &[&str]) -> bool {
 
 /// Whether a path fits a glob: `*` is any run of characters but `/`, `**` any run at all, `?` one character but `/`.
 ///
-/// Takes time proportional to the product of both lengths at worst.
+/// Takes time proportional to the product of both lengths at worst; what begins with `**` and ends without a star is quickest.
 pub fn fits(glob: &str, path: &str) -> bool {
+    let is_plain = |text: &str| !text.contains(['*', '?']);
+    if let Some(end) = glob.strip_prefix("**").filter(|end| is_plain(end)) {
+        return path.ends_with(end);
+    }
+    if let Some(start) = glob.strip_suffix("**").filter(|start| is_plain(start)) {
+        return path.starts_with(start);
+    }
     let (glob, path) = (glob.as_bytes(), path.as_bytes());
     let (mut g, mut p) = (0, 0);
     // Where to go on if what follows the last star, and the last double star, turns out not to fit.
@@ -58,6 +65,9 @@ mod tests {
             ("**/id_*", "/home/a/.ssh/id_rsa", true),
             ("**/id_*", "/home/a/.ssh/id/rsa", false),
             ("**/.ssh/*.pub", "/home/a/.ssh/b/.ssh/c.pub", true),
+            ("**/.netrc", "/home/a/.netrc", true),
+            ("**/.netrc", "/home/a/.netrc2", false),
+            ("**", "/a/b", true),
             ("/a?c", "/abc", true),
             ("/a?c", "/a/c", false),
             ("*", "", true),

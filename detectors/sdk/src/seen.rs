@@ -107,12 +107,18 @@ impl Neighbourhood {
         then: impl Fn(&Edge, u64) -> u64,
         time: u64,
     ) -> Vec<NodeIndex> {
+        let mut is_known = vec![false; self.nodes.len()];
+        let mut know = |node: NodeIndex| {
+            let known = is_known.get_mut(node as usize);
+            known.is_some_and(|known| !std::mem::replace(known, true))
+        };
+        know(start);
         let (mut found, mut front) = (vec![(start, time)], 0);
         while let Some(&(node, time)) = found.get(front) {
             front += 1;
             for edge in self.edges.iter().filter(|edge| ends(edge).0 == node && goes_on(edge, time)) {
                 let next = ends(edge).1;
-                if found.iter().all(|(known, _)| *known != next) {
+                if know(next) {
                     found.push((next, then(edge, time)));
                 }
             }
@@ -154,6 +160,15 @@ impl Process {
     /// Its arguments, the program's own name first. An argument that holds spaces counts as several.
     pub fn arguments(&self) -> impl Iterator<Item = &str> {
         self.command().split(' ')
+    }
+
+    /// It is a shell that was handed its commands as an argument: commands that somebody put together, not a script that lies in its
+    /// place.
+    pub fn is_handed_commands(&self) -> bool {
+        const SHELLS: &[&str] = &["sh", "ash", "bash", "dash", "zsh", "ksh"];
+        let mut arguments = self.arguments();
+        let name = crate::glob::base_name(arguments.next().unwrap_or(""));
+        SHELLS.contains(&name) && arguments.next().is_some_and(|flag| flag.starts_with('-') && flag.ends_with('c'))
     }
 
     /// It descends from a process that takes connections, or from an application server that is handed them over a Unix socket,

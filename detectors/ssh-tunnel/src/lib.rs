@@ -13,16 +13,29 @@ detector! {
     detect,
 }
 
+/// The options of ssh(1) before the destination; what follows it is a command for the other machine.
+fn flags(process: &Process) -> Vec<char> {
+    const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
+    let (mut flags, mut arguments) = (Vec::new(), process.arguments().skip(1));
+    while let Some(argument) = arguments.next() {
+        let Some(letters) = argument.strip_prefix('-') else { break };
+        for (at, flag) in letters.char_indices() {
+            flags.push(flag);
+            if WITH_VALUE.contains(flag) {
+                if at + 1 == letters.len() {
+                    arguments.next();
+                }
+                break;
+            }
+        }
+    }
+    flags
+}
+
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(process) = seen.doer() else { return vec![] };
-    let has = |letters: &str| {
-        process.arguments().skip(1).any(|argument| {
-            let flags = argument.strip_prefix('-').filter(|flags| !flags.starts_with('-'));
-            flags
-                .and_then(|flags| flags.chars().find(|flag| "RLDwW".contains(*flag)))
-                .is_some_and(|flag| letters.contains(flag))
-        })
-    };
+    let flags = flags(process);
+    let has = |letters: &str| flags.iter().any(|flag| letters.contains(*flag));
     let severity = match () {
         () if !has("RLDwW") => return vec![],
         () if process.under_server && !process.ancestor_names().any(|name| name.starts_with("sshd")) => Severity::High,

@@ -1,0 +1,3 @@
+# A database does.
+pg is /usr/lib/postgresql/18/bin/postgres uid=26
+pg io_uring

@@ -1,0 +1,119 @@
+//! A way back to root that waits.
+//!
+//! Events do not carry the mode of a chmod, so this looks at the command line of those that set it; a program's own call is not seen.
+//!
+//! Severity: critical for a shell or interpreter, or a file that its own lineage wrote; high outside of folders for programs, below a
+//! service, or in a container; else medium. Known false alarms: administrators who install such programs by hand; package managers are
+//! not meant.
+
+use tracewell_detector_sdk::prelude::*;
+
+detector! {
+    name: "Set-user-id bit set",
+    techniques: ["T1548.001"],
+    triggers: [on(Operations::CHMOD).executables(["**/{chmod,install,busybox,python*,perl}"])],
+    reach: reach(2).nodes(48),
+    detect,
+}
+
+const MANAGERS: &[&str] = &[
+    "dpkg",
+    "apt",
+    "apt-get",
+    "rpm",
+    "dnf",
+    "yum",
+    "zypper",
+    "pacman",
+    "apk",
+    "dpkg-statoverride",
+    "make",
+    "debootstrap",
+];
+const SHELLS: &[&str] = &[
+    "sh", "ash", "bash", "dash", "zsh", "ksh", "busybox", "python", "perl", "ruby", "vim", "find", "env", "cp", "nmap",
+    "tclsh",
+];
+
+/// Of 4 or 5 octal digits the one that stands for set-user-id and set-group-id; `u+s`, `g+xs` and the like.
+fn sets_id(argument: &str) -> bool {
+    let argument = argument.strip_prefix("--mode=").or(argument.strip_prefix("-m")).unwrap_or(argument);
+    let digits = argument.trim_start_matches('0');
+    let is_octal = !digits.is_empty() && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+    if is_octal {
+        return digits.len() == 4 && matches!(digits.as_bytes()[0], b'2' | b'4' | b'6');
+    }
+    argument.split(',').any(|clause| {
+        let change = clause.find(['+', '=']).map(|at| clause.split_at(at));
+        let Some((who, change)) = change else { return false };
+        // For the others it means nothing.
+        let is_who = who.is_empty() || who.chars().all(|who| "ugoa".contains(who)) && who != "o";
+        is_who && change[1..].chars().all(|bit| "rwxXstugo".contains(bit)) && change.contains('s')
+    })
+}
+
+fn detect(seen: &Neighbourhood) -> Vec<Finding> {
+    let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
+    let path = seen.object_path().unwrap_or("a file");
+    let is_manager = process.ancestor_names().any(|name| is_any(name, MANAGERS));
+    // A folder's set-group-id bit hands on its group; that is no program.
+    let is_folder = seen.file(file).is_some_and(|file| matches!(file.kind, FileKind::Directory));
+    if is_manager || is_folder || !process.arguments().skip(1).any(sets_id) {
+        return vec![];
+    }
+    let is_program = [
+        "/usr/bin/*",
+        "/usr/sbin/*",
+        "/usr/lib/**",
+        "/usr/libexec/**",
+        "/bin/*",
+        "/sbin/*",
+        "/usr/local/*bin/*",
+        "/opt/**",
+    ]
+    .iter()
+    .any(|glob| fits(glob, path));
+    let lineage: Vec<_> = seen.lineage(seen.subject()).map(|(kin, _)| kin).collect();
+    let is_sibling = |writer: NodeIndex| {
+        let parent = seen.process(writer).and_then(|writer| writer.parent);
+        lineage.contains(&writer) || parent.is_some_and(|parent| lineage.contains(&parent))
+    };
+    let writer = seen.file(file).and_then(|file| file.writer).filter(|&writer| is_sibling(writer));
+    let severity = match () {
+        () if is_any(base_name(path), SHELLS) || writer.is_some() && !is_program => Severity::Critical,
+        () if !is_program || process.is_served() || process.container.is_some() => Severity::High,
+        () => Severity::Medium,
+    };
+    let reason = format!("{path} runs as its owner from now on, set by {}", short(process.command()));
+    let nodes = [seen.subject(), file].into_iter().chain(writer);
+    vec![finding(severity, "sets the set-user-id bit of a program", reason, nodes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sets_id;
+
+    #[test]
+    fn modes() {
+        for mode in [
+            "4755",
+            "04755",
+            "2755",
+            "6755",
+            "u+s",
+            "g+s",
+            "ug+s",
+            "a+xs",
+            "+s",
+            "u=rwxs",
+            "-m4755",
+            "--mode=u+s",
+            "o-w,u+s",
+        ] {
+            assert!(sets_id(mode), "{mode}");
+        }
+        for mode in ["755", "0755", "1777", "u+x", "o+s", "u-s", "+x", "-R", "/srv/4755", "users", "go-rwx", "x+s"] {
+            assert!(!sets_id(mode), "{mode}");
+        }
+    }
+}
