@@ -16,7 +16,7 @@ use tracewell_graph_core::checkpoint::{LoadError, LoadRows, ROW_BYTES_MAX, SaveR
 use tracewell_graph_core::history::HistoryError;
 
 /// Raised with every change of a row.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: [u8; 8] = *b"TWSTATE\n";
 const NO_ROW: u32 = u32::MAX;
@@ -28,8 +28,8 @@ pub enum CheckpointError {
     Read(#[from] io::Error),
     #[error("it does not begin as a checkpoint does, expected \"TWSTATE\" at byte 0")]
     Foreign,
-    #[error("it has version {found}, this program reads up to version {VERSION}: use a newer program")]
-    Newer { found: u32 },
+    #[error("it has version {found}, this program reads version {VERSION}")]
+    Version { found: u32 },
     #[error(transparent)]
     Row(#[from] LoadError),
     #[error("{n_bytes} bytes follow its last row, expected its end")]
@@ -81,8 +81,8 @@ pub fn read<T>(
         return Err(CheckpointError::Foreign);
     }
     let found = framed.number()?;
-    if found > VERSION {
-        return Err(CheckpointError::Newer { found });
+    if found != VERSION {
+        return Err(CheckpointError::Version { found });
     }
     let loaded = load(&mut LoadRows::new(&mut |row| framed.row(row).map_err(|error| error.to_string())))?;
     let end = framed.number()?;

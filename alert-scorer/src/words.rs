@@ -29,8 +29,8 @@ impl<'a> Names<'a> {
     /// Why a node or edge is there, as a clause without its subject.
     pub fn reason(&self, reason: &Reason) -> String {
         match reason {
-            Reason::RareOperation { surprise, what } => {
-                format!("did something unusual with {} ({surprise})", printable(what))
+            Reason::RareOperation { surprise, op, what } => {
+                format!("{} {}, which is unusual ({surprise})", verb(*op), printable(what))
             }
             Reason::RareChild { surprise, what } => {
                 format!("was started by a parent that does not start {} ({surprise})", printable(what))
@@ -141,7 +141,7 @@ impl<'a> Names<'a> {
             }
             Reason::DeletedOwnExecutable { .. } => "deleted its own executable".to_owned(),
             Reason::Detected(finding) => printable(&finding.title),
-            Reason::RareOperation { what, .. } => format!("did something unusual with {}", printable(what)),
+            Reason::RareOperation { op, what, .. } => format!("{} {}, which is unusual", verb(*op), printable(what)),
             Reason::RareChild { what, .. } => {
                 format!("was started by a parent that does not start {}", printable(what))
             }

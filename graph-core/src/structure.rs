@@ -61,7 +61,7 @@ impl Structure {
         let fact = match event.op {
             Operation::Fork => self.forked(graph, &step)?,
             Operation::Exec => self.executed(graph, &step)?,
-            Operation::ChangeCredentials => self.changed_credentials(graph, &step),
+            Operation::ChangeCredentials => self.changed_credentials(graph, &step)?,
             Operation::Ptrace => self.traced(graph, &step)?,
             Operation::ModuleLoad | Operation::BpfLoad => Some(Reason::EnteredKernel),
             Operation::MapExecutable => self.loaded(graph, &step)?,

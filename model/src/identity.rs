@@ -132,7 +132,9 @@ pub enum Protocol {
 
 /// A socket as a source names it.
 ///
-/// Identified by `uuid`, else `cookie` in its network namespace, else the tuple with its first-seen time, else the path.
+/// Identified by `uuid`; else a Unix socket with a name by that name in its network namespace, so that both ends of all its
+/// connections are one thing, through which clients lead the server; else `cookie` in its network namespace; else the tuple
+/// with its first-seen time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketRef {
     pub uuid: Option<Uuid>,
@@ -173,11 +175,18 @@ impl FileRef {
 }
 
 impl SocketRef {
+    /// The name of a Unix socket, with the network namespace that it counts in, 0 where that is not known.
+    pub fn unix_name(&self) -> Option<(u64, &Str)> {
+        let name = self.path.as_ref().filter(|name| self.protocol == Protocol::Unix && !name.is_empty())?;
+        Some((self.cookie.map_or(0, |(namespace, _)| namespace), name))
+    }
+
     pub fn key(&self, host: HostId) -> NodeKey {
-        match (self.uuid, self.cookie) {
-            (Some(uuid), _) => uuid_key(host, uuid),
-            (None, Some((namespace, cookie))) => KeyBytes::new(host, b'c').u64(namespace).u64(cookie).key(),
-            (None, None) => KeyBytes::new(host, b's')
+        match (self.uuid, self.unix_name(), self.cookie) {
+            (Some(uuid), ..) => uuid_key(host, uuid),
+            (None, Some((namespace, name)), _) => KeyBytes::new(host, b'n').u64(namespace).text(name).key(),
+            (None, None, Some((namespace, cookie))) => KeyBytes::new(host, b'c').u64(namespace).u64(cookie).key(),
+            (None, None, None) => KeyBytes::new(host, b's')
                 .u64(self.opened)
                 .u64(self.protocol as u64)
                 .addr(self.local)

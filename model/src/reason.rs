@@ -1,4 +1,4 @@
-use crate::{Finding, Millibits, NodeKey, Str};
+use crate::{Finding, Millibits, NodeKey, Operation, Str};
 use std::sync::Arc;
 
 /// Why a node or an edge stands in an alert graph, and what an alert's score is made of.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The process did what its profile calls unlikely. `what` is the generalised object.
-    RareOperation { surprise: Millibits, what: Str },
+    RareOperation { surprise: Millibits, op: Operation, what: Str },
     /// An executable that this parent has not been seen to start.
     RareChild { surprise: Millibits, what: Str },
     /// Executed or loaded what a process of its own lineage wrote before.

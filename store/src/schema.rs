@@ -9,9 +9,9 @@ use std::path::Path;
 ///
 /// | Schema | What is new |
 /// |---|---|
-/// | 1, 2, 3 | never released |
-/// | 4 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
-pub const SCHEMA: u32 = 4;
+/// | 1 to 4 | never released |
+/// | 5 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
+pub const SCHEMA: u32 = 5;
 
 const KEY: &[u8] = b"schema";
 

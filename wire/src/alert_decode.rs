@@ -127,12 +127,7 @@ impl Lookup {
     }
 
     fn edge(&self, base: EventNs, edge: proto::Edge) -> Result<(EdgeKey, AlertEdge), WireError> {
-        let op = Operation::ALL.get(edge.op as usize).copied().ok_or(WireError::Invalid {
-            what: "operation",
-            got: edge.op.into(),
-            expected: "the number of an operation",
-        })?;
-        let key = EdgeKey { from: self.key(edge.from)?, to: self.key(edge.to)?, op };
+        let key = EdgeKey { from: self.key(edge.from)?, to: self.key(edge.to)?, op: operation(edge.op)? };
         let first = shifted(base, edge.first_delta_ns);
         let edge = AlertEdge {
             count: edge.count,
@@ -189,6 +184,14 @@ fn address(address: proto::Address) -> Result<SocketAddr, WireError> {
 }
 
 /// A kind that only a newer sender knows is read as unknown.
+pub(crate) fn operation(number: u32) -> Result<Operation, WireError> {
+    Operation::ALL.get(number as usize).copied().ok_or(WireError::Invalid {
+        what: "operation",
+        got: number.into(),
+        expected: "the number of an operation",
+    })
+}
+
 fn file_kind(file: &proto::File) -> FileKind {
     match file.kind() {
         proto::FileKind::Unknown => FileKind::Unknown,

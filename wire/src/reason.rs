@@ -1,7 +1,7 @@
 //! Reasons in both directions, side by side, so that a new one is hard to add to only one of them.
 
 use crate::WireError;
-use crate::alert_decode::Lookup;
+use crate::alert_decode::{Lookup, operation};
 use crate::alert_encode::Tables;
 use crate::error::at_most;
 use crate::limits::FINDING_PARTS_MAX;
@@ -12,11 +12,13 @@ use tracewell_model::{Finding, FindingSeverity, Millibits, Reason};
 impl Tables {
     pub(crate) fn reason(&mut self, reason: &Reason) -> proto::Reason {
         let kind = match reason {
-            Reason::RareOperation { surprise, what } => {
-                Kind::RareOperation(proto::Rare { surprise_millibits: surprise.0, what: self.text(what) })
-            }
+            Reason::RareOperation { surprise, op, what } => Kind::RareOperation(proto::Rare {
+                surprise_millibits: surprise.0,
+                what: self.text(what),
+                operation: *op as u32,
+            }),
             Reason::RareChild { surprise, what } => {
-                Kind::RareChild(proto::Rare { surprise_millibits: surprise.0, what: self.text(what) })
+                Kind::RareChild(proto::Rare { surprise_millibits: surprise.0, what: self.text(what), operation: 0 })
             }
             Reason::RanOwnWrite { file, writer } => {
                 Kind::RanOwnWrite(proto::RanOwnWrite { file: self.key(*file), writer: self.key(*writer) })
@@ -59,9 +61,11 @@ impl Lookup {
     pub(crate) fn reason(&self, reason: proto::Reason) -> Result<Option<Reason>, WireError> {
         let Some(kind) = reason.kind else { return Ok(None) };
         Ok(Some(match kind {
-            Kind::RareOperation(rare) => {
-                Reason::RareOperation { surprise: Millibits(rare.surprise_millibits), what: self.text(rare.what)? }
-            }
+            Kind::RareOperation(rare) => Reason::RareOperation {
+                surprise: Millibits(rare.surprise_millibits),
+                op: operation(rare.operation)?,
+                what: self.text(rare.what)?,
+            },
             Kind::RareChild(rare) => {
                 Reason::RareChild { surprise: Millibits(rare.surprise_millibits), what: self.text(rare.what)? }
             }

@@ -117,7 +117,7 @@ pub fn alarm(id: u64, first: u64, exe: &str, reason: Reason) -> AlertGraph {
 
 /// A process that did what its profile calls unlikely, and nothing else: below what is shown.
 pub fn oddity(id: u64, first: u64, exe: &str) -> AlertGraph {
-    let rare = Reason::RareOperation { surprise: Millibits::bits(20), what: "/var/x".into() };
+    let rare = Reason::RareOperation { surprise: Millibits::bits(20), op: Operation::Write, what: "/var/x".into() };
     with_process(graph(id, first), key(id, 1), exe, NodeRole::Terminal, &[rare])
 }
 

@@ -33,7 +33,8 @@ fn a_signature_knows_what_makes_a_story() {
     let mut other_fact = intrusion();
     other_fact.0.nodes.get_mut(&key(2)).unwrap().reasons.push(Reason::EnteredKernel);
     let mut fewer_rarities = intrusion();
-    let rare = Reason::RareOperation { surprise: tracewell_model::Millibits::bits(9), what: "x".into() };
+    let rare =
+        Reason::RareOperation { surprise: tracewell_model::Millibits::bits(9), op: Operation::Write, what: "x".into() };
     fewer_rarities.0.nodes.get_mut(&key(2)).unwrap().reasons.push(rare);
 
     assert_eq!(of(&base), of(&repeated), "a repeat is the same story");

@@ -181,7 +181,11 @@ fn names_change_nothing() {
 
 fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
-        any::<u32>().prop_map(|n| Reason::RareOperation { surprise: Millibits(n), what: "a".into() }),
+        any::<u32>().prop_map(|n| Reason::RareOperation {
+            surprise: Millibits(n),
+            op: Operation::Open,
+            what: "a".into()
+        }),
         any::<u32>().prop_map(|n| Reason::RareChild { surprise: Millibits(n), what: "a".into() }),
         Just(Reason::RanOwnWrite { file: key(1), writer: key(2) }),
         Just(Reason::ServesNetwork { server: key(1) }),

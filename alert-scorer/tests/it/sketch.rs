@@ -107,7 +107,8 @@ pub fn intrusion() -> Sketch {
 
 /// One process did one thing that its profile did not expect.
 pub fn oddity() -> Sketch {
-    let reasons = [Reason::RareOperation { surprise: Millibits::bits(18), what: "/var/lib/x".into() }];
+    let reasons =
+        [Reason::RareOperation { surprise: Millibits::bits(18), op: Operation::Write, what: "/var/lib/x".into() }];
     Sketch::new().process(1, "/usr/bin/updater", NodeRole::Terminal, &reasons).file(2, "/var/lib/x").edge(
         1,
         Operation::Write,

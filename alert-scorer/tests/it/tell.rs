@@ -9,7 +9,7 @@ use tracewell_parameters::Parameters;
 #[test]
 fn titles() {
     assert_snapshot!(words::title(&[&intrusion().0]), @"dropper, started under the network server httpd, ran payload, a file it had written itself; it took commands from 203.0.113.7:443; it went from user 33 to user 0; it connected to 203.0.113.7:443; and one fact more");
-    assert_snapshot!(words::title(&[&oddity().0]), @"updater did something unusual with /var/lib/x");
+    assert_snapshot!(words::title(&[&oddity().0]), @"updater wrote /var/lib/x, which is unusual");
     assert_snapshot!(words::title(&[&Sketch::new().0]), @"nothing stands out");
     assert_snapshot!(words::title(&[&Sketch::new().process(1, "/bin/a", NodeRole::Terminal, &[]).0]), @"a stands out");
     let two = Sketch::new()
@@ -27,7 +27,7 @@ fn every_reason_in_words() {
     let graphs = [&sketch.0];
     let names = words::Names::of(&graphs);
     let reasons = [
-        Reason::RareOperation { surprise: Millibits(12_300), what: "/var/lib/*".into() },
+        Reason::RareOperation { surprise: Millibits(12_300), op: Operation::Write, what: "/var/lib/*".into() },
         Reason::RareChild { surprise: Millibits(9_000), what: "/bin/x".into() },
         Reason::RanOwnWrite { file: key(2), writer: key(1) },
         Reason::ServesNetwork { server: key(1) },
@@ -47,7 +47,7 @@ fn every_reason_in_words() {
     ];
     let lines: Vec<_> = reasons.iter().map(|reason| names.reason(reason)).collect();
     assert_snapshot!(lines.join("\n"), @r"
-    did something unusual with /var/lib/* (12.3 bits)
+    wrote /var/lib/*, which is unusual (12.3 bits)
     was started by a parent that does not start /bin/x (9.0 bits)
     ran /tmp/f, which server had written
     descends from server, which takes connections

@@ -44,8 +44,10 @@ impl Keys {
     pub(super) fn socket(&mut self, socket: &SocketRef) -> NodeKey {
         match (socket.uuid, socket.cookie) {
             (Some(uuid), _) => self.key(Name::Uuid(uuid.0), |host| socket.key(host)),
-            (None, Some((namespace, cookie))) => self.key(Name::Cookie(namespace, cookie), |host| socket.key(host)),
-            (None, None) => socket.key(self.host),
+            (None, Some((namespace, cookie))) if socket.unix_name().is_none() => {
+                self.key(Name::Cookie(namespace, cookie), |host| socket.key(host))
+            }
+            (None, _) => socket.key(self.host),
         }
     }
 

@@ -42,11 +42,13 @@ pub struct ProcessState {
     pub parent_exe: Option<Str>,
     /// The nearest process at or above this one that took a connection.
     pub server: Option<NodeKey>,
-    /// Whether this process itself took such a connection.
+    /// Whether this process itself took such a connection, or one of a process that does over a named Unix socket.
     pub serves: bool,
     pub exited: bool,
     /// Whether this program image, or the one it was forked from, has run as user 0.
     pub was_root: bool,
+    /// Descends from a server's own program that became a user: someone logged in.
+    pub logged_in: bool,
     /// Events since the last exec or fork, saturating.
     pub n_since_exec: u32,
     pub n_children: u32,
@@ -92,6 +94,8 @@ pub struct SocketState {
     pub opener: Option<NodeKey>,
     /// Came in by accept.
     pub inbound: bool,
+    /// A named Unix socket that a process which takes connections called: who serves there is led from outside too.
+    pub fed_by_server: bool,
 }
 
 impl Role {

@@ -43,6 +43,7 @@ impl Structure {
             process.exe_file = process.exe_file.or(parent_process.exe_file);
             process.server = if parent_process.serves { Some(step.subject) } else { parent_process.server };
             process.was_root |= parent_process.was_root;
+            process.logged_in = parent_process.logged_in;
             process.n_since_exec = parent_process.n_since_exec;
         });
         let Some(process) = graph.process_mut(step.inserted.subject) else { return Ok(None) };
@@ -94,18 +95,27 @@ impl Structure {
     }
 
     /// A gain of user 0 that no set-user-id executable explains: those act before the first event after exec.
-    pub(super) fn changed_credentials(&self, graph: &mut Graph, step: &Step<'_>) -> Option<Reason> {
-        let Detail::Credentials { uid: to_uid } = step.event.detail else { return None };
-        graph.change(step.inserted.subject, |state| {
+    pub(super) fn changed_credentials(
+        &self,
+        graph: &mut Graph,
+        step: &Step<'_>,
+    ) -> Result<Option<Reason>, HistoryError> {
+        let Detail::Credentials { uid: to_uid } = step.event.detail else { return Ok(None) };
+        let for_server = match self.server_of(graph, step) {
+            Some((server, exe)) => exe.is_some() && exe_of(graph, server)? == exe,
+            None => false,
+        };
+        Ok(graph.change(step.inserted.subject, |state| {
             let NodeAttrs::Process { uid, .. } = &mut state.attrs else { return None };
             let before = uid.replace(to_uid);
             let process = state.role.process_mut()?;
             let was_root = process.was_root;
             process.was_root |= to_uid == 0;
+            process.logged_in |= for_server && before == Some(0) && to_uid != 0;
             let from_uid = before.filter(|&uid| uid != 0)?;
             let gained = to_uid == 0 && !was_root && process.n_since_exec > 0;
             gained.then_some(Reason::GainedPrivilege { from_uid, to_uid })
-        })
+        }))
     }
 
     pub(super) fn traced(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {

@@ -15,8 +15,9 @@ impl Structure {
                 socket.opener = Some(step.subject);
             }
         });
-        // Also over loopback: a service behind a proxy of its own machine is led from outside all the same.
-        if peer(&graph.hot(socket).attrs).is_some() {
+        // Also over loopback, or a named Unix socket: a service behind a proxy of its own machine is led from outside all the same.
+        let is_fed = graph.hot(socket).role.socket().is_some_and(|socket| socket.fed_by_server);
+        if is_fed || peer(&graph.hot(socket).attrs).is_some() {
             graph.process_mut(step.inserted.subject)?.serves = true;
         }
         None
@@ -25,9 +26,11 @@ impl Structure {
     /// A call to another machine by a program that a server started, or any call by one that its own lineage wrote.
     pub(super) fn connected(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {
         let Some((socket, key)) = step.object else { return Ok(None) };
+        let serves = graph.hot(step.inserted.subject).role.process().is_some_and(|process| process.serves);
         graph.change(socket, |state| {
             if let Role::Socket(socket) = &mut state.role {
                 socket.opener = socket.opener.or(Some(step.subject));
+                socket.fed_by_server |= serves;
             }
         });
         let attrs = &graph.hot(socket).attrs;

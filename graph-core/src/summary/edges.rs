@@ -62,7 +62,7 @@ fn reason(key: &EdgeKey, edge: &AlertEdge, nodes: &BTreeMap<NodeKey, AlertNode>,
     if edge.surprise.0 >= rare_min_millibits {
         let (process, object) = if key.op.flows_inward() { (key.to, key.from) } else { (key.from, key.to) };
         let what = nodes.get(&object).or(nodes.get(&process)).map(|node| node.general.clone());
-        return Reason::RareOperation { surprise: edge.surprise, what: what.unwrap_or_default() };
+        return Reason::RareOperation { surprise: edge.surprise, op: key.op, what: what.unwrap_or_default() };
     }
     match key.op {
         Operation::Fork => Reason::DescendsFrom { ancestor: key.from },

@@ -105,11 +105,14 @@ impl Selection {
         Ok(terminals)
     }
 
-    /// Descendants in the order in which they came to be.
+    /// Descendants in the order in which they came to be; of what is unusual alone, and not led by anybody, none.
     fn descendants(&self, graph: &mut Graph, hopset: &Hopset) -> Result<Vec<(NodeKey, NodeKey)>, HistoryError> {
         let mut found = Vec::new();
         for (&key, member) in &hopset.members {
             if let Member::Descendant { ancestor } = member {
+                if !is_led(graph, *ancestor)? && !is_led(graph, key)? {
+                    continue;
+                }
                 let first = graph.state(key)?.map_or(EventNs::MAX, |state| state.first);
                 found.push((first, key, *ancestor));
             }
@@ -151,12 +154,20 @@ impl Selection {
     }
 }
 
+/// Whether a fact stands against a process. That it is what someone who logged in started is none: so is all that
+/// administrators do.
+fn is_led(graph: &mut Graph, key: NodeKey) -> Result<bool, HistoryError> {
+    let state = graph.state(key)?;
+    let Some(process) = state.as_ref().and_then(|state| state.role.process()) else { return Ok(false) };
+    Ok(process.facts.iter().any(|fact| !process.logged_in || !matches!(fact, Reason::ServesNetwork { .. })))
+}
+
 /// Facts first, then what was rare.
 fn reasons(process: &ProcessState) -> Vec<Reason> {
     let mut reasons = process.facts.clone();
     reasons.extend(process.rare.iter().map(|(surprise, op, what)| match op {
         Operation::Exec => Reason::RareChild { surprise: *surprise, what: what.clone() },
-        _ => Reason::RareOperation { surprise: *surprise, what: what.clone() },
+        _ => Reason::RareOperation { surprise: *surprise, op: *op, what: what.clone() },
     }));
     reasons
 }

@@ -21,11 +21,11 @@ fn op() -> impl Strategy<Value = Operation> {
 }
 
 fn reason() -> impl Strategy<Value = Reason> {
-    let rare = (any::<u32>().prop_map(Millibits), text(), any::<bool>());
+    let rare = (any::<u32>().prop_map(Millibits), op(), text(), any::<bool>());
     prop_oneof![
-        rare.prop_map(|(surprise, what, is_child)| match is_child {
+        rare.prop_map(|(surprise, op, what, is_child)| match is_child {
             true => Reason::RareChild { surprise, what },
-            false => Reason::RareOperation { surprise, what },
+            false => Reason::RareOperation { surprise, op, what },
         }),
         (key(), key()).prop_map(|(file, writer)| Reason::RanOwnWrite { file, writer }),
         key().prop_map(|server| Reason::ServesNetwork { server }),
@@ -48,7 +48,7 @@ fn reason() -> impl Strategy<Value = Reason> {
 fn process_state() -> impl Strategy<Value = ProcessState> {
     let rare = (any::<u32>().prop_map(Millibits), op(), text());
     let keys = (of(key()), of(key()), of(key()), of(key()));
-    let numbers = (any::<[u32; 3]>(), (extreme(), extreme(), extreme(), extreme()), any::<[bool; 3]>());
+    let numbers = (any::<[u32; 3]>(), (extreme(), extreme(), extreme(), extreme()), any::<[bool; 4]>());
     (keys, of(text()), numbers, vec(reason(), 0..5), vec(rare, 0..RARE_MAX)).prop_map(
         |(
             (parent, exe_file, server, input_socket),
@@ -58,7 +58,7 @@ fn process_state() -> impl Strategy<Value = ProcessState> {
             rare,
         )| {
             let [n_since_exec, n_children, n_changed] = counts;
-            let [serves, exited, was_root] = flags;
+            let [serves, exited, was_root, logged_in] = flags;
             let changed_since = EventNs(since);
             ProcessState {
                 parent,
@@ -68,6 +68,7 @@ fn process_state() -> impl Strategy<Value = ProcessState> {
                 serves,
                 exited,
                 was_root,
+                logged_in,
                 n_since_exec,
                 n_children,
                 n_changed,
@@ -103,10 +104,10 @@ fn attrs_and_role() -> impl Strategy<Value = (NodeAttrs, Role)> {
             (NodeAttrs::File { uuid, path, kind }, Role::File(state))
         },
     );
-    let socket = (of(uuid()), protocol(), of(addr()), of(addr()), of(text()), of(key()), any::<bool>()).prop_map(
-        |(uuid, protocol, local, remote, path, opener, inbound)| {
+    let socket = (of(uuid()), protocol(), of(addr()), of(addr()), of(text()), of(key()), any::<[bool; 2]>()).prop_map(
+        |(uuid, protocol, local, remote, path, opener, [inbound, fed_by_server])| {
             let attrs = NodeAttrs::Socket { uuid, protocol, local, remote, path };
-            (attrs, Role::Socket(SocketState { opener, inbound }))
+            (attrs, Role::Socket(SocketState { opener, inbound, fed_by_server }))
         },
     );
     prop_oneof![process, file, socket]

@@ -1,7 +1,7 @@
 //! Small text traces: one line an event, run through graph, structure, linker and summaries.
 //!
 //! `SUBJECT OP OBJECT [key=value…]`, one second apart unless `at=SECONDS` says otherwise. A subject or object `p7` is
-//! process 7, `/path` a file, `memory:NAME` a memory file, `tcp:ADDR` or `udp:ADDR` a socket to that remote address, `-`
+//! process 7, `/path` a file, `memory:NAME` a memory file, `tcp:ADDR` or `udp:ADDR` a socket to that remote address, `unix:/path` a named one, `-`
 //! nothing. `is` instead of an operation describes a process: `p7 is /exe uid=0 parent=p1`. Keys: `bytes`, `count`,
 //! `errno`, `uid`, `to` (a new path), `surprise` (millibits, as the profile would give), `parent`.
 
@@ -65,7 +65,7 @@ impl Sketch {
     pub fn words(&self, reason: &Reason) -> String {
         let name = |key: &NodeKey| self.names.get(key).map_or("?", String::as_str);
         match reason {
-            Reason::RareOperation { surprise, what } => format!("rare {what} {}", surprise.0),
+            Reason::RareOperation { surprise, what, .. } => format!("rare {what} {}", surprise.0),
             Reason::RareChild { surprise, what } => format!("rare child {what} {}", surprise.0),
             Reason::RanOwnWrite { file, writer } => format!("ran {} written by {}", name(file), name(writer)),
             Reason::ServesNetwork { server } => format!("serves for {}", name(server)),
@@ -190,6 +190,9 @@ fn object(name: &str) -> Object {
         Some(("memory", _)) => Object::File(FileRef { kind: FileKind::Memory, ..FileRef::at_path(name) }),
         Some(("tcp", addr)) => socket(Protocol::Tcp, addr),
         Some(("udp", addr)) => socket(Protocol::Udp, addr),
+        Some(("unix", path)) => {
+            Object::Socket(SocketRef { protocol: Protocol::Unix, path: Some(path.into()), ..SocketRef::default() })
+        }
         _ => {
             let pid = name.strip_prefix('p').and_then(|pid| pid.parse().ok()).expect("a process is p and a number");
             Object::Process(ProcessRef { pid, start: 0, uuid: None })

@@ -65,6 +65,17 @@ fn serves_network() {
     check_of("p2", &format!("{serving}\n p9 fork p2\n p2 exec /bin/ls"), &["serves for p1"]);
     // A proxy of the same machine may stand before it.
     check("p1 exec /httpd\n p1 accept tcp:127.0.0.1:4000\n p1 fork p9\n p9 exec /bin/sh", &["serves for p1"]);
+    // So may one that hands requests on over a named socket, but not a client that takes no connections itself.
+    let behind = "
+        p2 accept unix:/run/app
+        p2 exec /app
+        p2 fork p9
+        p9 exec /bin/sh";
+    let proxy = "p1 exec /proxy\n p1 accept tcp:203.0.113.5:4000\n";
+    check(&format!("{proxy} p1 connect unix:/run/app\n{behind}"), &["serves for p2"]);
+    check(&format!("{proxy} p1 connect unix:/run/other\n{behind}"), &[]);
+    check(&format!("{proxy} p1 fork p3\n p3 exec /client\n p3 connect unix:/run/app\n{behind}"), &[]);
+    check(&format!("p1 exec /client\n p1 connect unix:/run/app\n{behind}"), &[]);
     // The server's own program in another process, a fork before the first connection.
     check("p1 exec /httpd\n p1 accept tcp:203.0.113.5:4000\n p1 fork p9\n p9 exec /httpd", &[]);
     check("p1 exec /httpd\n p1 fork p9\n p1 accept tcp:203.0.113.5:4000\n p9 exec /bin/sh", &[]);

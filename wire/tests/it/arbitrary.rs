@@ -121,7 +121,7 @@ fn attrs() -> impl Strategy<Value = NodeAttrs> {
 }
 
 fn edge_key() -> impl Strategy<Value = EdgeKey> {
-    (key(), key(), 0..Operation::ALL.len()).prop_map(|(from, to, op)| EdgeKey { from, to, op: Operation::ALL[op] })
+    (key(), key(), operation()).prop_map(|(from, to, op)| EdgeKey { from, to, op })
 }
 
 fn edge() -> impl Strategy<Value = AlertEdge> {
@@ -138,9 +138,17 @@ fn edge() -> impl Strategy<Value = AlertEdge> {
     )
 }
 
+fn operation() -> impl Strategy<Value = Operation> {
+    (0..Operation::ALL.len()).prop_map(|op| Operation::ALL[op])
+}
+
 pub fn reason() -> impl Strategy<Value = Reason> {
     prop_oneof![
-        (millibits(), text()).prop_map(|(surprise, what)| Reason::RareOperation { surprise, what }),
+        (millibits(), operation(), text()).prop_map(|(surprise, op, what)| Reason::RareOperation {
+            surprise,
+            op,
+            what
+        }),
         (millibits(), text()).prop_map(|(surprise, what)| Reason::RareChild { surprise, what }),
         (key(), key()).prop_map(|(file, writer)| Reason::RanOwnWrite { file, writer }),
         key().prop_map(|server| Reason::ServesNetwork { server }),

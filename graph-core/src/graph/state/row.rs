@@ -59,6 +59,7 @@ impl NodeState {
             Role::Socket(socket) => {
                 write_key(row, socket.opener);
                 row.u64(socket.inbound.into());
+                row.u64(socket.fed_by_server.into());
             }
         }
     }
@@ -111,7 +112,11 @@ impl NodeState {
                 let [touched_by_more, executed, unlinked, collapsed] = unpack(row)?;
                 Role::File(FileState { writer, written, sole_toucher, touched_by_more, executed, unlinked, collapsed })
             }
-            NodeAttrs::Socket { .. } => Role::Socket(SocketState { opener: read_key(row)?, inbound: row.u64()? != 0 }),
+            NodeAttrs::Socket { .. } => Role::Socket(SocketState {
+                opener: read_key(row)?,
+                inbound: row.u64()? != 0,
+                fed_by_server: row.u64()? != 0,
+            }),
         };
         Ok(Self { attrs, first, last, version, emitted, spilled_in, spilled_out, incomplete, n_in, n_out, role })
     }
@@ -122,7 +127,7 @@ impl ProcessState {
         let keys = [self.parent, self.exe_file, self.server, self.input_socket];
         keys.into_iter().for_each(|key| write_key(row, key));
         write_text(row, &self.parent_exe);
-        row.u64(pack(&[self.serves, self.exited, self.was_root, false]));
+        row.u64(pack(&[self.serves, self.exited, self.was_root, self.logged_in]));
         row.u64(self.n_since_exec.into());
         row.u64(self.n_children.into());
         row.u64(self.n_changed.into());
@@ -144,7 +149,7 @@ impl ProcessState {
         let (parent, exe_file) = (read_key(row)?, read_key(row)?);
         let (server, input_socket) = (read_key(row)?, read_key(row)?);
         let parent_exe = read_text(row)?;
-        let [serves, exited, was_root, _] = unpack(row)?;
+        let [serves, exited, was_root, logged_in] = unpack(row)?;
         Ok(Self {
             parent,
             exe_file,
@@ -155,6 +160,7 @@ impl ProcessState {
             serves,
             exited,
             was_root,
+            logged_in,
             n_since_exec: row.u32()?,
             n_children: row.u32()?,
             n_changed: row.u32()?,
@@ -257,8 +263,8 @@ fn write_reason(row: &mut RowWriter<'_>, reason: &Reason) {
         numbers.iter().for_each(|&number| row.u64(number));
     };
     match reason {
-        Reason::RareOperation { surprise, what } => {
-            tagged(0, &[], &[surprise.0.into()]);
+        Reason::RareOperation { surprise, op, what } => {
+            tagged(0, &[], &[surprise.0.into(), *op as u64]);
             row.text(what);
         }
         Reason::RareChild { surprise, what } => {
@@ -294,7 +300,7 @@ fn write_reason(row: &mut RowWriter<'_>, reason: &Reason) {
 fn read_reason(row: &mut RowReader<'_>) -> Read<Reason> {
     let key = |row: &mut RowReader<'_>| row.u128().map(NodeKey);
     Ok(match row.u64()? {
-        0 => Reason::RareOperation { surprise: Millibits(row.u32()?), what: row.text()?.into() },
+        0 => Reason::RareOperation { surprise: Millibits(row.u32()?), op: read_op(row)?, what: row.text()?.into() },
         1 => Reason::RareChild { surprise: Millibits(row.u32()?), what: row.text()?.into() },
         2 => Reason::RanOwnWrite { file: key(row)?, writer: key(row)? },
         3 => Reason::ServesNetwork { server: key(row)? },
