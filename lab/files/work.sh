@@ -13,6 +13,7 @@ tasks=(
     'sudo -n sh -c "grep -v ^# /etc/sudoers | head -3; cat /var/log/*.log | tail -3"'
     'sudo -n timeout 1 strace -c ls > trace.txt 2>&1; tail -2 trace.txt'
     'printf "echo set up\n" > setup.sh; cat setup.sh | sh'
+    'echo "# seen" | sudo -n tee -a /etc/sudoers.d/deploy > /dev/null; sudo -n visudo -c -f /etc/sudoers.d/deploy; sudo -n tail -1 /etc/sudoers.d/deploy'
     'awk -F: "{print \$7}" /etc/passwd | sort | uniq -c'
 )
 for n in $(seq 400); do

@@ -1,7 +1,7 @@
 //! What names the machine that this runs on: no recording may hold it. The list is made anew on whoever's machine this is, so that
 //! nothing has to be kept secret in the sources, and nothing has to be told to them.
 
-use crate::root::is_lab_user;
+use crate::root::is_lab_home;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -43,10 +43,13 @@ impl Machine {
         let program = std::env::current_exe().ok();
         machine.pieces.extend(here);
         machine.pieces.extend(program.iter().filter_map(|file| Some(file.parent()?.display().to_string())));
-        let folders = ["CARGO_HOME", "CARGO_TARGET_DIR", "TMPDIR", "HOME"];
+        let folders = ["CARGO_HOME", "CARGO_TARGET_DIR", "HOME"];
         machine.pieces.extend(folders.iter().filter_map(|name| std::env::var(name).ok()));
-        machine.words.retain(|word| !word.is_empty() && !is_of_lab(word));
-        machine.pieces.retain(|piece| piece.len() >= PIECE_LEN_MIN && !piece.starts_with("00:00:00"));
+        let own = own_words();
+        machine.words.retain(|word| !word.is_empty() && !own.contains(word));
+        // The loopback interface has an address of zeros.
+        let is_own = |piece: &str| piece.starts_with("00:00:00") || is_lab_home(piece);
+        machine.pieces.retain(|piece| piece.len() >= PIECE_LEN_MIN && !is_own(piece));
         machine
     }
 
@@ -54,7 +57,7 @@ impl Machine {
     fn person(&mut self, line: &str) {
         let words: Vec<_> = line.split(':').collect();
         let [name, _, id, _, _, home, ..] = words[..] else { return };
-        if id.parse().is_ok_and(|id: u32| (1000..65534).contains(&id)) && !is_of_lab(name) {
+        if id.parse().is_ok_and(|id: u32| (1000..65534).contains(&id)) {
             self.words.insert(name.to_owned());
             self.pieces.insert(home.to_owned());
         }
@@ -69,9 +72,20 @@ impl Machine {
     }
 }
 
-/// The names of a host of the lab that a machine may have as well.
-fn is_of_lab(word: &str) -> bool {
-    is_lab_user(word) || ["localhost", "debian", "lo", "eth0"].contains(&word)
+/// Words of the lab's own programs: a machine that is called `dev` or `build`, and a person called `alice`, are called by words that
+/// recordings hold anyway.
+fn own_words() -> BTreeSet<String> {
+    let mut words: BTreeSet<String> = ["localhost", "debian", "lo", "eth0"].map(str::to_owned).into();
+    let mut folders: Vec<_> = ["src", "files"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).into();
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match fs::read_to_string(file.path()) {
+                Ok(text) => words.extend(text.split(|c| !is_part(c)).map(str::to_owned)),
+                Err(_) => folders.extend(file.path().is_dir().then(|| file.path())),
+            }
+        }
+    }
+    words
 }
 
 fn device(mount: &str) -> Option<String> {
@@ -79,8 +93,11 @@ fn device(mount: &str) -> Option<String> {
     Path::new(source).starts_with("/dev").then(|| source.to_owned())
 }
 
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '-' || c == '_'
+}
+
 fn holds_word(text: &str, word: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     text.match_indices(word)
         .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
 }
@@ -96,7 +113,6 @@ mod tests {
         machine.pieces.insert("6.1.0-our".into());
         machine.person("carol:x:1005:1005::/home/carol:/bin/sh");
         machine.person("daemon:x:1:1::/usr/sbin:/usr/sbin/nologin");
-        machine.person("alice:x:1000:1000::/home/alice:/bin/sh");
         let hosts = ["web-1".to_owned()];
         for (text, named) in [
             ("ssh root@forge id", Some("forge")),
@@ -106,7 +122,6 @@ mod tests {
             ("/proc/sys/forge/x", None),
             ("/lib/modules/6.1.0-our-amd64/x", Some("6.1.0-our")),
             ("/home/carol/x", Some("carol")),
-            ("/home/alice/x", None),
             ("/usr/sbin/daemon", None),
         ] {
             assert_eq!(machine.named_in(text, &hosts), named, "{text}");
@@ -116,7 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_has_names() {
-        assert!(!Machine::here().pieces.is_empty());
+    fn this_machine_has_names_and_the_labs_are_not_among_them() {
+        let machine = Machine::here();
+        assert!(!machine.pieces.is_empty());
+        let own = own_words();
+        for word in ["dev", "build", "alice", "web-1"] {
+            assert!(own.contains(word) && !machine.words.contains(word), "{word}");
+        }
     }
 }

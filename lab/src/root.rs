@@ -24,9 +24,9 @@ const USERS: &[(&str, u32, &str, &str)] = &[
     ("nobody", 65534, "/nonexistent", "/usr/sbin/nologin"),
 ];
 
-/// Whether a host of the lab has a user of this name.
-pub fn is_lab_user(name: &str) -> bool {
-    USERS.iter().any(|(user, ..)| *user == name)
+/// Whether a user of the lab's hosts lives here.
+pub fn is_lab_home(folder: &str) -> bool {
+    USERS.iter().any(|(_, _, home, _)| *home == folder)
 }
 
 const GROUPS: &[(&str, u32)] = &[("tty", 5), ("adm", 4), ("crontab", 103), ("utmp", 43), ("shadow", 42)];

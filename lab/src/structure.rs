@@ -74,7 +74,12 @@ impl Structure {
             nodes.insert(place, format!("{} {kind}", steps().map(|step| step.nodes[place]).sum::<u32>()));
         }
         let nodes: Vec<_> = nodes.into_values().collect();
-        format!("{} attacks in {} steps with {}", self.attacks.len(), steps().count(), nodes.join(", "))
+        let attacks = match self.attacks.len() {
+            0 => return "no attack".into(),
+            1 => "1 attack".to_owned(),
+            n => format!("{n} attacks"),
+        };
+        format!("{attacks} in {} steps with {}", steps().count(), nodes.join(", "))
     }
 }
 

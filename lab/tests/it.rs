@@ -42,6 +42,16 @@ fn the_shipped_set_has_both_halves_and_is_small() {
     }
 }
 
+#[test]
+fn the_documentation_lists_every_scenario() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/lab.md");
+    let text = fs::read_to_string(file).expect("it can be read");
+    for scenario in SCENARIOS {
+        let row = format!("| `{}` | {} |", scenario.name, scenario.half.name());
+        assert!(text.contains(&row), "no row {row:?}");
+    }
+}
+
 /// What must not be there is found: each case is a recording that was changed in one place.
 #[test]
 fn what_is_wrong_is_said() {

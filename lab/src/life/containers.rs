@@ -24,10 +24,9 @@ pub struct Container<'a> {
 
 pub fn serve(host: &Host) -> Result<()> {
     host.prepare(&Program::shell(&format!(
-        "mkdir -p /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && \
-         cd {IMAGE} 2>/dev/null || mkdir -p {IMAGE} && cd {IMAGE} && mkdir -p proc dev tmp usr etc run/lab var/log srv mnt && \
-         for name in bin sbin lib lib64; do ln -s usr/$name $name; done && \
-         cp /etc/passwd /etc/group /etc/nsswitch.conf etc/"
+        "mkdir -p /sys/fs/cgroup {IMAGE} && mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd {IMAGE} && \
+         mkdir -p proc dev tmp usr etc run/lab var/log srv mnt && cp /etc/passwd /etc/group /etc/nsswitch.conf etc/ && \
+         for name in bin sbin lib lib64; do ln -s usr/$name $name; done"
     )))?;
     host.put("/usr/local/sbin/engine", ENGINE, 0o755)?;
     host.put(&format!("{IMAGE}/srv/worker.py"), WORKER, 0o644)?;

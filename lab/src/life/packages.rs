@@ -10,10 +10,20 @@ pub const VERSION: &str = "1.2";
 /// Serves what [`build`] made.
 pub fn mirror(host: &Host) -> Result<()> {
     host.prepare(&Program::shell("mkdir -p /srv/mirror"))?;
+    host.put("/srv/mirror/setup.sh", SETUP, 0o644)?;
     let server = Program::new(["/usr/bin/python3", "-m", "http.server", "8080", "--directory", "/srv/mirror"]);
     host.start("mirror.service", &server)?;
     host.wait_for_port(8080)
 }
+
+/// An administrator pipes a script of the mirror into a shell, as its instructions say.
+pub fn set_up(host: &Host, mirror: &Host) -> Result<()> {
+    let line = format!("curl -s http://{}:8080/setup.sh | sh; cat /opt/tools/made", mirror.address);
+    host.run("session.scope", &Program::new(["/bin/bash", "-c", &line])).map(drop)
+}
+
+const SETUP: &str = "mkdir -p /opt/tools/bin\nuname -m > /opt/tools/made\nprintf '#!/bin/sh\\nuptime\\n' > /opt/tools/bin/up\n\
+                     chmod 755 /opt/tools/bin/up\n/opt/tools/bin/up >> /opt/tools/made\n";
 
 /// Builds a package with one program and a script that is run after it is installed.
 pub fn build(mirror: &Host, name: &str, version: &str, after: &str) -> Result<()> {

@@ -24,6 +24,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
             &format!("mkdir -p /var/lib/{name}\ndate > /var/lib/{name}/installed\n"),
         )?;
         packages::install(&host, &mirror, &name)?;
+        packages::set_up(&host, &mirror)?;
         lab.wait(3..8);
         let hours = lab.number(1..6);
         lab.pause(Duration::from_secs(3600 * u64::from(hours)));

@@ -3,7 +3,7 @@
 //! Hard because: a build writes programs and runs them; apt fetches from the network as another user, unpacks and runs scripts as root.
 
 use crate::Lab;
-use crate::life::{apt, crates, host_tasks, names};
+use crate::life::{apt, crates, host_tasks, names, packages};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
             )?;
         }
         apt::install(&host, &name)?;
+        packages::set_up(&host, &mirror)?;
         lab.wait(2..5);
         crates::once(lab, &host)?;
         apt::upgrade(&host)?;

@@ -24,6 +24,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     packages::mirror(&attacker)?;
     for name in &good[..2] {
         packages::install(&host, &mirror, name)?;
+        packages::set_up(&host, &mirror)?;
         compile::once(lab, &host)?;
         lab.wait(4..8);
     }
