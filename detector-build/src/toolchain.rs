@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
+/// A detector's stack: the compiler's own choice of 1 MiB would spread what a call touches over more than a host keeps warm.
+const FLAGS: (&str, &str) = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Clink-arg=-zstack-size=65536");
 
 /// One line for who has none.
 pub const HOW_TO_GET: &str = "`rustup target add wasm32-unknown-unknown` gets what builds detectors; on Debian and its kin, \
@@ -38,6 +40,7 @@ impl Toolchain {
             Self::Rustup => {
                 let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
                 command.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("RUSTFLAGS").stdin(Stdio::null());
+                command.env(FLAGS.0, FLAGS.1);
                 command.args(["build", "--target", TARGET]);
                 command
             }
@@ -49,7 +52,7 @@ impl Toolchain {
                 command.env("PATH", env::join_paths(path).expect("they come from such a path"));
                 command.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
                 command.env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback");
-                command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+                command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker).env(FLAGS.0, FLAGS.1);
                 command.args(["build", "-Zbuild-std=std,panic_abort", "--target", TARGET]);
                 command
             }

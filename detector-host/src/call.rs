@@ -4,6 +4,7 @@ use crate::admission::flat;
 use crate::contract::{self, DetectorWorld, DetectorWorldPre};
 use crate::engine::{Limited, Runtime};
 use crate::limits::{DEADLINE, FUEL_MAX, MEMORY_BYTES_MAX, OUTPUT_BYTES_MAX, STACK_BYTES_MAX};
+use std::time::{Duration, Instant};
 use wasmtime::{Store, Trap};
 
 /// Why a call gave nothing. It cost that one call and nothing else.
@@ -44,15 +45,26 @@ impl Failure {
     }
 }
 
+/// What a call took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Steps of the guest, those of taking over what it is shown included. The same in every run.
+    pub fuel: u64,
+    /// For the instance.
+    pub instantiation: Duration,
+    /// From the neighbourhood to what was returned, in all.
+    pub whole: Duration,
+}
+
 pub(crate) fn info(runtime: &Runtime, pre: &DetectorWorldPre<Limited>) -> Result<contract::Metadata, Failure> {
-    call(runtime, pre, |detector, store| detector.tracewell_detector_detector().call_info(store))
+    call(runtime, pre, |detector, store| detector.tracewell_detector_detector().call_info(store)).0
 }
 
 pub(crate) fn detect(
     runtime: &Runtime,
     pre: &DetectorWorldPre<Limited>,
     neighbourhood: contract::Neighbourhood<'_>,
-) -> Result<Vec<contract::Finding>, Failure> {
+) -> (Result<Vec<contract::Finding>, Failure>, Spent) {
     call(runtime, pre, |detector, store| detector.tracewell_detector_detector().call_detect(store, neighbourhood))
 }
 
@@ -60,10 +72,23 @@ fn call<T>(
     runtime: &Runtime,
     pre: &DetectorWorldPre<Limited>,
     call: impl FnOnce(&DetectorWorld, &mut Store<Limited>) -> Result<T, wasmtime::Error>,
-) -> Result<T, Failure> {
-    let run = |store: &mut Store<Limited>| call(&pre.instantiate(&mut *store)?, store);
-    let mut store = runtime.store().map_err(|error| Failure::Trap(flat(&error)))?;
-    run(&mut store).map_err(|error| failure(&error, store.data()))
+) -> (Result<T, Failure>, Spent) {
+    let started = Instant::now();
+    let mut spent = Spent::default();
+    let mut store = match runtime.store() {
+        Ok(store) => store,
+        Err(error) => return (Err(Failure::Trap(flat(&error))), spent),
+    };
+    let returned = pre.instantiate(&mut store).and_then(|detector| {
+        spent.instantiation = started.elapsed();
+        call(&detector, &mut store)
+    });
+    let returned = returned.map_err(|error| failure(&error, store.data()));
+    spent.fuel = FUEL_MAX - store.get_fuel().unwrap_or(0).min(FUEL_MAX);
+    // The instance goes as well.
+    drop(store);
+    spent.whole = started.elapsed();
+    (returned, spent)
 }
 
 fn failure(error: &wasmtime::Error, limited: &Limited) -> Failure {

@@ -22,9 +22,10 @@ mod output;
 mod health;
 mod library;
 mod runner;
+pub mod sample;
 
 pub use admission::Refusal;
-pub use call::Failure;
+pub use call::{Failure, Spent};
 pub use json::to_json;
 pub use library::{Library, LibraryError, Status};
 pub use metadata::{Metadata, Trigger};

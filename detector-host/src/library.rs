@@ -1,6 +1,7 @@
 //! What is loaded: detectors in the order in which they are called, their triggers as one, and how each fares.
 
 use crate::admission::{self, Admitted, Refusal};
+use crate::call::Spent;
 use crate::contract::DetectorWorldPre;
 use crate::engine::{Limited, Runtime};
 use crate::limits::DETECTORS_MAX;
@@ -10,6 +11,7 @@ use crate::trigger::{self, Triggers};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Detectors that pipelines run.
 #[derive(Clone)]
@@ -37,6 +39,9 @@ pub struct Status {
     pub calls: u64,
     pub findings: u64,
     pub failures: u64,
+    /// Steps of all calls, and the time they took.
+    pub fuel: u64,
+    pub time: Duration,
     /// Parked in some pipeline.
     pub is_parked: bool,
     pub last_failure: Option<String>,
@@ -53,9 +58,11 @@ pub(crate) struct Loaded {
 /// How a detector fares over all pipelines of the process.
 #[derive(Default)]
 pub(crate) struct Fares {
-    pub(crate) calls: AtomicU64,
+    calls: AtomicU64,
     pub(crate) findings: AtomicU64,
     failures: AtomicU64,
+    fuel: AtomicU64,
+    time_ns: AtomicU64,
     is_parked: AtomicBool,
     last_failure: Mutex<Option<String>>,
 }
@@ -147,6 +154,8 @@ impl Loaded {
             calls: count(&self.fares.calls),
             findings: count(&self.fares.findings),
             failures: count(&self.fares.failures),
+            fuel: count(&self.fares.fuel),
+            time: Duration::from_nanos(count(&self.fares.time_ns)),
             is_parked: self.fares.is_parked.load(Ordering::Relaxed),
             last_failure: self.fares.last_failure.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
@@ -154,6 +163,13 @@ impl Loaded {
 }
 
 impl Fares {
+    pub(crate) fn called(&self, spent: Spent) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.fuel.fetch_add(spent.fuel, Ordering::Relaxed);
+        let ns = u64::try_from(spent.whole.as_nanos()).unwrap_or(u64::MAX);
+        self.time_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
     pub(crate) fn failed(&self, why: String, parked: bool) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.is_parked.fetch_or(parked, Ordering::Relaxed);

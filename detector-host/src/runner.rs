@@ -1,6 +1,6 @@
 //! The detectors as one pipeline runs them.
 
-use crate::call::{self, Failure};
+use crate::call::{self, Failure, Spent};
 use crate::engine::Runtime;
 use crate::health::Health;
 use crate::json;
@@ -10,6 +10,7 @@ use crate::output;
 use crate::trigger::Triggers;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, OperationSet, Reach};
 use tracewell_model::{Finding, Operation};
 
@@ -31,9 +32,17 @@ impl Runner {
     /// # Errors
     /// When the call fails. It is not counted here.
     pub fn call(&self, detector: usize, neighbourhood: &Neighbourhood) -> Result<Vec<Finding>, Failure> {
+        self.measure(detector, neighbourhood).0
+    }
+
+    /// What a detector finds, or why it fails, and what the call took. It is not counted here.
+    pub fn measure(&self, detector: usize, neighbourhood: &Neighbourhood) -> (Result<Vec<Finding>, Failure>, Spent) {
+        let started = Instant::now();
         let loaded = &self.detectors[detector];
-        let returned = lowered(neighbourhood, |lowered| call::detect(&self.runtime, &loaded.pre, lowered))?;
-        output::check(&loaded.metadata, neighbourhood, returned).map_err(Failure::Output)
+        let (returned, spent) = lowered(neighbourhood, |lowered| call::detect(&self.runtime, &loaded.pre, lowered));
+        let checked = returned
+            .and_then(|returned| output::check(&loaded.metadata, neighbourhood, returned).map_err(Failure::Output));
+        (checked, Spent { whole: started.elapsed(), ..spent })
     }
 
     /// What a detector found that ran elsewhere and wrote it as JSON, checked as what it returns from a call.
@@ -79,9 +88,9 @@ impl Detectors for Runner {
     }
 
     fn detect(&mut self, detector: usize, neighbourhood: &Neighbourhood) -> Vec<Finding> {
-        let outcome = self.call(detector, neighbourhood);
+        let (outcome, spent) = self.measure(detector, neighbourhood);
         let Loaded { metadata, fares, .. } = &*self.detectors[detector];
-        fares.calls.fetch_add(1, Ordering::Relaxed);
+        fares.called(spent);
         match outcome {
             Ok(findings) => {
                 fares.findings.fetch_add(findings.len() as u64, Ordering::Relaxed);

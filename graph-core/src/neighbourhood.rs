@@ -11,7 +11,7 @@ pub const HOPS_MAX: u8 = 4;
 pub const NODES_MAX: u32 = 256;
 pub const EDGES_MAX: u32 = 512;
 
-/// Ancestors of which a process's place tells the executable.
+/// Ancestors of which the place of a process tells the executable.
 pub const ANCESTORS_MAX: usize = 12;
 
 /// How much a detector wants to see.
@@ -60,7 +60,8 @@ pub struct EventSeen {
 pub struct Place {
     pub key: NodeKey,
     pub state: NodeState,
-    /// Of a process: executables of its ancestors, nearest first, `None` for one that is not known.
+    /// Executables of its ancestors, nearest first, `None` for one that is not known. Told of the event's subject, of its object if
+    /// that is a process, and of the process that wrote its object last; of all others [`Self::from`] leads on.
     pub ancestors: Vec<Option<Str>>,
     /// The place of the parent of a process, or of the last writer of a file, if it has one.
     pub from: Option<u32>,

@@ -1,11 +1,13 @@
+use crate::detectors;
 use crate::ebpf::{self, Warnings};
 use crate::setup;
 use crate::workspace::{Workspace, run as run_command};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
+use tracewell_detector_build::HOW_TO_GET;
 
 /// What criterion leaves beside each result, as far as the table needs it.
 #[derive(Deserialize)]
@@ -42,6 +44,7 @@ struct Interval {
 pub fn run(workspace: &Workspace) -> Result<()> {
     setup::run(workspace)?;
     ebpf::build(workspace, Warnings::Shown)?;
+    detectors::build(workspace)?;
     #[expect(clippy::disallowed_methods, reason = "compared with the times of files")]
     let start = SystemTime::now();
     let metadata = workspace.metadata()?;
@@ -59,6 +62,16 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         println!("{row}");
     }
     Ok(())
+}
+
+/// Runs the benchmark of detectors, which prints a table of its own.
+pub fn detectors(workspace: &Workspace) -> Result<()> {
+    setup::run(workspace)?;
+    ebpf::build(workspace, Warnings::Shown)?;
+    if !detectors::build(workspace)? {
+        bail!("no detectors to measure: {HOW_TO_GET}");
+    }
+    run_command(workspace.cargo().args(["bench", "--package", "tracewell-agent", "--bench", "detectors"]))
 }
 
 /// Walks criterion's folders for results that are newer than `start`; each lies in a folder `new`.

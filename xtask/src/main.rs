@@ -58,7 +58,8 @@ enum Command {
         #[command(subcommand)]
         command: lab::Lab,
     },
-    /// Run the benchmarks and print their table; `bench overhead` for what the live agent costs
+    /// Run the benchmarks and print their table; `bench detectors` for those of detectors alone, `bench overhead` for what the live
+    /// agent costs
     Bench {
         #[command(subcommand)]
         what: Option<Bench>,
@@ -86,6 +87,8 @@ enum Command {
 enum Bench {
     /// What watching a host costs: the same loads bare, with Tracewell, auditd and perf trace, side by side
     Overhead(overhead::Arguments),
+    /// What detectors cost: a call and its parts, triggers, loading, memory, and the pipeline with all that are shipped
+    Detectors,
 }
 
 fn main() -> ExitCode {
@@ -107,6 +110,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Lab { command } => lab::run(&workspace, &command)?,
         Command::Bench { what: None } => bench::run(&workspace)?,
         Command::Bench { what: Some(Bench::Overhead(arguments)) } => overhead::run(&workspace, &arguments)?,
+        Command::Bench { what: Some(Bench::Detectors) } => bench::detectors(&workspace)?,
         Command::Vm { kernels, arguments } if !vm::run(&workspace, &kernels, &arguments)? => {
             return Ok(ExitCode::FAILURE);
         }

@@ -1,6 +1,6 @@
 //! What the benchmarks run on: the E1 recording and the simulator, looped with fresh ids and times that go on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tracewell_datasets::ReadOptions;
 use tracewell_datasets::simulate::{Simulation, SimulationConfig, repeats};
@@ -25,8 +25,12 @@ impl Input {
             println!("SKIPPED: {} is not there (set TRACEWELL_DATASETS)", path.display());
             return None;
         }
-        let reader = tracewell_datasets::open(&path, None, &ReadOptions::default()).expect("the recording opens");
-        Some(Self::new("e1", reader.map(|record| record.expect("the recording is sound")).collect()))
+        Some(Self::recording("e1", &path))
+    }
+
+    pub fn recording(name: &'static str, path: &Path) -> Self {
+        let reader = tracewell_datasets::open(path, None, &ReadOptions::default()).expect("the recording opens");
+        Self::new(name, reader.map(|record| record.expect("the recording is sound")).collect())
     }
 
     /// The first records of a simulated fleet at 40 events per second and host, without attacks.

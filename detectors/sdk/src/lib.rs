@@ -49,6 +49,8 @@ mod contract {
     });
 }
 
+#[cfg(target_arch = "wasm32")]
+mod allocator;
 pub mod address;
 pub mod build;
 pub mod glob;
@@ -103,7 +105,10 @@ macro_rules! detector {
             }
 
             fn detect(neighbourhood: $crate::Neighbourhood) -> Vec<$crate::Finding> {
-                $detect(&neighbourhood)
+                let findings = $detect(&neighbourhood);
+                // The instance goes with all of it; to take it apart first would cost as much as most detectors do.
+                ::core::mem::forget(neighbourhood);
+                findings
             }
         }
 

@@ -54,7 +54,7 @@ impl Neighbourhood {
         ancestors(graph, subject)?.into_iter().for_each(|ancestor| selection.add(ancestor));
         selection.grow(graph, std::iter::once(subject).chain(object).collect())?;
         let (edges, n_edges_left_out) = selection.edges();
-        let nodes = places(graph, &selection, &edges)?;
+        let nodes = places(graph, &selection, &edges, object)?;
         let event = EventSeen {
             time: event.time,
             op: event.op,
@@ -191,7 +191,17 @@ fn ends_of(row: &EdgeRow) -> WayKey {
 }
 
 /// The nodes with what is known of them. One that was forgotten meanwhile does not come up: edges lead to known nodes only.
-fn places(graph: &mut Graph, selection: &Selection, edges: &[Way]) -> Result<Vec<Place>, HistoryError> {
+fn places(
+    graph: &mut Graph,
+    selection: &Selection,
+    edges: &[Way],
+    object: Option<NodeKey>,
+) -> Result<Vec<Place>, HistoryError> {
+    let mut told: Vec<_> = selection.nodes.first().copied().into_iter().collect();
+    if let Some(object) = object {
+        told.push(object);
+        told.extend(graph.state(object)?.and_then(|state| state.role.file()?.writer));
+    }
     let mut surprise = vec![Millibits::ZERO; selection.nodes.len()];
     let mut degree = vec![0u32; selection.nodes.len()];
     for edge in edges {
@@ -213,7 +223,7 @@ fn places(graph: &mut Graph, selection: &Selection, edges: &[Way]) -> Result<Vec
             Role::Socket(_) => None,
         };
         let ancestors = match &state.role {
-            Role::Process(_) => executables(graph, key)?,
+            Role::Process(_) if told.contains(&key) => executables(graph, key)?,
             _ => Vec::new(),
         };
         places.push(Place {

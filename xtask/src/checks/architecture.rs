@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["model", "graph-core"]),
     ("event-abi", &[]),
     ("detector-build", &[]),
-    ("detector-host", &["model", "graph-core"]),
+    ("detector-host", &["model", "parameters", "graph-core"]),
     (
         "agent",
         &[
