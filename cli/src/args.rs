@@ -69,9 +69,20 @@ pub enum DetectorCommand {
 pub struct NewArgs {
     /// Folder to make; its last part is the detector's id
     pub name: PathBuf,
-    /// The SDK, `detectors/sdk` of Tracewell's sources; found by itself within them
+    /// Language to write it in
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    pub lang: Language,
+    /// The SDK for Rust, `detectors/sdk` of Tracewell's sources; found by itself within them
     #[arg(long, value_name = "DIR")]
     pub sdk: Option<PathBuf>,
+}
+
+/// What a detector is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    Rust,
+    C,
+    Python,
 }
 
 #[derive(Debug, clap::Args)]

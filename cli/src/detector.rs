@@ -11,12 +11,12 @@ mod native;
 mod test;
 mod record;
 
-use crate::args::{BuildArgs, DetectorCommand, FilesArgs};
+use crate::args::{BuildArgs, DetectorCommand, FilesArgs, Language};
 use crate::failure::{Failure, print};
 use crate::output::text::clean;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use tracewell_detector_build::{HOW_TO_GET, Toolchain};
+use tracewell_detector_build::{HOW_TO_GET, Toolchain, c, python};
 use tracewell_detector_host::limits::{COMPONENT_BYTES_MAX, COMPONENT_BYTES_MAX_IN_REPLAY};
 use tracewell_detector_host::{Library, Status};
 use tracewell_model::Operation;
@@ -36,17 +36,41 @@ pub fn run(command: &DetectorCommand) -> Result<(), Failure> {
 
 /// The components of a package.
 fn build(args: &BuildArgs) -> Result<Vec<PathBuf>, Failure> {
-    let manifest = args.package.join("Cargo.toml");
-    if !manifest.is_file() {
-        return Err(Failure::Input(format!("{} is not there: expected the folder of a detector", manifest.display())));
-    }
-    let Some(toolchain) = Toolchain::find() else {
-        return Err(Failure::Input(format!("nothing here builds for WebAssembly: {HOW_TO_GET}")));
-    };
     let out = args.out.clone().unwrap_or_else(|| args.package.join("target/detectors"));
     let target = target(&args.package);
-    let built = tracewell_detector_build::build(&toolchain, &args.package, &target, &out);
-    Ok(built.map_err(|error| Failure::Input(format!("{error:#}")))?.components)
+    let built = match language(&args.package)? {
+        Language::Rust => {
+            let Some(toolchain) = Toolchain::find() else {
+                return Err(Failure::Input(format!("nothing here builds for WebAssembly: {HOW_TO_GET}")));
+            };
+            tracewell_detector_build::build(&toolchain, &args.package, &target, &out).map(|built| built.components)
+        }
+        Language::C => {
+            let component = component_of(&args.package, &out)?;
+            c::build(&args.package, &target.join("c"), &component).map(|()| vec![component])
+        }
+        Language::Python => {
+            let component = component_of(&args.package, &out)?;
+            python::build(&args.package, &target.join("python"), &component).map(|()| vec![component])
+        }
+    };
+    built.map_err(|error| Failure::Input(format!("{error:#}")))
+}
+
+/// By the source that is there.
+fn language(package: &Path) -> Result<Language, Failure> {
+    let sources = [("Cargo.toml", Language::Rust), (c::SOURCE, Language::C), (python::SOURCE, Language::Python)];
+    let found = sources.iter().find(|(source, _)| package.join(source).is_file());
+    found.map(|(_, language)| *language).ok_or_else(|| {
+        let expected = sources.map(|(source, _)| source).join(", ");
+        Failure::Input(format!("{} is no folder of a detector: expected one of {expected} in it", package.display()))
+    })
+}
+
+/// Named after its folder.
+fn component_of(package: &Path, out: &Path) -> Result<PathBuf, Failure> {
+    let package = package.canonicalize().map_err(|error| Failure::Input(format!("{}: {error}", package.display())))?;
+    Ok(out.join(package.file_name().unwrap_or_default()).with_extension("wasm"))
 }
 
 /// Where cargo works.

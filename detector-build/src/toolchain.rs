@@ -65,7 +65,11 @@ fn rustc() -> std::ffi::OsString {
 }
 
 /// The linker that rustup brings, or LLVM's own.
-fn linker(libraries: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn linker(libraries: Option<PathBuf>) -> Option<PathBuf> {
+    let libraries = libraries.or_else(|| {
+        let sysroot = says(Command::new(rustc()).args(["--print", "sysroot"]))?;
+        Some(Path::new(sysroot.trim()).join("lib/rustlib"))
+    });
     let host = libraries.as_deref().and_then(|libraries| {
         let folders = std::fs::read_dir(libraries).ok()?;
         folders.flatten().map(|folder| folder.path().join("bin/rust-lld")).find(|linker| linker.is_file())
@@ -95,7 +99,7 @@ fn clean(program: &str) -> Command {
     command
 }
 
-fn says(command: &mut Command) -> Option<String> {
+pub(crate) fn says(command: &mut Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }

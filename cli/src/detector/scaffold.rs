@@ -1,12 +1,15 @@
 //! `tracewell detector new`: a package that builds, is tested, and finds something.
 
-use crate::args::NewArgs;
+use crate::args::{Language, NewArgs};
 use crate::failure::{Failure, print};
 use std::fs;
 use std::path::{Path, PathBuf};
+use tracewell_detector_build::{c, python};
 
 const MANIFEST: &str = include_str!("scaffold/Cargo.toml.txt");
 const SOURCE: &str = include_str!("scaffold/lib.rs.txt");
+const C_SOURCE: &str = include_str!("scaffold/c/detector.c.txt");
+const PYTHON_SOURCE: &str = include_str!("scaffold/python/detector.py.txt");
 const FOUND: &str = include_str!("scaffold/found.story");
 const NOTHING: &str = include_str!("scaffold/nothing.story");
 
@@ -19,6 +22,19 @@ pub fn run(args: &NewArgs) -> Result<(), Failure> {
     if args.name.exists() {
         return Err(Failure::Input(format!("{} is there already", args.name.display())));
     }
+    let source = match args.lang {
+        Language::Rust => vec![("Cargo.toml", manifest(name, args)?), ("src/lib.rs", SOURCE.to_owned())],
+        Language::C => vec![(c::SOURCE, C_SOURCE.replace("NAME", name))],
+        Language::Python => vec![(python::SOURCE, PYTHON_SOURCE.replace("NAME", name))],
+    };
+    let stories = [("tests/found.story", FOUND.to_owned()), ("tests/nothing.story", NOTHING.to_owned())];
+    for (path, text) in source.into_iter().chain(stories) {
+        write(&args.name.join(path), &text)?;
+    }
+    print(&format!("{}\n", args.name.display()))
+}
+
+fn manifest(name: &str, args: &NewArgs) -> Result<String, Failure> {
     let sdk = match &args.sdk {
         Some(sdk) => sdk.clone(),
         None => find_sdk().ok_or_else(|| {
@@ -26,17 +42,7 @@ pub fn run(args: &NewArgs) -> Result<(), Failure> {
         })?,
     };
     let sdk = fs::canonicalize(&sdk).map_err(|error| Failure::Input(format!("{}: {error}", sdk.display())))?;
-    let manifest = MANIFEST.replace("NAME", name).replace("SDK", &sdk.display().to_string());
-    let files = [
-        ("Cargo.toml", manifest.as_str()),
-        ("src/lib.rs", SOURCE),
-        ("tests/found.story", FOUND),
-        ("tests/nothing.story", NOTHING),
-    ];
-    for (path, text) in files {
-        write(&args.name.join(path), text)?;
-    }
-    print(&format!("{}\n", args.name.display()))
+    Ok(MANIFEST.replace("NAME", name).replace("SDK", &sdk.display().to_string()))
 }
 
 /// In the sources around the working directory.

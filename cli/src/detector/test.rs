@@ -4,7 +4,7 @@ use super::calls::Calls;
 use super::native::Native;
 use super::record;
 use super::story::Story;
-use crate::args::{BuildArgs, TestArgs};
+use crate::args::{BuildArgs, Language, TestArgs};
 use crate::failure::{Failure, print};
 use crate::output::text::{clean, plural};
 use crate::replay;
@@ -29,7 +29,8 @@ pub fn run(args: &TestArgs) -> Result<(), Failure> {
         (Some(program), _) => Some(program.clone()),
         // A component alone may be of any language and without its source.
         (None, Some(_)) => None,
-        (None, None) => Some(built_natively(&args.package)?),
+        (None, None) if super::language(&args.package)? == Language::Rust => Some(built_natively(&args.package)?),
+        (None, None) => None,
     };
     let id = args.package.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
     let native = program.map(|program| Native::start(&program, id.as_deref().unwrap_or_default()));
