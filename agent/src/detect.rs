@@ -3,6 +3,7 @@
 //! What a detector sees depends on the graph alone, and no detector sees what another found, so that neither their order nor
 //! their number changes a finding.
 
+use std::any::Any;
 use std::sync::Arc;
 use tracewell_graph_core::graph::{Graph, Inserted, NodeIdx};
 use tracewell_graph_core::history::HistoryError;
@@ -21,6 +22,12 @@ pub struct Detection {
 impl Detection {
     pub fn new(detectors: Box<dyn Detectors>, parameters: &Parameters) -> Self {
         Self { detectors, rare_min_millibits: parameters.structure.rare_min_millibits, called: Vec::new() }
+    }
+
+    /// Who looks, if it is a `T`.
+    pub fn detectors_mut<T: Detectors>(&mut self) -> Option<&mut T> {
+        let any: &mut dyn Any = &mut *self.detectors;
+        any.downcast_mut()
     }
 
     /// Calls the detectors that an event is for and gives the processes about which they found something new.

@@ -113,6 +113,11 @@ impl Pipeline {
         self.detection = Some(Detection::new(detectors, &self.parameters));
     }
 
+    /// Who looks at what is new, if it is a `T`; to be changed between two records.
+    pub fn detectors_mut<T: Detectors>(&mut self) -> Option<&mut T> {
+        self.detection.as_mut()?.detectors_mut()
+    }
+
     pub fn host(&self) -> HostId {
         self.graph.host()
     }

@@ -63,6 +63,16 @@ pub enum DetectorCommand {
     Info(FilesArgs),
     /// Run a detector over the stories in its folder `tests`, or over a recording
     Test(TestArgs),
+    /// Say what a detector costs: a call at 100 nodes and 200 edges, and how often it is called in a recording
+    Bench(BenchArgs),
+    /// Make a key to sign detectors with; prints the public one, which agents are told to trust
+    Keygen(KeygenArgs),
+    /// Sign components, in place
+    Sign(SignArgs),
+    /// Say who signed components, and whether they are as they were signed
+    Verify(VerifyArgs),
+    /// Build a detector, sign it, and leave it under its id and version, ready for the folder of an agent
+    Package(PackageArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -127,6 +137,56 @@ pub struct TestArgs {
     pub json: bool,
     #[command(flatten)]
     pub read: ReadArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BenchArgs {
+    /// The component
+    pub file: PathBuf,
+    /// Count and time its calls in this recording as well
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct KeygenArgs {
+    /// Where the private key goes (PKCS#8 in PEM); the public one goes beside it, as FILE.pub
+    pub file: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct SignArgs {
+    /// Components; a signature that is there is replaced
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The private key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Components
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// A public key that is trusted, in base64 or as its file; may be given several times. Without it any key will do
+    #[arg(long = "key", value_name = "KEY|FILE")]
+    pub keys: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PackageArgs {
+    /// Folder of the detector
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub package: PathBuf,
+    /// The private key; not signed without
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Where the component goes
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
 }
 
 /// How recordings are read.

@@ -4,7 +4,9 @@
 //! [`mod@test`] runs them and [`record`] recordings, by the same [`calls`]; `check` and `info` say what a host would say of a
 //! component.
 
+mod bench;
 mod scaffold;
+mod sign;
 mod story;
 mod calls;
 mod native;
@@ -31,6 +33,11 @@ pub fn run(command: &DetectorCommand) -> Result<(), Failure> {
         DetectorCommand::Check(args) => check(args),
         DetectorCommand::Info(args) => info(args),
         DetectorCommand::Test(args) => test::run(args),
+        DetectorCommand::Bench(args) => bench::run(args),
+        DetectorCommand::Keygen(args) => sign::keygen(args),
+        DetectorCommand::Sign(args) => sign::sign(args),
+        DetectorCommand::Verify(args) => sign::verify(args),
+        DetectorCommand::Package(args) => sign::package(args),
     }
 }
 

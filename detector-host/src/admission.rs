@@ -1,8 +1,10 @@
 //! Which files become detectors. Everything that can be refused is refused here, with a reason that its author can act on.
 
+use crate::cache::Cache;
 use crate::contract::{INTERFACE, PACKAGE, VERSION};
 use crate::engine::{Limited, Runtime};
 use crate::metadata::Metadata;
+use crate::signature::Untrusted;
 use crate::{Failure, call, contract};
 use std::fs::File;
 use std::io::Read;
@@ -23,6 +25,10 @@ pub enum Refusal {
     CoreModule,
     #[error("it is broken: {0}")]
     Broken(String),
+    #[error(
+        "memory cannot be made executable here, which machine code needs (systemd: MemoryDenyWriteExecute=no): {0}"
+    )]
+    NotExecutable(String),
     #[error("it imports {0}, expected no imports: a detector has no clock, files, network or randomness")]
     Imports(String),
     #[error("it does not export {INTERFACE}@{VERSION}: it was made for something else")]
@@ -35,6 +41,8 @@ pub enum Refusal {
     Info(Failure),
     #[error("what it says of itself: {0}")]
     Metadata(String),
+    #[error("{0}")]
+    Untrusted(#[from] Untrusted),
     #[error("{id} {version} is loaded already")]
     Duplicate { id: String, version: String },
     #[error("{0} detectors are loaded, and there is room for no more")]
@@ -44,9 +52,6 @@ pub enum Refusal {
 /// A file that passed.
 pub(crate) struct Admitted {
     pub(crate) metadata: Metadata,
-    /// BLAKE3 of the file.
-    pub(crate) hash: blake3::Hash,
-    pub(crate) bytes: usize,
     pub(crate) pre: contract::DetectorWorldPre<Limited>,
 }
 
@@ -65,15 +70,22 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-pub(crate) fn admit(runtime: &Runtime, bytes: &[u8]) -> Result<Admitted, Refusal> {
+pub(crate) fn admit(runtime: &Runtime, cache: Option<&Cache>, bytes: &[u8]) -> Result<Admitted, Refusal> {
     check_kind(bytes)?;
-    let component = Component::new(runtime.engine(), bytes).map_err(|error| Refusal::Broken(flat(&error)))?;
+    let component = match cache {
+        Some(cache) => cache.component(runtime, bytes),
+        None => Component::new(runtime.engine(), bytes),
+    };
+    let component = component.map_err(|error| match flat(&error) {
+        why if why.contains("make memory executable") => Refusal::NotExecutable(why),
+        why => Refusal::Broken(why),
+    })?;
     let types = check_imports(runtime, &component.component_type())?;
     check_exports(runtime, &component.component_type())?;
     let pre = runtime.prepare(&component, &types).map_err(|error| Refusal::WrongTypes(flat(&error)))?;
     let said = call::info(runtime, &pre).map_err(Refusal::Info)?;
     let metadata = Metadata::check(said).map_err(Refusal::Metadata)?;
-    Ok(Admitted { metadata, hash: blake3::hash(bytes), bytes: bytes.len(), pre })
+    Ok(Admitted { metadata, pre })
 }
 
 /// The preamble: magic, version, and the layer that tells components from core modules.

@@ -6,12 +6,17 @@
 //! pipeline's view of it: it [`lower`]s a neighbourhood, makes one [`call`] in a fresh instance, vets the [`output`], and
 //! parks a detector that keeps failing ([`health`]).
 //!
+//! A [`Loader`] keeps a library as a folder has it while pipelines run; [`signature`] says whose detectors are let in, and a
+//! [`Cache`] keeps machine code.
+//!
 //! A detector is hostile until it has returned: it has no imports, no clock and no memory of earlier calls, and each
 //! [`limits`] ends its call and nothing else. Nothing here knows a pipeline, a wire or a configuration.
 
 mod contract;
 pub mod limits;
 mod engine;
+mod cache;
+pub mod signature;
 mod admission;
 mod metadata;
 mod trigger;
@@ -22,11 +27,14 @@ mod output;
 mod health;
 mod library;
 mod runner;
+mod loader;
 pub mod sample;
 
 pub use admission::Refusal;
+pub use cache::Cache;
 pub use call::{Failure, Spent};
 pub use json::to_json;
 pub use library::{Library, LibraryError, Status};
+pub use loader::{Loader, Settings, Update};
 pub use metadata::{Metadata, Trigger};
 pub use runner::Runner;

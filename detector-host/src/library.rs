@@ -1,12 +1,14 @@
 //! What is loaded: detectors in the order in which they are called, their triggers as one, and how each fares.
 
 use crate::admission::{self, Admitted, Refusal};
+use crate::cache::Cache;
 use crate::call::Spent;
 use crate::contract::DetectorWorldPre;
 use crate::engine::{Limited, Runtime};
 use crate::limits::DETECTORS_MAX;
 use crate::metadata::{Metadata, Trigger};
 use crate::runner::Runner;
+use crate::signature::{Policy, PublicKey};
 use crate::trigger::{self, Triggers};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,6 +19,8 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Library {
     runtime: Runtime,
+    policy: Policy,
+    cache: Option<Arc<Cache>>,
     /// Sorted by id and version, so that the order of loading does not matter.
     detectors: Vec<Arc<Loaded>>,
 }
@@ -36,6 +40,8 @@ pub struct Status {
     /// BLAKE3 of the file, in hexadecimal digits.
     pub hash: String,
     pub bytes: usize,
+    /// Who vouches for it, if that counts here.
+    pub signer: Option<PublicKey>,
     pub calls: u64,
     pub findings: u64,
     pub failures: u64,
@@ -49,8 +55,11 @@ pub struct Status {
 
 pub(crate) struct Loaded {
     pub(crate) metadata: Metadata,
+    /// Of the file, and of the component in it without a signature.
     hash: blake3::Hash,
+    component_hash: blake3::Hash,
     bytes: usize,
+    signer: Option<PublicKey>,
     pub(crate) pre: DetectorWorldPre<Limited>,
     pub(crate) fares: Fares,
 }
@@ -72,7 +81,17 @@ impl Library {
     /// When the engine does not start, as on a machine without the address space for it.
     pub fn new() -> Result<Self, LibraryError> {
         let runtime = Runtime::new().map_err(|error| LibraryError::Engine(admission::flat(&error)))?;
-        Ok(Self { runtime, detectors: Vec::new() })
+        Ok(Self { runtime, policy: Policy::default(), cache: None, detectors: Vec::new() })
+    }
+
+    /// Whose detectors are loaded from now on.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// Where machine code of before is found, and kept.
+    pub fn set_cache(&mut self, cache: Option<Cache>) {
+        self.cache = cache.map(Arc::new);
     }
 
     /// Loads all files `*.wasm` of a folder, each of at most `bytes_max` bytes; gives those that were refused, with the reason.
@@ -104,21 +123,60 @@ impl Library {
         self.load(&admission::read(path, bytes_max)?)
     }
 
-    /// Loads a component from its bytes.
+    /// Loads a component, signed or not, from its bytes.
     ///
     /// # Errors
     /// When it is refused.
-    pub fn load(&mut self, component: &[u8]) -> Result<&Metadata, Refusal> {
+    pub fn load(&mut self, file: &[u8]) -> Result<&Metadata, Refusal> {
         if self.detectors.len() >= DETECTORS_MAX {
             return Err(Refusal::TooMany(self.detectors.len()));
         }
-        let Admitted { metadata, hash, bytes, pre } = admission::admit(&self.runtime, component)?;
+        // Who vouches comes first: what is not trusted does not reach the compiler.
+        let (component, signer) = self.policy.check(file)?;
+        let Admitted { metadata, pre } = admission::admit(&self.runtime, self.cache.as_deref(), component)?;
         trigger::check(&metadata.triggers).map_err(Refusal::Metadata)?;
-        let rank = |metadata: &Metadata| (metadata.id.clone(), metadata.version);
-        match self.detectors.binary_search_by_key(&rank(&metadata), |loaded| rank(&loaded.metadata)) {
-            Ok(_) => Err(Refusal::Duplicate { version: metadata.version.to_string(), id: metadata.id }),
+        let (hash, component_hash) = (blake3::hash(file), blake3::hash(component));
+        let fares = Fares::default();
+        self.put(Arc::new(Loaded { metadata, hash, component_hash, bytes: file.len(), signer, pre, fares }))
+    }
+
+    /// Takes over what another library has loaded of this file, with how it fared. Returns whether it had, and there is room.
+    pub(crate) fn adopt(&mut self, other: &Self, file: &blake3::Hash) -> bool {
+        let loaded = other.detectors.iter().find(|loaded| loaded.hash == *file);
+        loaded.is_some_and(|loaded| self.detectors.len() < DETECTORS_MAX && self.put(Arc::clone(loaded)).is_ok())
+    }
+
+    /// Whether this file is loaded on the word of this signer.
+    pub(crate) fn is_vouched_for(&self, file: &blake3::Hash, signer: Option<PublicKey>) -> bool {
+        self.detectors.iter().any(|loaded| loaded.hash == *file && loaded.signer == signer)
+    }
+
+    /// The same, with nothing loaded.
+    pub(crate) fn without_detectors(&self) -> Self {
+        Self { detectors: Vec::new(), ..self.clone() }
+    }
+
+    /// Hashes of the files of detectors.
+    pub(crate) fn hashes(&self, is_meant: impl Fn(&Metadata) -> bool) -> impl Iterator<Item = blake3::Hash> {
+        self.detectors.iter().filter(move |loaded| is_meant(&loaded.metadata)).map(|loaded| loaded.hash)
+    }
+
+    /// Removes machine code of what is not loaded.
+    pub(crate) fn tidy_cache(&self) {
+        if let Some(cache) = &self.cache {
+            cache.keep(&self.runtime, self.detectors.iter().map(|loaded| loaded.component_hash));
+        }
+    }
+
+    fn put(&mut self, new: Arc<Loaded>) -> Result<&Metadata, Refusal> {
+        let rank = |loaded: &Loaded| (loaded.metadata.id.clone(), loaded.metadata.version);
+        match self.detectors.binary_search_by_key(&rank(&new), |loaded| rank(loaded)) {
+            Ok(_) => {
+                let (id, version) = rank(&new);
+                Err(Refusal::Duplicate { id, version: version.to_string() })
+            }
             Err(at) => {
-                self.detectors.insert(at, Arc::new(Loaded { metadata, hash, bytes, pre, fares: Fares::default() }));
+                self.detectors.insert(at, new);
                 Ok(&self.detectors[at].metadata)
             }
         }
@@ -151,6 +209,7 @@ impl Loaded {
             metadata: self.metadata.clone(),
             hash: self.hash.to_hex().to_string(),
             bytes: self.bytes,
+            signer: self.signer,
             calls: count(&self.fares.calls),
             findings: count(&self.fares.findings),
             failures: count(&self.fares.failures),

@@ -5,6 +5,7 @@
 
 use crate::metadata::Trigger;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::collections::BTreeMap;
 use tracewell_graph_core::neighbourhood::{Glimpse, OperationSet};
 use tracewell_model::Operation;
 
@@ -39,11 +40,11 @@ const EXECUTABLE: u8 = 1;
 const COMMAND_LINE: u8 = 2;
 const PATH: u8 = 4;
 
-/// Globs of all rules as one set, and the rule of each.
+/// Globs of all rules as one set, each once, and the rules of each.
 #[derive(Default)]
 struct Globs {
     set: GlobSet,
-    rules: Vec<usize>,
+    rules: Vec<Vec<usize>>,
 }
 
 impl Triggers {
@@ -78,7 +79,8 @@ impl Triggers {
         let mut look = |globs: &Globs, text: Option<&str>, bit| {
             if let Some(text) = text.filter(|_| !globs.rules.is_empty()) {
                 globs.set.matches_into(text, &mut self.hits);
-                self.hits.iter().for_each(|&hit| self.fitting[globs.rules[hit]] |= bit);
+                let hit = self.hits.iter().flat_map(|&hit| &globs.rules[hit]);
+                hit.for_each(|&rule| self.fitting[rule] |= bit);
             }
         };
         look(&rules.executables, glimpse.executable, EXECUTABLE);
@@ -138,12 +140,13 @@ impl Rule {
 
 impl Globs {
     fn compile<'a>(globs: impl Iterator<Item = (usize, &'a str)>, separated: bool) -> Result<Self, globset::Error> {
-        let (mut set, mut rules) = (GlobSetBuilder::new(), Vec::new());
-        for (rule, glob) in globs {
+        let mut by_glob = BTreeMap::<_, Vec<_>>::new();
+        globs.for_each(|(rule, glob)| by_glob.entry(glob).or_default().push(rule));
+        let mut set = GlobSetBuilder::new();
+        for glob in by_glob.keys() {
             set.add(GlobBuilder::new(glob).literal_separator(separated).build()?);
-            rules.push(rule);
         }
-        Ok(Self { set: set.build()?, rules })
+        Ok(Self { set: set.build()?, rules: by_glob.into_values().collect() })
     }
 }
 

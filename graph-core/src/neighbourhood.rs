@@ -4,6 +4,7 @@
 mod select;
 
 use crate::graph::NodeState;
+use std::any::Any;
 use tracewell_model::{Detail, EventNs, Finding, Millibits, NodeKey, Operation, Str};
 
 /// The host's ceiling for [`Reach`].
@@ -100,7 +101,7 @@ pub struct Glimpse<'a> {
 }
 
 /// Those who look at neighbourhoods. Which detector is which, they alone know.
-pub trait Detectors: Send {
+pub trait Detectors: Any + Send {
     /// The operations that any detector is called for: nothing else of them is asked.
     fn operations(&self) -> OperationSet;
 

@@ -5,30 +5,55 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tracewell_detector_host::limits::COMPONENT_BYTES_MAX;
-use tracewell_detector_host::{Library, sample};
+use tracewell_detector_host::{Cache, Library, sample};
 
-/// Stands, in the environment, of a process that is to load and to call all.
+/// Names, in the environment, the folder of machine code of a process that is to load and to call all; empty for none.
 pub const CHILD: &str = "TRACEWELL_BENCH_LOAD";
 
 pub fn run(table: &mut Table, folder: &Path) {
+    let cache = tempfile::tempdir().expect("a temporary folder");
+    // The first that has the folder fills it.
+    measure(folder, Some(cache.path()));
+    for (cache, what, time, memory) in
+        [(None, "compiled when they are loaded", "", ""), (Some(cache.path()), "precompiled", "≤ 1 ms", "≤ 12 MB")]
+    {
+        let Measured { n, load, bytes } = measure(folder, cache);
+        table.row(&format!("loading one, {what}"), &micros(load), time);
+        let megabytes = format!("{:.1} MB for {n}", bytes as f64 / 1e6);
+        table.row(&format!("resident memory after each was called, {what}"), &megabytes, memory);
+    }
+}
+
+struct Measured {
+    n: u64,
+    /// The median of loading one.
+    load: Duration,
+    /// By which the process grew.
+    bytes: u64,
+}
+
+fn measure(folder: &Path, cache: Option<&Path>) -> Measured {
     let program = std::env::current_exe().expect("this program has a path");
-    let said = Command::new(program).env(CHILD, "1").env("TRACEWELL_DETECTORS", folder).output().expect("it starts");
+    let mut child = Command::new(program);
+    child.env(CHILD, cache.unwrap_or(Path::new(""))).env("TRACEWELL_DETECTORS", folder);
+    let said = child.output().expect("it starts");
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let said = String::from_utf8(said.stdout).expect("it prints numbers");
     let numbers: Vec<u64> = said.split_whitespace().map(|n| n.parse().expect("it prints numbers")).collect();
     let [n, ns, bytes] = numbers[..] else { panic!("three numbers expected: {said}") };
-    table.row("loading one, compiled meanwhile", &micros(Duration::from_nanos(ns)), "");
-    let megabytes = format!("{:.1} MB for {n}", bytes as f64 / 1e6);
-    table.row("resident memory after each was called, compiled in the same process", &megabytes, "≤ 12 MB");
+    Measured { n, load: Duration::from_nanos(ns), bytes }
 }
 
 /// Loads all and calls each; prints how many, the median time of loading one, and the bytes by which this process grew.
-pub fn child(folder: &Path) {
+pub fn child(folder: &Path, cache: &Path) {
     let seen = sample::neighbourhood().expect("its history is in memory");
     let before = resident();
     let mut library = Library::new().expect("the engine starts");
-    let files =
-        std::fs::read_dir(folder).expect("the folder is there").map(|entry| entry.expect("it can be read").path());
+    if !cache.as_os_str().is_empty() {
+        library.set_cache(Some(Cache::open(cache).expect("it is this user's alone")));
+    }
+    let files = std::fs::read_dir(folder).expect("the folder is there");
+    let files = files.map(|entry| entry.expect("it can be read").path());
     let times: Vec<_> = files
         .map(|file| {
             let started = Instant::now();

@@ -27,8 +27,8 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    if std::env::var_os(load::CHILD).is_some() {
-        return load::child(&folder);
+    if let Some(how) = std::env::var_os(load::CHILD) {
+        return load::child(&folder, Path::new(&how));
     }
     run(&folder);
 }

@@ -8,3 +8,5 @@ mod normaliser;
 #[cfg(feature = "program")]
 mod program;
 mod shared_history;
+#[cfg(feature = "program")]
+mod swap;

@@ -113,18 +113,63 @@ fn alerts(arguments: &[&str]) -> String {
     fs::read_to_string(out.join("alerts.json")).unwrap()
 }
 
-#[test]
-fn hostile_detectors_change_nothing_else() {
+/// A guest that is called for everything, and beside which all else comes out byte for byte as without it.
+fn changes_nothing_else(guest: Guest) {
     let folder = tempfile::tempdir().unwrap();
-    let write = |guest: Guest| fs::write(folder.path().join(guest.id).with_extension("wasm"), guest.build()).unwrap();
-    let all = |guest: Guest| Guest { operations: OperationSet::ALL, ..guest };
+    let guest = Guest { operations: OperationSet::ALL, ..guest };
+    fs::write(folder.path().join("hostile.wasm"), guest.build()).unwrap();
+    let sayer = Guest::saying("zz-sayer", vec![Said::high("a thing that nobody else sees", &[0])]).build();
+    fs::write(folder.path().join("sayer.wasm"), &sayer).unwrap();
+    let alone = tempfile::tempdir().unwrap();
+    fs::write(alone.path().join("sayer.wasm"), &sayer).unwrap();
+    let expected = alerts(&["--detectors", path(alone.path())]);
+    assert!(expected.contains("a thing that nobody else sees"));
+    assert_eq!(alerts(&["--detectors", path(folder.path())]), expected, "{}", guest.id);
+}
+
+#[test]
+fn an_endless_loop_changes_nothing_else() {
+    changes_nothing_else(Guest::new("endless", "(loop $on (br $on)) (i32.const 0)"));
+}
+
+#[test]
+fn an_allocation_bomb_changes_nothing_else() {
     let bomb = "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 64)) (i32.const -1)))) unreachable";
-    write(all(Guest::new("endless", "(loop $on (br $on)) (i32.const 0)")));
-    write(all(Guest::new("bomb", bomb)));
-    write(all(Guest::new("panic", "unreachable")));
-    write(all(Guest::saying("elsewhere", vec![Said::high("x", &[9999])])));
-    write(all(Guest::saying("not-utf8", vec![Said { title: vec![0xff], ..Said::high("", &[0]) }])));
-    assert_eq!(alerts(&["--detectors", path(folder.path())]), alerts(&[]));
+    changes_nothing_else(Guest::new("bomb", bomb));
+}
+
+#[test]
+fn a_recursion_without_end_changes_nothing_else() {
+    let mut guest = Guest::new("recursion", "(drop (call $deeper (i32.const 1))) (i32.const 0)");
+    guest.more = "(func $deeper (param i32) (result i32) (i32.add (i32.const 1) (call $deeper (local.get 0))))";
+    changes_nothing_else(guest);
+}
+
+#[test]
+fn a_panic_changes_nothing_else() {
+    changes_nothing_else(Guest::new("panic", "unreachable"));
+}
+
+#[test]
+fn a_huge_output_changes_nothing_else() {
+    let huge = Said { title_at: Some((8 * 65536, 5 << 20)), ..Said::high("x", &[0]) };
+    changes_nothing_else(Guest { memory_pages: 100, ..Guest::saying("huge", vec![huge]) });
+}
+
+#[test]
+fn an_output_that_cannot_be_changes_nothing_else() {
+    changes_nothing_else(Guest::saying("elsewhere", vec![Said::high("x", &[9999])]));
+    changes_nothing_else(Guest::saying("not-utf8", vec![Said { title: vec![0xff], ..Said::high("", &[0]) }]));
+}
+
+#[test]
+fn state_that_is_kept_between_calls_changes_nothing_else() {
+    // Finds something from its second call on, if it is the same instance.
+    let body = "(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (select (i32.const 16) (i32.const 8) (i32.gt_u (global.get $calls) (i32.const 1)))";
+    let mut guest = Guest::saying("stateful", vec![Said::high("remembered", &[0])]);
+    (guest.detect, guest.more) = (body.into(), "(global $calls (mut i32) (i32.const 0))");
+    changes_nothing_else(guest);
 }
 
 #[test]

@@ -1,4 +1,6 @@
 mod admission;
+mod cache;
 mod guest;
 mod hostile;
+mod loader;
 mod scene;

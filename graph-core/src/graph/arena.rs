@@ -235,6 +235,12 @@ impl Arena {
         }
     }
 
+    /// The [`EdgeRow::order`] of an edge.
+    pub(super) fn order(&self, edge: EdgeIdx) -> (EventNs, u64) {
+        let edge = self.edge(edge);
+        (edge.first, edge.seq)
+    }
+
     pub(super) fn n_edges(&self, node: NodeIdx, direction: Direction) -> u32 {
         self.list(node, direction).len
     }

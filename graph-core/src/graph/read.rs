@@ -3,6 +3,7 @@
 use super::{Graph, NodeIdx, NodeState};
 use crate::history::{Direction, EdgeRow, HistoryError};
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use tracewell_model::{EventNs, NodeKey};
 
@@ -81,8 +82,14 @@ impl Graph {
         let mut found: BTreeMap<_, _> = spilled.into_iter().map(|row| (row.order(), row)).collect();
         if let Some(node) = self.arena.find(key) {
             // A hot edge may have an older row of itself in the history: the hot one is the truth.
-            let hot = self.arena.edges(node, direction).map(|edge| self.arena.row(edge));
-            found.extend(hot.filter(|row| row.first <= until).map(|row| (row.order(), row)));
+            let hot = self.arena.edges(node, direction).map(|edge| (Reverse(self.arena.order(edge)), edge));
+            let mut hot: Vec<_> = hot.filter(|(Reverse((first, _)), _)| *first <= until).collect();
+            // Of a place where much happens only the latest are made rows of.
+            if hot.len() > n_examined {
+                hot.select_nth_unstable_by_key(n_examined, |(order, _)| *order);
+                hot.truncate(n_examined);
+            }
+            found.extend(hot.into_iter().map(|(Reverse(order), edge)| (order, self.arena.row(edge))));
         }
         let mut visible = Vec::new();
         for row in found.into_values().rev().take(n_examined) {

@@ -14,7 +14,8 @@ use tracewell_model::{Event, EventFlags, EventNs, Millibits, NodeKey, Operation,
 /// Nodes whose edges are looked at, and those beside them that turn out to have none: files that were only read.
 const LOOKED_AT_MAX: usize = 32;
 const WITHOUT_EDGES_MAX: usize = 96;
-/// Latest edges of each of the event's ends, and of each other node, that are looked at in each direction.
+/// Latest edges that are looked at in each direction, of each of the event's ends and of each other node. Of the ends' they are no more
+/// than four times what may be shown, so that one with a short reach costs little at places where much happens.
 const OWN_EDGES_MAX: usize = 512;
 const OTHER_EDGES_MAX: usize = 64;
 
@@ -101,8 +102,9 @@ impl Selection {
         let mut known: BTreeSet<_> = ends.iter().copied().collect();
         let mut front: Vec<_> = ends.into_iter().map(|end| (end, BOTH)).collect();
         let (mut n_looked_at, mut n_without_edges) = (0, 0);
+        let own_edges = (self.reach.edges_max as usize * 4).clamp(OTHER_EDGES_MAX, OWN_EDGES_MAX);
         for hop in 0..self.reach.hops {
-            let limit = if hop == 0 { OWN_EDGES_MAX } else { OTHER_EDGES_MAX };
+            let limit = if hop == 0 { own_edges } else { OTHER_EDGES_MAX };
             let mut found = Vec::new();
             for (key, sides) in front.drain(..) {
                 if n_looked_at == LOOKED_AT_MAX || n_without_edges == WITHOUT_EDGES_MAX {

@@ -31,6 +31,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Switch groups of probes of the running agent: `+network` on, `-file` off; without any, say which are on
     Probes(ProbesArgs),
+    /// List, load, remove and resume detectors of the running agent
+    Detectors(DetectorsArgs),
     /// Say what this machine allows, what that costs, and how to mend it
     Doctor(DoctorArgs),
     /// Print the configuration that is in force for `run`, as TOML, with its hash
@@ -186,6 +188,36 @@ pub struct ProbesArgs {
     /// Socket of the agent; as the configuration says by default
     #[arg(long, value_name = "FILE")]
     pub control: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct DetectorsArgs {
+    #[command(subcommand)]
+    pub what: Option<DetectorsCommand>,
+    /// Socket of the agent; as the configuration says by default
+    #[arg(long, value_name = "FILE", global = true)]
+    pub control: Option<PathBuf>,
+    /// How it is shown
+    #[arg(long, value_enum, default_value_t = Form::Text, global = true)]
+    pub output: Form,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum DetectorsCommand {
+    /// Say what is loaded and what was refused (this is also done after each of the others)
+    List,
+    /// Load a file beside those of the folder, until the agent ends
+    Load { file: PathBuf },
+    /// Remove a detector, until its file changes or `reload`
+    Remove {
+        id: String,
+        /// This version alone
+        version: Option<String>,
+    },
+    /// Call a parked detector again
+    Resume { id: String },
+    /// Look at all files anew, those of removed ones as well
+    Reload,
 }
 
 /// A group of probes and what becomes of it.

@@ -22,13 +22,15 @@ use std::{fs, io};
 use tracewell_agent::sensor::attach::Group;
 use tracewell_agent::sensor::tier::Asked;
 use tracewell_agent::sensor::{ORDER_BYTES_MAX, Options};
+use tracewell_detector_host::Settings;
 use tracewell_model::HostId;
 use tracewell_parameters::Parameters;
 
 /// Read where nothing else is named, if it is there.
 const USUAL: &str = "/etc/tracewell/agent.toml";
 /// What can change while the agent runs. `sensor.groups.` stands for all of them.
-const CHANGEABLE: [&str; 12] = [
+const CHANGEABLE: [&str; 13] = [
+    "detectors.",
     "sensor.groups.",
     "sensor.budget",
     "sensor.ignored_operations",
@@ -69,8 +71,7 @@ pub struct Config {
     pub history: Option<PathBuf>,
     /// Between two checkpoints.
     pub checkpoint_every: Duration,
-    /// Folder of detectors; `None` for none.
-    pub detectors: Option<PathBuf>,
+    pub detectors: Settings,
     pub form: Form,
     pub output: Output,
     pub limits: Limits,
@@ -118,12 +119,10 @@ impl Config {
         let sensor = sensor(&fields)?;
         let parameters = parameters(&fields.pipeline.parameters)?;
         limits(&fields.limits)?;
-        let folder = &fields.detectors.folder;
-        if !folder.is_empty() && !Path::new(folder).is_absolute() {
-            return Err(wrong("detectors.folder", format!("{folder:?}"), "an absolute path"));
-        }
-        let detectors = if folder.is_empty() { 0 } else { DETECTOR_BYTES };
-        let needed = ledger(&sensor, &parameters) + detectors;
+        let history = Some(&fields.pipeline.history).filter(|text| !text.is_empty()).map(PathBuf::from);
+        let history = history.or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from));
+        let detectors = texts::detectors(&fields.detectors, history.as_deref())?;
+        let needed = ledger(&sensor, &parameters) + if detectors.folder.is_some() { DETECTOR_BYTES } else { 0 };
         if needed > fields.limits.memory_bytes {
             let message = format!(
                 "at least {needed}, which ring, order, hot window, profile, history, detectors and the rest need"
@@ -151,9 +150,9 @@ impl Config {
             host_name: host_name(&fields.host.name)?,
             sensor,
             parameters,
-            history: path(&fields.pipeline.history).or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from)),
+            history,
             checkpoint_every: Duration::from_secs(fields.pipeline.checkpoint_seconds),
-            detectors: path(&fields.detectors.folder),
+            detectors,
             form,
             output: texts::output(&fields.output)?,
             limits: limits(&fields.limits)?,
@@ -196,6 +195,8 @@ impl Config {
             ..new.fields.sensor
         };
         self.fields.redaction = new.fields.redaction;
+        self.fields.detectors = new.fields.detectors;
+        self.detectors = new.detectors;
         self.fields.pipeline.checkpoint_seconds = new.fields.pipeline.checkpoint_seconds;
         self.fields.output.form = new.fields.output.form;
         self.fields.limits.cpu_percent = new.fields.limits.cpu_percent;
@@ -419,6 +420,15 @@ mod tests {
                 "sensor.groups.process is false, expected true: without it nobody knows who did what",
             ),
             ("[detectors]\nfolder = 'here'", "detectors.folder is \"here\", expected an absolute path"),
+            ("[detectors]\ntrust = 'yes'", "detectors.trust is \"yes\", expected \"off\", \"warn\" or \"require\""),
+            (
+                "[detectors]\ntrust = 'require'",
+                "detectors.keys is a list of 0, expected at least one key where detectors.trust is \"require\"",
+            ),
+            (
+                "[detectors]\nkeys = ['me']",
+                "detectors.keys is \"me\", expected 32 bytes of an Ed25519 key in base64, as `tracewell detector keygen` prints them",
+            ),
             ("[pipeline]\ncheckpoint_seconds = 31", "pipeline.checkpoint_seconds is 31, expected 1 to 30"),
             (
                 "[limits]\ndisk_bytes_per_day = 9",

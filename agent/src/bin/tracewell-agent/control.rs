@@ -1,8 +1,9 @@
 //! The control socket: a line of JSON in, a line of JSON back ([`Request`], [`Answer`]).
 
-use crate::args::{Form, ProbesArgs, StatusArgs};
+use crate::args::{DetectorsArgs, DetectorsCommand, Form, ProbesArgs, StatusArgs};
 use crate::clients::{read_until, serve};
 use crate::config::Config;
+use crate::detectors::Wish;
 use crate::failure::{Failure, print};
 use crate::requests::{Answer, Asker, Request};
 use rustix::fs::Mode;
@@ -11,8 +12,9 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::{Path, PathBuf, absolute};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Bytes of a request's line.
 const REQUEST_BYTES_MAX: usize = 4096;
@@ -20,6 +22,8 @@ const REQUEST_BYTES_MAX: usize = 4096;
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 /// How long the agent waits for a client's next line, and a client for the agent.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks whether something is done.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// The socket of this agent; its file goes with it.
 pub struct Control {
@@ -116,6 +120,44 @@ pub fn probes(args: &ProbesArgs, file: Option<&Path>) -> Result<(), Failure> {
     match ask(args.control.as_deref(), file, &Request::Probes { on, off })? {
         Answer::Groups(groups) => print(&format!("{}\n", groups.join(" "))).map(|_| ()),
         other => Err(unexpected(other)),
+    }
+}
+
+/// `tracewell-agent detectors`.
+pub fn detectors(args: &DetectorsArgs, file: Option<&Path>) -> Result<(), Failure> {
+    let mut wish = Wish::default();
+    match args.what.clone() {
+        None | Some(DetectorsCommand::List) => {}
+        Some(DetectorsCommand::Load { file }) => {
+            wish.load = Some(absolute(&file).map_err(Failure::input)?);
+        }
+        Some(DetectorsCommand::Remove { id, version }) => (wish.remove, wish.version) = (Some(id), version),
+        Some(DetectorsCommand::Resume { id }) => wish.resume = Some(id),
+        Some(DetectorsCommand::Reload) => wish.reload = true,
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let mut request = Request::Detectors(wish.clone());
+    let status = loop {
+        match ask(args.control.as_deref(), file, &request)? {
+            Answer::Detectors(status) if !status.pending || Instant::now() > deadline => break status,
+            Answer::Detectors(_) => {}
+            other => return Err(unexpected(other)),
+        }
+        request = Request::Detectors(Wish::default());
+        thread::park_timeout(BREATH);
+    };
+    let text = match args.output {
+        Form::Text => status.lines().map(|(what, said)| format!("{what:<14} {said}\n")).collect(),
+        Form::Json => format!("{}\n", serde_json::to_string(&status).map_err(Failure::internal)?),
+    };
+    print(&text)?;
+    if status.pending {
+        return Err(Failure::NoAnswer(format!("it is not done within {} s", PATIENCE.as_secs())));
+    }
+    let asked = wish.load.map(|file| file.display().to_string());
+    match status.refused.iter().find(|refused| Some(&refused.file) == asked.as_ref()) {
+        Some(refused) => Err(Failure::Input(format!("{}: {}", refused.file, refused.reason))),
+        None => Ok(()),
     }
 }
 

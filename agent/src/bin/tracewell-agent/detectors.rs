@@ -1,23 +1,143 @@
-//! The detectors of the configured folder.
+//! The detectors that the agent runs: loaded at its start, and loaded, replaced and removed while it watches.
 
 use crate::failure::Failure;
-use std::path::Path;
-use tracewell_detector_host::Library;
-use tracewell_detector_host::limits::COMPONENT_BYTES_MAX;
+use crate::status::{DetectorStatus, DetectorsStatus, RefusedStatus};
+use std::path::PathBuf;
+use tracewell_agent::Pipeline;
+use tracewell_detector_host::{Library, LibraryError, Loader, Runner, Settings, Update};
 
-/// Loads what the folder holds. What is refused is said, and the others are loaded all the same.
-///
-/// # Errors
-/// When the folder cannot be read or the engine does not start.
-pub fn load(folder: &Path) -> Result<Library, Failure> {
-    let mut library = Library::new().map_err(Failure::internal)?;
-    let refused = library.load_folder(folder, COMPONENT_BYTES_MAX).map_err(Failure::input)?;
-    for (file, refusal) in refused {
-        tracing::error!(file = %file.display(), %refusal, "no detector");
+/// What is asked of detectors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wish {
+    /// Load this file, by its absolute path.
+    pub load: Option<PathBuf>,
+    /// Remove what has this id, in all versions or in one.
+    pub remove: Option<String>,
+    pub version: Option<String>,
+    /// Call the parked one of this id again.
+    pub resume: Option<String>,
+    /// Look at all files anew.
+    pub reload: bool,
+}
+
+/// Without a folder, and until somebody asks for one, there is no engine.
+#[derive(Default)]
+pub struct Detectors {
+    loader: Option<Loader>,
+    library: Option<Library>,
+    refused: Vec<RefusedStatus>,
+    error: Option<String>,
+    n_done: u64,
+}
+
+impl Detectors {
+    /// Loads what the folder holds, for a pipeline. What is refused is said, and the others are loaded all the same.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or the engine does not start.
+    pub fn start(settings: &Settings, pipeline: &mut Pipeline) -> Result<Self, Failure> {
+        let mut detectors = Self::default();
+        if settings.folder.is_some() {
+            let (loader, first) = Loader::start(settings.clone()).map_err(Failure::input)?;
+            detectors.loader = Some(loader);
+            detectors.take_up(first, pipeline);
+        }
+        Ok(detectors)
     }
-    for status in library.status() {
-        let (id, version) = (status.metadata.id, status.metadata.version.to_string());
-        tracing::info!(detector = id, version, hash = status.hash, "loaded");
+
+    /// Has the pipeline run what was loaded since, from its next record on.
+    pub fn swap(&mut self, pipeline: &mut Pipeline) {
+        if let Some(update) = self.loader.as_ref().and_then(Loader::update) {
+            self.take_up(update, pipeline);
+        }
     }
-    Ok(library)
+
+    /// What is to be loaded from now on.
+    ///
+    /// # Errors
+    /// When the engine does not start.
+    pub fn set(&mut self, settings: &Settings) -> Result<(), LibraryError> {
+        if self.loader.is_some() || settings.folder.is_some() {
+            self.loader()?.set(settings.clone());
+        }
+        Ok(())
+    }
+
+    /// Does what was asked, or has it done: [`DetectorsStatus::pending`] until it is.
+    ///
+    /// # Errors
+    /// When it cannot be.
+    pub fn grant(&mut self, wish: &Wish, settings: &Settings, pipeline: &mut Pipeline) -> Result<(), String> {
+        if let Some(id) = &wish.resume {
+            let resumed = pipeline.detectors_mut::<Runner>().is_some_and(|runner| runner.resume(id));
+            if !resumed {
+                return Err(format!("no detector {id:?} is parked"));
+            }
+            tracing::info!(detector = id, "resumed");
+        }
+        if let Some(id) = &wish.remove {
+            let is_meant = |of: &DetectorStatus| {
+                of.id == *id && wish.version.as_ref().is_none_or(|version| of.version == *version)
+            };
+            if !self.loaded().iter().any(is_meant) {
+                return Err(format!("no detector {id:?} of that version is loaded"));
+            }
+        }
+        if wish.load.as_ref().is_some_and(|file| !file.is_absolute()) {
+            return Err("the file has no absolute path".into());
+        }
+        if wish.load.is_none() && wish.remove.is_none() && !wish.reload {
+            return Ok(());
+        }
+        let is_new = self.loader.is_none();
+        let loader = self.loader().map_err(|error| error.to_string())?;
+        if is_new {
+            loader.set(Settings { folder: None, ..settings.clone() });
+        }
+        if let Some(id) = &wish.remove {
+            loader.remove(id, wish.version.as_deref());
+        }
+        if let Some(file) = &wish.load {
+            loader.load(file.clone());
+        }
+        if wish.reload {
+            loader.reload();
+        }
+        Ok(())
+    }
+
+    pub fn status(&self) -> DetectorsStatus {
+        DetectorsStatus {
+            loaded: self.loaded(),
+            refused: self.refused.clone(),
+            error: self.error.clone(),
+            pending: self.loader.as_ref().is_some_and(|loader| loader.n_ordered() > self.n_done),
+        }
+    }
+
+    fn loaded(&self) -> Vec<DetectorStatus> {
+        self.library.as_ref().map(Library::status).unwrap_or_default().iter().map(Into::into).collect()
+    }
+
+    fn loader(&mut self) -> Result<&mut Loader, LibraryError> {
+        if self.loader.is_none() {
+            self.loader = Some(Loader::start(Settings::default())?.0);
+        }
+        Ok(self.loader.as_mut().expect("it was just put there"))
+    }
+
+    fn take_up(&mut self, update: Update, pipeline: &mut Pipeline) {
+        match pipeline.detectors_mut::<Runner>() {
+            Some(runner) => runner.become_other(update.runner),
+            None => pipeline.set_detectors(Box::new(update.runner)),
+        }
+        if let Some(error) = update.error.as_ref().filter(|error| self.error.as_ref() != Some(error)) {
+            tracing::error!(error, "the folder of detectors cannot be read: what was loaded of it stays");
+        }
+        let refused = update.refused.into_iter();
+        let refused = refused.map(|(file, reason)| RefusedStatus { file: file.display().to_string(), reason });
+        (self.refused, self.error) = (refused.collect(), update.error);
+        (self.library, self.n_done) = (Some(update.library), update.n_done);
+    }
 }

@@ -86,6 +86,7 @@ fn main() -> ExitCode {
         Command::Snapshot(args) => snapshot::run(&args, config),
         Command::Status(args) => control::status(&args, config),
         Command::Probes(args) => control::probes(&args, config),
+        Command::Detectors(args) => control::detectors(&args, config),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => show_config(&args, config),
     };

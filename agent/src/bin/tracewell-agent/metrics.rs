@@ -1,6 +1,6 @@
 //! What a running agent counts, in the text format of Prometheus. `docs/metrics.md` lists it; a test compares the two.
 
-use crate::status::Status;
+use crate::status::{DetectorStatus, Status};
 use std::fmt::Write;
 
 struct Metric {
@@ -117,6 +117,20 @@ metrics! {
         = |status| one(status.failed_alerts);
     "alerts_total" counter ("") "Alerts raised; news of an alert do not count again."
         = |status| one(status.alerts);
+    "detectors_refused" gauge ("") "Files that are no detectors here; `tracewell-agent detectors` says why."
+        = |status| one(status.detectors.refused.len() as u64);
+    "detector_parked" gauge ("detector, version") "1 for a detector that failed too often and is not called any more, else 0. One sample for each that is loaded."
+        = |status| by_detector(status, |detector| u64::from(detector.parked));
+    "detector_calls_total" counter ("detector, version") "Calls of a detector. Its counters begin anew when its file changes."
+        = |status| by_detector(status, |detector| detector.calls);
+    "detector_findings_total" counter ("detector, version") "What it found, repetitions included."
+        = |status| by_detector(status, |detector| detector.findings);
+    "detector_failures_total" counter ("detector, version") "Calls that failed."
+        = |status| by_detector(status, |detector| detector.failures);
+    "detector_fuel_total" counter ("detector, version") "Steps of its calls; one may take 10,000,000."
+        = |status| by_detector(status, |detector| detector.fuel);
+    "detector_microseconds_total" counter ("detector, version") "Time of its calls."
+        = |status| by_detector(status, |detector| detector.microseconds);
     "configuration_reloads_total" counter ("outcome") "Times the configuration was read anew: `done` or `failed`."
         = |status| {
             let configuration = &status.configuration;
@@ -126,6 +140,11 @@ metrics! {
 
 fn one(value: u64) -> Vec<Sample> {
     vec![(Vec::new(), value)]
+}
+
+fn by_detector(status: &Status, value: fn(&DetectorStatus) -> u64) -> Vec<Sample> {
+    let loaded = status.detectors.loaded.iter();
+    loaded.map(|detector| (vec![detector.id.clone(), detector.version.clone()], value(detector))).collect()
 }
 
 fn outcomes(status: &Status) -> Vec<Sample> {

@@ -2,7 +2,8 @@
 //!
 //! Whoever asks waits on a thread of its own; the loop only looks whether something was asked.
 
-use crate::status::Status;
+use crate::detectors::Wish;
+use crate::status::{DetectorsStatus, Status};
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub enum Request {
         #[serde(default)]
         off: Vec<String>,
     },
+    /// Says what is loaded, once what is asked for is begun.
+    Detectors(Wish),
 }
 
 /// One line of JSON back.
@@ -33,6 +36,7 @@ pub enum Answer {
     Status(Box<Status>),
     /// The groups that are on.
     Groups(Vec<String>),
+    Detectors(DetectorsStatus),
     Error(String),
 }
 
@@ -92,6 +96,9 @@ mod tests {
         assert_eq!(serde_json::to_string(&Request::Status).unwrap(), r#"{"command":"status"}"#);
         assert_eq!(serde_json::from_str::<Request>(r#"{"command":"probes","off":["file"]}"#).unwrap(), probes);
         assert!(serde_json::from_str::<Request>(r#"{"command":"probes","of":["file"]}"#).is_err());
+        let detectors = Request::Detectors(Wish { resume: Some("a".into()), ..Wish::default() });
+        assert_eq!(serde_json::from_str::<Request>(r#"{"command":"detectors","resume":"a"}"#).unwrap(), detectors);
+        assert!(serde_json::from_str::<Request>(r#"{"command":"detectors","resum":"a"}"#).is_err());
     }
 
     #[test]

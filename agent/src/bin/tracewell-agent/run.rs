@@ -4,7 +4,7 @@ use crate::alerts::Alerts;
 use crate::args::RunArgs;
 use crate::config::Config;
 use crate::control::Control;
-use crate::detectors;
+use crate::detectors::Detectors;
 use crate::failure::{Failure, Printed};
 use crate::host::Host;
 use crate::http::Http;
@@ -46,11 +46,8 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     let record = HostRecord { host: host.id, name: host.name.as_str().into() };
     let (agent_end, other_end) = memory_pair();
     let Start { mut pipeline, checkpoints, is_resumed, noted } = start::pipeline(&config, &record, &store, live.now())?;
-    let library = config.detectors.as_deref().map(detectors::load).transpose()?;
-    if let Some(library) = &library {
-        pipeline.set_detectors(Box::new(library.runner()));
-    }
-    let mut stream = Stream { pipeline, agent_end, recording, recording_ended: None, noted, library };
+    let detectors = Detectors::start(&config.detectors, &mut pipeline)?;
+    let mut stream = Stream { pipeline, agent_end, recording, recording_ended: None, noted, detectors };
     start::stream(&mut stream, record, &mut live, is_resumed)?;
     let alerts = Alerts::new(config.form, outlet, other_end);
     let (asker, answerer) = requests::channel();

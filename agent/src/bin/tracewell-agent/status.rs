@@ -39,8 +39,7 @@ pub struct Status {
     /// Records that could not be understood.
     pub malformed_records: u64,
     pub pipeline: PipelineStatus,
-    /// What is loaded, in the order in which they are called.
-    pub detectors: Vec<DetectorStatus>,
+    pub detectors: DetectorsStatus,
     /// `None` if the history is a temporary one.
     pub checkpoint: Option<CheckpointStatus>,
     pub pressure: PressureStatus,
@@ -69,6 +68,36 @@ pub struct ConfigurationStatus {
     pub needs_restart: Vec<String>,
 }
 
+/// What is loaded, and what is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectorsStatus {
+    /// In the order in which they are called.
+    pub loaded: Vec<DetectorStatus>,
+    pub refused: Vec<RefusedStatus>,
+    /// Why the folder cannot be read, if it cannot.
+    pub error: Option<String>,
+    /// What was asked for is not done yet.
+    pub pending: bool,
+}
+
+/// A file that is no detector here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedStatus {
+    pub file: String,
+    pub reason: String,
+}
+
+impl DetectorsStatus {
+    /// A line for each.
+    pub fn lines(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let loaded = self.loaded.iter().map(|detector| ("detector", detector.text()));
+        let refused =
+            self.refused.iter().map(|refused| ("no detector", format!("{}: {}", refused.file, refused.reason)));
+        let error = self.error.iter().map(|error| ("no folder", error.clone()));
+        loaded.chain(refused).chain(error)
+    }
+}
+
 /// A loaded detector, and how it fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetectorStatus {
@@ -76,9 +105,14 @@ pub struct DetectorStatus {
     pub version: String,
     /// BLAKE3 of its file.
     pub hash: String,
+    /// The key that vouches for it, if that counts (`detectors.trust`).
+    pub signer: Option<String>,
     pub calls: u64,
     pub findings: u64,
     pub failures: u64,
+    /// Steps of all calls, and the time they took.
+    pub fuel: u64,
+    pub microseconds: u64,
     /// It failed too often and is not called any more.
     pub parked: bool,
     pub last_failure: Option<String>,
@@ -90,9 +124,12 @@ impl From<&tracewell_detector_host::Status> for DetectorStatus {
             id: status.metadata.id.clone(),
             version: status.metadata.version.to_string(),
             hash: status.hash.clone(),
+            signer: status.signer.map(|signer| signer.to_string()),
             calls: status.calls,
             findings: status.findings,
             failures: status.failures,
+            fuel: status.fuel,
+            microseconds: u64::try_from(status.time.as_micros()).unwrap_or(u64::MAX),
             parked: status.is_parked,
             last_failure: status.last_failure.clone(),
         }
@@ -105,7 +142,10 @@ impl DetectorStatus {
         let parked = if self.parked { "parked: " } else { "" };
         let failed =
             self.last_failure.as_ref().map(|why| format!(", {failures} failed: {parked}{why}")).unwrap_or_default();
-        format!("{id} {version} ({}): {calls} calls, {findings} findings{failed}", &hash[..hash.len().min(12)])
+        let each = self.microseconds / calls.max(&1);
+        let signed = self.signer.as_ref().map(|signer| format!(", signed by {signer}")).unwrap_or_default();
+        let hash = &hash[..hash.len().min(12)];
+        format!("{id} {version} ({hash}{signed}): {calls} calls of {each} µs, {findings} findings{failed}")
     }
 }
 
@@ -380,8 +420,8 @@ impl Status {
         let pipeline = &self.pipeline;
         line("events", &format!("{}, {} lost", pipeline.events, pipeline.lost_events));
         line("edges", &pipeline.edges.to_string());
-        for detector in &self.detectors {
-            line("detector", &detector.text());
+        for (what, said) in self.detectors.lines() {
+            line(what, &said);
         }
         let failed = match self.failed_alerts {
             0 => String::new(),

@@ -3,6 +3,7 @@
 use crate::alerts::Alerts;
 use crate::checkpoint::Checkpoints;
 use crate::config::{Config, ConfigError};
+use crate::detectors::Detectors;
 use crate::failure::{Failure, Printed};
 use crate::pressure::{Pressure, STEPS, Use};
 use crate::record::Recording;
@@ -19,7 +20,6 @@ use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::SensorError;
 use tracewell_agent::sensor::attach::Group;
-use tracewell_detector_host::Library;
 use tracewell_graph_core::history::Noted;
 use tracewell_model::{HistoryRecord, Record};
 use tracewell_wire::MemoryEnd;
@@ -46,8 +46,8 @@ pub struct Stream {
     pub recording_ended: Option<String>,
     /// What the pipeline reads of its history from before the recording.
     pub noted: Noted,
-    /// What looks at it, if anything does.
-    pub library: Option<Library>,
+    /// What looks at it.
+    pub detectors: Detectors,
 }
 
 impl Stream {
@@ -117,6 +117,7 @@ impl Watch {
     pub fn turn(&mut self) -> Result<Printed, Failure> {
         self.n_turns += 1;
         let stream = &mut self.stream;
+        stream.detectors.swap(&mut stream.pipeline);
         self.live.turn(|record| stream.take(&record))?;
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.write_if_due(&mut stream.pipeline);
@@ -151,6 +152,14 @@ impl Watch {
                 Err(message) => return Answer::Error(message),
                 Ok(groups) => self.switch(groups).map(|()| Answer::Groups(self.group_names())),
             },
+            Request::Detectors(wish) => {
+                let Stream { detectors, pipeline, .. } = &mut self.stream;
+                detectors.swap(pipeline);
+                match detectors.grant(&wish, &self.config.detectors, pipeline) {
+                    Ok(()) => return Answer::Detectors(detectors.status()),
+                    Err(message) => return Answer::Error(message),
+                }
+            }
         };
         answer.unwrap_or_else(|error| Answer::Error(error.to_string()))
     }
@@ -192,6 +201,7 @@ impl Watch {
         sensor.set_ignored(self.config.sensor.ignored.clone())?;
         self.live.set_texts(&self.config.sensor)?;
         self.alerts.set_form(self.config.form);
+        self.stream.detectors.set(&self.config.detectors).map_err(Failure::internal)?;
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.set_every(self.config.checkpoint_every);
         }
@@ -227,8 +237,6 @@ impl Watch {
             skipped_runs.map(|(program, runs)| SkippedStatus { program: program.into(), runs }).collect();
         let (not_attached, tier) = (sensor.missing().iter(), TierStatus::of(sensor.tier()));
         let ignored = IgnoredStatus::of(sensor.ignored());
-        let detectors = self.stream.library.as_ref().map(Library::status).unwrap_or_default();
-        let detectors = detectors.iter().map(Into::into).collect();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").into(),
             host: self.config.host_name.clone(),
@@ -267,7 +275,7 @@ impl Watch {
                 profile_bytes: pipeline.profile_bytes as u64,
                 readiness_permille: pipeline.readiness_permille.into(),
             },
-            detectors,
+            detectors: self.stream.detectors.status(),
             checkpoint: self.checkpoints.as_ref().map(Checkpoints::status),
             pressure: self.pressure_status(),
             alerts: self.alerts.n_alerts(),

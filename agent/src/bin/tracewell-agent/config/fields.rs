@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use tracewell_agent::sensor::Options;
+use tracewell_detector_host::signature::Trust;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -97,11 +98,15 @@ pub struct PipelineFields {
     pub checkpoint_seconds: u64,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DetectorFields {
     /// Folder of the components of detectors; empty for none.
     pub folder: String,
+    /// How much signatures count: "off", "warn" or "require".
+    pub trust: String,
+    /// Keys whose signatures count, in base64: at most 64.
+    pub keys: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +193,12 @@ impl Default for GroupFields {
 impl Default for PipelineFields {
     fn default() -> Self {
         Self { parameters: String::new(), history: String::new(), checkpoint_seconds: 30 }
+    }
+}
+
+impl Default for DetectorFields {
+    fn default() -> Self {
+        Self { folder: String::new(), trust: Trust::default().name().into(), keys: Vec::new() }
     }
 }
 

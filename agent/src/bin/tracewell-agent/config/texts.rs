@@ -1,15 +1,20 @@
 //! Names, patterns and paths of the configuration.
 
-use super::fields::{ContainerFields, OutputFields};
+use super::fields::{ContainerFields, DetectorFields, OutputFields};
 use super::{ConfigError, Output, in_range, wrong};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracewell_agent::container::{Options as ContainerOptions, SOCKETS_MAX};
 use tracewell_agent::redact::Redactor;
+use tracewell_detector_host::Settings;
+use tracewell_detector_host::limits::COMPONENT_BYTES_MAX;
+use tracewell_detector_host::signature::{Policy, Trust};
 
 /// Names of environment variables, and the bytes of each.
 const VARIABLES_MAX: usize = 16;
 const VARIABLE_LEN_MAX: usize = 64;
+/// Keys whose signatures count.
+const KEYS_MAX: usize = 64;
 
 pub fn environment(names: &[String]) -> Result<Vec<String>, ConfigError> {
     const FIELD: &str = "sensor.environment";
@@ -51,6 +56,32 @@ pub fn containers(fields: &ContainerFields) -> Result<ContainerOptions, ConfigEr
         runc: absolute("containers.runc", &fields.runc)?,
         node: Some(fields.node.clone()).filter(|node| !node.is_empty()),
         ..ContainerOptions::default()
+    })
+}
+
+/// Their machine code is kept beside the history, unless that is a temporary one.
+pub fn detectors(fields: &DetectorFields, history: Option<&Path>) -> Result<Settings, ConfigError> {
+    const KEYS: &str = "detectors.keys";
+    let Some(trust) = Trust::ALL.into_iter().find(|trust| trust.name() == fields.trust) else {
+        let expected = "\"off\", \"warn\" or \"require\"";
+        return Err(wrong("detectors.trust", format!("{:?}", fields.trust), expected));
+    };
+    let n_keys = fields.keys.len();
+    if n_keys > KEYS_MAX {
+        return Err(wrong(KEYS, format!("a list of {n_keys}"), &format!("at most {KEYS_MAX} keys")));
+    }
+    if n_keys == 0 && trust == Trust::Require {
+        let expected = "at least one key where detectors.trust is \"require\"";
+        return Err(wrong(KEYS, "a list of 0", expected));
+    }
+    let key = |text: &String| text.parse().map_err(|why: String| ConfigError(format!("{KEYS} is {text:?}, {why}")));
+    let keys = fields.keys.iter().map(key).collect::<Result<_, _>>()?;
+    let folder = Some(&fields.folder).filter(|folder| !folder.is_empty());
+    Ok(Settings {
+        folder: folder.map(|folder| absolute("detectors.folder", folder)).transpose()?,
+        cache: history.map(|history| history.join("detectors")),
+        policy: Policy { trust, keys },
+        bytes_max: COMPONENT_BYTES_MAX,
     })
 }
 

@@ -1,0 +1,198 @@
+//! Machine code that was made before, so that neither a start nor a reload has to compile: a folder with a file for each component
+//! and engine.
+//!
+//! wasmtime believes precompiled code as it believes its own compiler: whoever writes such a file runs code with the rights of this
+//! process. So nothing is believed but what this process, or an earlier one of the same user, wrote here:
+//! - The folder is opened once, must be a folder of this user that nobody else may enter (0700), and all that follows goes through
+//!   that descriptor: neither a link nor a folder that is put in its place is followed.
+//! - Each file is authenticated: BLAKE3 keyed with 32 random bytes that lie in the folder and are for this user alone (0600), over
+//!   the engine, the component and the code. A file of another machine, a torn, swapped or changed one is refused, said, and made
+//!   anew. Who can forge one can read the key, is thus root or this very user, and has no need to.
+//! - The engine is wasmtime's own digest of its version, settings, target and CPU features; another engine has files of other names.
+//!
+//! The component's own bytes pass admission and their signature's check in any case: the cache spares the compiler alone.
+
+use crate::admission::flat;
+use crate::engine::Runtime;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use wasmtime::component::Component;
+
+/// Bytes of a file: machine code takes some four times the room of its component.
+const FILE_BYTES_MAX: u64 = 512 << 20;
+const KEY: &str = "key";
+const MAC_BYTES: usize = 32;
+
+/// A folder of machine code.
+pub struct Cache {
+    folder: OwnedFd,
+    key: [u8; MAC_BYTES],
+}
+
+/// What a component's file is found by.
+struct Name {
+    component: blake3::Hash,
+    engine: blake3::Hash,
+}
+
+impl Cache {
+    /// Opens the folder, or makes it.
+    ///
+    /// # Errors
+    /// When it, or the key in it, is not this user's alone, or cannot be read or made.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
+        let folder = rustix::fs::open(path, flags, Mode::empty())?;
+        own(&fstat(&folder)?, 0o077)?;
+        let known = open(&folder, KEY)?.map(|file| read(file, MAC_BYTES as u64)).transpose()?;
+        // A crash may have left it empty; then nothing that lies there is believed.
+        let key = match known.and_then(|key| <[u8; MAC_BYTES]>::try_from(key).ok()) {
+            Some(key) => key,
+            None => {
+                let mut key = [0; MAC_BYTES];
+                File::open("/dev/urandom")?.read_exact(&mut key)?;
+                write(&folder, KEY, &[&key])?;
+                key
+            }
+        };
+        Ok(Self { folder, key })
+    }
+
+    /// The component with machine code of before, or with code that is made now and kept.
+    ///
+    /// # Errors
+    /// When the component cannot be compiled. What goes wrong with the folder is said in the log alone.
+    pub(crate) fn component(&self, runtime: &Runtime, bytes: &[u8]) -> Result<Component, wasmtime::Error> {
+        let name = Name { component: blake3::hash(bytes), engine: digest(runtime) };
+        match self.code(&name) {
+            Ok(Some(code)) => match believed(runtime, &code) {
+                Ok(component) => return Ok(component),
+                Err(error) => tracing::warn!(file = name.text(), error = flat(&error), "machine code is made anew"),
+            },
+            Ok(None) => {}
+            Err(error) => tracing::warn!(file = name.text(), %error, "machine code is refused and made anew"),
+        }
+        let code = runtime.engine().precompile_component(bytes)?;
+        if let Err(error) = write(&self.folder, &name.text(), &[&self.mac(&name, &code), &code]) {
+            tracing::warn!(file = name.text(), %error, "machine code is not kept");
+        }
+        believed(runtime, &code)
+    }
+
+    /// Removes what is of none of these components, by the hashes of their bytes, or of another engine.
+    pub(crate) fn keep(&self, runtime: &Runtime, components: impl Iterator<Item = blake3::Hash>) {
+        let engine = digest(runtime);
+        let kept: BTreeSet<_> = components.map(|component| Name { component, engine }.text()).collect();
+        let Ok(entries) = Dir::read_from(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy();
+            if !name.starts_with('.') && name != KEY && !kept.contains(&*name) {
+                let _ = unlinkat(&self.folder, &*name, AtFlags::empty());
+            }
+        }
+    }
+
+    /// Code that is believed; `None` if there is none.
+    fn code(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
+        let Some(file) = open(&self.folder, &name.text())? else { return Ok(None) };
+        let mut code = read(file, FILE_BYTES_MAX)?;
+        let Some((mac, rest)) = code.split_first_chunk::<MAC_BYTES>() else {
+            return Err(io::Error::other("it is cut off"));
+        };
+        // In constant time, as a comparison of hashes is.
+        if blake3::Hash::from_bytes(*mac) != blake3::Hash::from_bytes(self.mac(name, rest)) {
+            return Err(io::Error::other("it was not written here, or was changed since"));
+        }
+        code.drain(..MAC_BYTES);
+        Ok(Some(code))
+    }
+
+    fn mac(&self, name: &Name, code: &[u8]) -> [u8; MAC_BYTES] {
+        let mut mac = blake3::Hasher::new_keyed(&self.key);
+        mac.update(name.engine.as_bytes()).update(name.component.as_bytes()).update(code);
+        *mac.finalize().as_bytes()
+    }
+}
+
+impl Name {
+    fn text(&self) -> String {
+        format!("{}-{}", self.component.to_hex(), &self.engine.to_hex()[..16])
+    }
+}
+
+/// What of an engine decides whether it can run code of another one.
+fn digest(runtime: &Runtime) -> blake3::Hash {
+    struct Digest(blake3::Hasher);
+    impl Hasher for Digest {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            let hash = self.0.finalize();
+            u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("it has 32 bytes"))
+        }
+    }
+    let mut digest = Digest(blake3::Hasher::new());
+    runtime.engine().precompile_compatibility_hash().hash(&mut digest);
+    digest.0.finalize()
+}
+
+#[expect(unsafe_code, reason = "wasmtime cannot check machine code; the authentication above does")]
+fn believed(runtime: &Runtime, code: &[u8]) -> Result<Component, wasmtime::Error> {
+    // SAFETY: the code comes from this process's own compiler: made just now, or authenticated as written by it before.
+    unsafe { Component::deserialize(runtime.engine(), code) }
+}
+
+/// Whether something is of this user, and none of these permissions are given.
+fn own(stat: &Stat, permissions: u32) -> io::Result<()> {
+    if stat.st_uid != geteuid().as_raw() || stat.st_mode & permissions != 0 {
+        return Err(io::Error::other("it is not for this user alone"));
+    }
+    Ok(())
+}
+
+/// `None` if there is no such file.
+fn open(folder: &OwnedFd, name: &str) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(folder, name, flags, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let stat = fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    own(&stat, 0o077)?;
+    Ok(Some(file.into()))
+}
+
+fn read(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len().min(bytes_max)).unwrap_or(0));
+    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > bytes_max {
+        true => Err(io::Error::other(format!("it has more than {bytes_max} bytes"))),
+        false => Ok(bytes),
+    }
+}
+
+/// Whole or not at all. A crash may leave an empty or a torn file, which is then refused.
+fn write(folder: &OwnedFd, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+    let new = format!("{name}.new");
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(folder, &*new, flags, Mode::RUSR | Mode::WUSR)?);
+    parts.iter().try_for_each(|part| file.write_all(part))?;
+    Ok(renameat(folder, &*new, folder, name)?)
+}
