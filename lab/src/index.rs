@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
@@ -40,6 +41,9 @@ pub struct Entry {
     pub commit: String,
     /// Bytes of the recording as it lies there.
     pub bytes: u64,
+    /// SHA-256 of both files, as sha256sum(1) prints it: what is changed by hand is seen.
+    pub recording_sha256: String,
+    pub truth_sha256: String,
 }
 
 impl Entry {
@@ -60,7 +64,13 @@ impl Index {
         if !file.exists() {
             return Ok(Self::default());
         }
-        let text = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        Self::read(&file)
+    }
+
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn read(file: &Path) -> Result<Self> {
+        let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
         toml::from_str(&text).with_context(|| format!("reading {}", file.display()))
     }
 
@@ -75,6 +85,13 @@ impl Index {
         let text = toml::to_string(&self).context("writing the index")?;
         fs::write(folder.join(FILE), format!("{HEAD}{text}")).context("writing the index")
     }
+}
+
+/// # Errors
+/// When the file cannot be read.
+pub fn sha256(file: &Path) -> Result<String> {
+    let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    Ok(Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 const HEAD: &str = "# Recordings of the lab (docs/lab.md). Written by `cargo xtask lab record`.\n\n";

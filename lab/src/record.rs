@@ -1,6 +1,6 @@
 //! One recording of a scenario: hosts and agent, then the scenario, then what it left.
 
-use crate::index::{Entry, Index};
+use crate::index::{Entry, Index, sha256};
 use crate::lab::Lab;
 use crate::notes::Notes;
 use crate::recorder::{Recorder, TIER};
@@ -10,7 +10,7 @@ use crate::truth;
 use crate::verify::{duration_s, verify};
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tracewell_datasets::tracewell::EventFile;
 use tracewell_model::Record;
@@ -88,15 +88,21 @@ fn write(
         tier: TIER.into(),
         commit: place.commit.clone(),
         bytes: 0,
+        recording_sha256: String::new(),
+        truth_sha256: String::new(),
     };
     let file = place.out.join(entry.recording());
     let mut out = EventFile::create(&file)?;
     split.records.iter().try_for_each(|record| out.write(record))?;
     out.finish()?;
     entry.bytes = fs::metadata(&file)?.len();
+    entry.recording_sha256 = sha256(&file)?;
     let truth = truth::truth(&split, notes, hosts);
-    let file = File::create(place.out.join(entry.truth())).context("creating the truth")?;
-    truth.write(BufWriter::new(file)).context("writing the truth")?;
+    let path = place.out.join(entry.truth());
+    let mut file = BufWriter::new(File::create(&path).context("creating the truth")?);
+    truth.write(&mut file).context("writing the truth")?;
+    file.flush().context("writing the truth")?;
+    entry.truth_sha256 = sha256(&path)?;
     Ok(entry)
 }
 

@@ -1,9 +1,11 @@
 //! What must hold of a recording: that it is whole, that its truth fits it, and that nothing of the recording machine is in it.
 
-use crate::index::{Entry, Index};
+use crate::index::{Entry, Index, sha256};
 use crate::machine::Machine;
 use crate::network::is_in_lab;
 use crate::notes::MARKS;
+use crate::recorder::TIER;
+use crate::scenarios::SCENARIOS;
 use crate::structure::Structure;
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,8 +43,10 @@ pub fn verify(folder: &Path, entry: &Entry) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     round_trip(&file, &records, &mut wrong)?;
     against_index(&file, &records, &truth, entry, &mut wrong)?;
+    against_scenarios(entry, &mut wrong);
+    unchanged(folder, entry, &mut wrong)?;
     against_truth(&records, &truth, entry, &mut wrong);
-    of_the_machine(&records, &mut wrong)?;
+    of_the_machine(&records, &truth, &mut wrong)?;
     names_of_the_machine(&records, &truth, &entry.hosts, &mut wrong);
     Ok(wrong)
 }
@@ -52,7 +56,9 @@ pub fn verify(folder: &Path, entry: &Entry) -> Result<Vec<String>> {
 /// # Errors
 /// When one cannot be read, or something is wrong with one.
 pub fn verify_all(folder: &Path) -> Result<Vec<String>> {
-    let index = Index::open(folder)?;
+    let index = Index::read(&folder.join(crate::index::FILE))?;
+    let names: BTreeSet<_> = index.recordings.iter().map(|entry| &entry.name).collect();
+    ensure!(names.len() == index.recordings.len(), "the index names a recording twice");
     let mut said = Vec::new();
     for entry in &index.recordings {
         let wrong = verify(folder, entry).with_context(|| format!("looking at {}", entry.name))?;
@@ -121,6 +127,44 @@ pub fn duration_s(records: &[Record]) -> u64 {
     }
 }
 
+/// What the index says of a recording is what its scenario says.
+fn against_scenarios(entry: &Entry, wrong: &mut Vec<String>) {
+    let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.name == entry.scenario) else {
+        wrong.push(format!("the index says scenario {:?}, which there is none of", entry.scenario));
+        return;
+    };
+    let mut is = |what: &str, is: &str, said: &str| {
+        if is != said {
+            wrong.push(format!("{what}: {is:?}, the index says {said:?}"));
+        }
+    };
+    is("half", scenario.half.name(), &entry.half);
+    is("name", &format!("{}-{}", entry.scenario, entry.seed), &entry.name);
+    is("tier", TIER, &entry.tier);
+    let is_plain = |text: &str, of: fn(char) -> bool| !text.is_empty() && text.chars().all(of);
+    if !is_plain(&entry.kernel, |c| c.is_ascii_digit() || c == '.') {
+        wrong.push(format!("kernel {:?}, expected its number", entry.kernel));
+    }
+    if !is_plain(&entry.commit, |c| c.is_ascii_hexdigit()) {
+        wrong.push(format!("commit {:?}, expected hexadecimal digits", entry.commit));
+    }
+    let paused: u64 = entry.pauses.iter().map(|(_, pause)| pause).sum();
+    if paused > entry.duration_s {
+        wrong.push(format!("pauses of {paused} s in {} s", entry.duration_s));
+    }
+}
+
+/// Both files are those that were recorded.
+fn unchanged(folder: &Path, entry: &Entry, wrong: &mut Vec<String>) -> Result<()> {
+    for (file, said) in [(entry.recording(), &entry.recording_sha256), (entry.truth(), &entry.truth_sha256)] {
+        let is = sha256(&folder.join(&file))?;
+        if is != *said {
+            wrong.push(format!("{file}: SHA-256 {is}, the index says {said}"));
+        }
+    }
+    Ok(())
+}
+
 /// Each labelled node is there, and each step has events of its nodes inside its window.
 fn against_truth(records: &[Record], truth: &Truth, entry: &Entry, wrong: &mut Vec<String>) {
     let mut patterns: BTreeMap<String, (NodePattern, bool)> = BTreeMap::new();
@@ -147,9 +191,26 @@ fn against_truth(records: &[Record], truth: &Truth, entry: &Entry, wrong: &mut V
             *is_there = is(node);
         }
     }
-    wrong.extend(patterns.values().filter(|(_, is_there)| !is_there).map(|(node, _)| format!("not there: {node:?}")));
+    let missing = patterns.values().filter(|(_, is_there)| !is_there);
+    wrong.extend(missing.map(|(node, _)| {
+        let step = steps.iter().find(|step| step.nodes.contains(node)).map_or("ignored", |step| step.name.as_str());
+        format!("not there: {} ({step})", in_words(node))
+    }));
     let without = steps.iter().zip(edges).filter(|(_, edges)| *edges == 0);
     wrong.extend(without.map(|(step, _)| format!("step {:?} has no event in its window", step.name)));
+}
+
+fn in_words(node: &NodePattern) -> String {
+    let of = |name: &str, value: Option<String>| value.map(|value| format!(" {name} {value}"));
+    let parts = [
+        of("host", node.host.clone()),
+        of("pid", node.pid.map(|pid| pid.to_string())),
+        of("start", node.start.map(|start| start.to_string())),
+        of("path", node.path.as_ref().map(|path| format!("{path:?}"))),
+        of("local", node.local.as_ref().map(|local| format!("{local:?}"))),
+        of("remote", node.remote.as_ref().map(|remote| format!("{remote:?}"))),
+    ];
+    format!("{:?}{}", node.kind, parts.into_iter().flatten().collect::<String>()).to_lowercase()
 }
 
 /// Both ends of an event, as the truth sees nodes.
@@ -189,9 +250,11 @@ fn ends_of(event: &Event) -> Vec<NodeAttrs> {
 }
 
 /// Nothing that belongs to the machine that recorded: addresses, paths, secrets, marks.
-fn of_the_machine(records: &[Record], wrong: &mut Vec<String>) -> Result<()> {
+fn of_the_machine(records: &[Record], truth: &Truth, wrong: &mut Vec<String>) -> Result<()> {
     let redactor = Redactor::new(&[])?;
     let mut complaints = BTreeSet::new();
+    let told = truth.attacks.iter().flat_map(|attack| attack.steps.iter().map(|step| &step.name).chain([&attack.name]));
+    complaints.extend(told.filter(|text| is_secret(&redactor, "", text)).map(|text| format!("a secret: {text:?}")));
     for record in records {
         let mut texts = Vec::new();
         match record {
@@ -202,7 +265,11 @@ fn of_the_machine(records: &[Record], wrong: &mut Vec<String>) -> Result<()> {
             Record::Event(event) => {
                 match &event.object {
                     Object::File(file) => paths([file.path.as_deref()], &mut complaints),
-                    Object::Socket(socket) => addresses([socket.local, socket.remote], &mut complaints),
+                    Object::Socket(socket) => {
+                        addresses([socket.local, socket.remote], &mut complaints);
+                        // A name without a slash in front is no path (unix(7)).
+                        paths([socket.path.as_deref().filter(|path| path.starts_with('/'))], &mut complaints);
+                    }
                     _ => {}
                 }
                 match (&event.detail, &event.object) {
@@ -220,7 +287,7 @@ fn of_the_machine(records: &[Record], wrong: &mut Vec<String>) -> Result<()> {
             if text.contains(MARKS) {
                 complaints.insert(format!("a mark is left: {text:?}"));
             }
-            if redactor.arguments(exe, text.split(' ')).0 != text {
+            if is_secret(&redactor, exe, text) {
                 complaints.insert(format!("a secret: {text:?}"));
             }
         }
@@ -230,6 +297,15 @@ fn of_the_machine(records: &[Record], wrong: &mut Vec<String>) -> Result<()> {
     }
     wrong.extend(complaints);
     Ok(())
+}
+
+/// Whether a rule of redaction fits, be it to one argument or to several that were one.
+fn is_secret(redactor: &Redactor, exe: &str, text: &str) -> bool {
+    let is_rewritten = |arguments: &mut dyn Iterator<Item = &str>| {
+        let (rewritten, _) = redactor.arguments(exe, arguments);
+        rewritten != text
+    };
+    is_rewritten(&mut text.split(' ')) || is_rewritten(&mut std::iter::once(text))
 }
 
 /// Whatever the machine that this runs on is called by, in any text.

@@ -8,7 +8,7 @@ use tracewell_detector_host::{Runner, to_json};
 use tracewell_graph_core::neighbourhood::Neighbourhood;
 use tracewell_model::Finding;
 
-/// A program of [`tracewell_detector_build::native`] that runs as one detector.
+/// A program of [`tracewell_detector_build::native()`] that runs as one detector.
 pub struct Native {
     child: Child,
     asked: ChildStdin,
