@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tracewell_datasets::tracewell::EventFile;
 use tracewell_datasets::{ReadOptions, open};
-use tracewell_lab::index::Index;
+use tracewell_lab::index::{Entry, Index};
 use tracewell_lab::scenarios::SCENARIOS;
 use tracewell_lab::verify::{verify, verify_all};
-use tracewell_model::{Event, FileRef, Object, Operation, Record};
+use tracewell_model::{Detail, Event, FileRef, Object, Operation, Record};
 
 /// Bytes of all shipped recordings together.
 const BYTES_MAX: u64 = 30 << 20;
@@ -95,10 +95,39 @@ fn what_is_wrong_is_said() {
         },
         "an address outside the lab: 192.0.2.1:80",
     );
+    let key = "sh -c echo -----BEGIN RSA PRIVATE KEY----- MIIEowIBAAKCAQEA -----END RSA PRIVATE KEY-----";
+    let told = |event: &mut Event| event.detail = Detail::Exec { cmdline: Some(key.into()), environment: None };
+    check(&|records| at_first(records, Operation::Exec, &told), "a secret: ");
+    check(&|records| drop(records.pop()), "SHA-256");
     check(&|records| drop(records.pop()), "the index says");
     let is_no_exit = |record: &Record| !matches!(record, Record::Event(event) if event.op == Operation::Exit);
     check(&|records| records.retain(is_no_exit), "events: ");
     // Without what the attack's processes did, the truth speaks of what is not there.
     check(&|records| records.truncate(records.len() / 4), "not there: ");
     check(&|records| records.truncate(records.len() / 4), "has no event in its window");
+}
+
+/// What the index says of a recording is what its scenario and its files say.
+#[test]
+fn a_wrong_entry_is_said() {
+    let index = Index::open(&shipped()).expect("the index can be read");
+    let entry = index.recordings.iter().find(|entry| entry.name == "slow-theft-1").expect("it is shipped");
+    let check = |change: &dyn Fn(&mut Entry), complaint: &str| {
+        let mut entry = entry.clone();
+        change(&mut entry);
+        let wrong = verify(&shipped(), &entry).expect("it can be read");
+        assert!(wrong.iter().any(|line| line.contains(complaint)), "expected {complaint:?} in {wrong:#?}");
+    };
+    check(&|entry| entry.half = "test".into(), "half: \"development\", the index says \"test\"");
+    check(&|entry| entry.scenario = "none".into(), "scenario \"none\"");
+    check(&|entry| entry.seed = 9, "name: ");
+    check(&|entry| entry.tier = "better".into(), "tier: ");
+    check(&|entry| entry.kernel = "6.1-somebody".into(), "kernel ");
+    check(&|entry| entry.commit = "somebody@host".into(), "commit ");
+    check(&|entry| entry.pauses = vec![(1, u64::MAX >> 1)], "pauses of ");
+    check(&|entry| entry.truth_sha256 = "0".into(), "slow-theft-1.truth.json: SHA-256");
+
+    let empty = tempfile::tempdir().expect("a temporary folder");
+    let error = verify_all(empty.path()).expect_err("there is nothing");
+    assert!(format!("{error:#}").contains("index.toml"), "{error:#}");
 }
