@@ -2,8 +2,7 @@
 //!
 //! Severity: high below a web server, database or application server, which have no use for a shell; medium below any other
 //! service that is no login service. Not told: what runs a script by its path, as CGI does; what a shell or an interpreter below
-//! the service starts, since the topmost is told; and what the service does by habit, seen by others that it started the same
-//! way. Known false alarms: the first of such others, as of monitoring agents that run shell checks on request.
+//! the service starts, since the topmost is told. Known false alarms: monitoring agents that run shell checks on request.
 
 use tracewell_detector_sdk::prelude::*;
 
@@ -47,15 +46,12 @@ const SERVERS: &[&str] = &[
     "named",
 ];
 
-/// Others that the service started the same way, from which on it is its habit.
-const HABIT: usize = 4;
-
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(process) = seen.doer().filter(|process| process.under_server && !process.serves) else { return vec![] };
     if process.ancestor_names().any(|name| is_any(name, LOGINS)) {
         return vec![];
     }
-    if runs_script(process) || is_below_another(seen) || is_habit(seen, process) {
+    if runs_script(process) || is_below_another(seen) {
         return vec![];
     }
     let server = process.ancestor_names().find(|name| SERVERS.iter().any(|server| name.starts_with(server)));
@@ -76,12 +72,4 @@ fn runs_script(process: &Process) -> bool {
 fn is_below_another(seen: &Neighbourhood) -> bool {
     let parent = seen.lineage(seen.subject()).nth(1);
     parent.is_some_and(|(_, parent)| parent.under_server && !parent.serves && is_any(parent.name(), INTERPRETERS))
-}
-
-fn is_habit(seen: &Neighbourhood, process: &Process) -> bool {
-    let others = (0..).map_while(|index| seen.node(index).map(|_| index)).filter(|&index| index != seen.subject());
-    let alike = others
-        .filter_map(|index| seen.process(index))
-        .filter(|other| other.under_server && other.name() == process.name() && other.ancestors == process.ancestors);
-    alike.count() >= HABIT
 }

@@ -1,4 +1,4 @@
-# Checks that a service runs again and again: told until it is a habit.
+# Checks that a service runs again and again: each is told, since nothing learns that it is a habit.
 checks is /usr/sbin/checkd
 checks accept tcp:10.0.0.1:5666>10.0.0.2:5000
 checks fork a
