@@ -1,6 +1,6 @@
 //! The sensor: eBPF programs in the kernel, and what they say, in the order of its times.
 //!
-//! [`Sensor::start`] finds the fields of the running kernel ([`btf`]), loads the programs ([`attach`]) and lets them run;
+//! [`Sensor::start`] finds the fields of the running kernel ([`btf`]), loads the programs ([`attach`]) and lets them run (`start.rs`);
 //! [`Sensor::poll`] takes what waits in the ring, fetches the sums of repeated operations ([`sums`]) and puts both in
 //! [`order`]. [`filters`] says what is left out, [`tier`] what is hooked beside the tracepoints. [`counts`] is the arithmetic of
 //! what was seen and what was lost, [`throttle`] who was over a budget.
@@ -8,50 +8,47 @@
 pub mod attach;
 pub mod btf;
 pub mod counts;
+mod error;
 pub mod filters;
 mod identify;
+mod object;
+mod options;
 mod order;
 mod ring_wait;
+mod start;
 mod sums;
 mod sys;
 pub mod throttle;
 pub mod tier;
 
+pub use error::SensorError;
 pub use filters::Ignored;
 pub use identify::Identifier;
+pub use object::is_built;
+pub use options::Options;
 pub use order::{BYTES_MAX as ORDER_BYTES_MAX, Item, WINDOW_NS};
+pub use start::offsets;
 
-use crate::redact::RedactError;
-use attach::{Group, HANDLERS, Handler, TRACEPOINTS};
-use aya::maps::{HashMap as BpfHashMap, Map, MapData, ProgramArray, RingBuf};
-use aya::programs::{ProgramError, RawTracePoint};
-use aya::{Ebpf, EbpfLoader};
-use btf::Btf;
+use attach::{Group, HANDLERS, TRACEPOINTS};
+use aya::Ebpf;
+use aya::maps::{HashMap as BpfHashMap, MapData, ProgramArray, RingBuf};
 use counts::{Counters, Counts};
 use filters::Filters;
-use flate2::read::ZlibDecoder;
 use order::{Order, RECORD_BYTES_MAX};
 use ring_wait::RingWait;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
-use std::fmt::Display;
-use std::fs;
-use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use sums::Sums;
 use throttle::Throttling;
-use tier::{Asked, Tier};
+use tier::Tier;
 use tracewell_event_abi::collapse::{Key, Sum};
-use tracewell_event_abi::config::{Config, filter, option};
+use tracewell_event_abi::config::{filter, option};
 use tracewell_event_abi::count::Used;
 use tracewell_event_abi::head::{Head, OPS, Op};
-use tracewell_event_abi::offsets::Offsets;
-use zerocopy::{FromBytes, IntoBytes};
-
-/// The eBPF programs, built by `cargo xtask`, as zlib compresses them; empty where they were not built.
-static OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/programs.o.zlib"));
+use zerocopy::FromBytes;
 
 /// How often sums are fetched while records come, in ns.
 const SUMS_EVERY_NS: u64 = 250_000_000;
@@ -65,98 +62,6 @@ const LOOK_EVERY_NS: u64 = 100_000_000;
 const RECORDS_AT_ONCE: usize = 20_000;
 /// Items given before the ring is looked at again.
 const ITEMS_BETWEEN_LOOKS: u64 = 256;
-
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Bytes of the ring: a power of two, at least a page.
-    pub ring_bytes: u32,
-    /// Sums that are kept at once, in each of two generations.
-    pub sums_max: u32,
-    /// Records that a cgroup may send within 250 ms; 0 for no limit.
-    pub budget: u64,
-    pub groups: BTreeSet<Group>,
-    pub tier: Asked,
-    /// Processes that are not watched, with all they start. The agent itself is always among them.
-    pub ignored_processes: Vec<u32>,
-    pub ignored: Ignored,
-    /// Names of environment variables that are kept of a program that is started; none by default.
-    pub environment: Vec<String>,
-    /// Patterns of secrets in command lines and environment, beside the shipped ones (docs/redaction.md).
-    pub secrets: Vec<String>,
-    /// Where the names of containers come from.
-    #[cfg(feature = "program")]
-    pub containers: crate::container::Options,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            ring_bytes: 4 << 20,
-            sums_max: 8192,
-            budget: 0,
-            groups: Group::ALL.into(),
-            tier: Asked::Auto,
-            ignored_processes: Vec::new(),
-            ignored: Ignored::default(),
-            environment: Vec::new(),
-            secrets: Vec::new(),
-            #[cfg(feature = "program")]
-            containers: crate::container::Options::default(),
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum SensorError {
-    #[error(
-        "this agent was built without the live sensor: run `cargo xtask setup`, then build it with `cargo xtask build`"
-    )]
-    NotBuilt,
-    #[error(
-        "watching a host needs root, or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH and what lets it write to /run: {0}"
-    )]
-    NotPermitted(String),
-    #[error(
-        "the kernel does not describe its structures: /sys/kernel/btf/vmlinux is missing (CONFIG_DEBUG_INFO_BTF): {0}"
-    )]
-    NoBtf(String),
-    #[error("the kernel is locked down to confidentiality, which forbids all tracing: boot with lockdown=integrity")]
-    LockedDown,
-    #[error("the kernel lacks {0}, without which nothing can be watched")]
-    Kernel(String),
-    #[error("the eBPF object is not as expected: {0}")]
-    Object(String),
-    #[error("{0} failed: {1}")]
-    Bpf(String, String),
-    #[error(transparent)]
-    Secrets(#[from] RedactError),
-}
-
-fn bpf_error<E: Display>(doing: &str) -> impl Fn(E) -> SensorError {
-    move |error| SensorError::Bpf(doing.to_owned(), error.to_string())
-}
-
-/// Whether the object with the programs is part of this build.
-pub fn is_built() -> bool {
-    !OBJECT.is_empty()
-}
-
-fn object() -> Result<Vec<u8>, SensorError> {
-    let mut object = Vec::new();
-    let read = ZlibDecoder::new(OBJECT).read_to_end(&mut object);
-    read.map_err(|error| SensorError::Object(format!("it cannot be unpacked ({error})")))?;
-    Ok(object)
-}
-
-/// The fields of the running kernel that the programs read.
-///
-/// # Errors
-/// When the kernel's BTF is missing or cannot be read.
-pub fn offsets() -> Result<Offsets, SensorError> {
-    let bytes = fs::read("/sys/kernel/btf/vmlinux").map_err(|error| SensorError::NoBtf(error.to_string()))?;
-    let btf = Btf::parse(&bytes).map_err(|error| SensorError::NoBtf(error.to_string()))?;
-    Ok(Offsets::look_up(|path| btf.find(path)))
-}
 
 /// ns of `CLOCK_BOOTTIME`: the clock of the kernel side.
 pub fn boot_now() -> u64 {
@@ -191,128 +96,6 @@ pub struct Sensor {
 }
 
 impl Sensor {
-    /// Loads the programs and lets them run.
-    ///
-    /// # Errors
-    /// One sentence for each thing that can be missing: [`SensorError`].
-    pub fn start(options: &Options) -> Result<Self, SensorError> {
-        if !is_built() {
-            return Err(SensorError::NotBuilt);
-        }
-        if is_locked_down() {
-            return Err(SensorError::LockedDown);
-        }
-        let offsets = offsets()?;
-        let mut loader = EbpfLoader::new();
-        loader.override_global("OFFSETS", offsets.as_bytes(), true);
-        loader.map_max_entries("RING", options.ring_bytes);
-        for name in ["SUMS_0", "SUMS_1"] {
-            loader.map_max_entries(name, options.sums_max);
-        }
-        if options.tier == Asked::Base {
-            for name in ["HELD", "PLACES", "FREE_PLACES"] {
-                loader.map_max_entries(name, 1);
-            }
-        }
-        let mut bpf = loader.load(&object()?).map_err(load_error)?;
-        // It holds the types of the whole kernel, which trying the hooks reads once more.
-        drop(loader);
-        let config = Config {
-            // Nothing, until what is left out is known.
-            ops: 0,
-            hooked: 0,
-            budget: options.budget,
-            generation: 0,
-            filters: filter::PROCESSES,
-            own: own_process(),
-            options: options_bits(&options.environment),
-        };
-        let sums = Sums::new(&mut bpf, config)?;
-        let map = take(&mut bpf, "RING")?;
-        let ring = RingBuf::try_from(map).map_err(bpf_error("opening the ring"))?;
-        let ring_wait =
-            RingWait::new(&ring).map_err(|error| SensorError::Bpf("waiting for the ring".into(), error.to_string()))?;
-        let handlers =
-            ProgramArray::try_from(take(&mut bpf, "SYSCALLS")?).map_err(bpf_error("the table of handlers"))?;
-        let ignored = take(&mut bpf, "IGNORED_PROCESSES")?;
-        let ignored = BpfHashMap::try_from(ignored).map_err(bpf_error("the map of ignored processes"))?;
-        let counters = Counters::new(&mut bpf)?;
-        let (identifier, own_identifier) = Identifier::two(take(&mut bpf, "IDENTIFIED")?)?;
-        let filters = Filters::new(&mut bpf, own_identifier)?;
-        let mut sensor = Self {
-            ring,
-            sums,
-            order: Order::default(),
-            counters,
-            handlers,
-            ignored,
-            groups: options.groups.clone(),
-            filters,
-            next_filters: 0,
-            identifier: Some(identifier),
-            ring_wait,
-            fetched: boot_now(),
-            has_records: false,
-            n_given: 0,
-            received: [0; OPS],
-            merged: [0; OPS],
-            throttling: Throttling::default(),
-            missing: Vec::new(),
-            tier: Tier::base(),
-            bpf,
-        };
-        for process in options.ignored_processes.iter().copied().chain([own_process()]) {
-            sensor.ignored.insert(process, 1, 0).map_err(bpf_error("ignoring the agent itself"))?;
-        }
-        sensor.load()?;
-        if options.tier == Asked::Auto {
-            sensor.tier = tier::attach(&mut sensor.bpf)?;
-            sensor.sums.config.hooked = sensor.tier.bits();
-        }
-        sensor.set_ignored(options.ignored.clone())?;
-        Ok(sensor)
-    }
-
-    /// Handlers first, so that the dispatcher finds them when it begins.
-    fn load(&mut self) -> Result<(), SensorError> {
-        for handler in HANDLERS {
-            if let Err(error) = program(&mut self.bpf, handler.program)?.load() {
-                self.missing.push((handler.program, full(&error)));
-            }
-        }
-        for handler in HANDLERS {
-            self.switch_handler(handler)?;
-        }
-        for tracepoint in TRACEPOINTS {
-            let program = program(&mut self.bpf, tracepoint.program)?;
-            let attached = program.load().and_then(|()| program.attach(tracepoint.tracepoint));
-            match attached {
-                Ok(_) => {}
-                Err(error) if tracepoint.is_required => return Err(attach_error(tracepoint.tracepoint, &error)),
-                Err(error) => self.missing.push((tracepoint.program, full(&error))),
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts a handler into the table if any of its groups is on, else takes it out.
-    fn switch_handler(&mut self, handler: &Handler) -> Result<(), SensorError> {
-        if self.missing.iter().any(|(name, _)| *name == handler.program) {
-            return Ok(());
-        }
-        let is_on = handler.ops.iter().any(|op| self.groups.contains(&Group::of(*op)));
-        for place in handler.places() {
-            if is_on {
-                let fd = program(&mut self.bpf, handler.program)?.fd().map_err(bpf_error(handler.program))?;
-                self.handlers.set(place, fd, 0).map_err(bpf_error("setting a handler"))?;
-            } else {
-                // It may not have been there.
-                let _ = self.handlers.clear_index(&place);
-            }
-        }
-        Ok(())
-    }
-
     /// Switches groups of probes on and off. The others go on without a gap.
     ///
     /// # Errors
@@ -535,10 +318,6 @@ impl Sensor {
     }
 }
 
-fn own_process() -> u32 {
-    rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
-}
-
 fn options_bits(environment: &[String]) -> u32 {
     if environment.is_empty() { 0 } else { option::ENVIRONMENT }
 }
@@ -549,57 +328,4 @@ fn wanted(groups: &BTreeSet<Group>, ignored: &Ignored) -> u64 {
         group => groups.contains(&group) && !ignored.operations.contains(op),
     };
     Op::ALL.iter().filter(is_on).fold(0, |ops, op| ops | 1 << *op as u8)
-}
-
-fn take(bpf: &mut Ebpf, name: &str) -> Result<Map, SensorError> {
-    bpf.take_map(name).ok_or_else(|| SensorError::Object(format!("it has no map {name}")))
-}
-
-fn program<'a>(bpf: &'a mut Ebpf, name: &str) -> Result<&'a mut RawTracePoint, SensorError> {
-    let program = bpf.program_mut(name).ok_or_else(|| SensorError::Object(format!("it has no program {name}")))?;
-    program.try_into().map_err(|_| SensorError::Object(format!("its program {name} is no raw tracepoint")))
-}
-
-/// `confidentiality` in brackets is the level in force (Documentation/security/lockdown).
-fn is_locked_down() -> bool {
-    let level = fs::read_to_string(Path::new("/sys/kernel/security/lockdown"));
-    level.is_ok_and(|level| level.contains("[confidentiality]"))
-}
-
-fn is_denied(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut error = Some(error);
-    while let Some(this) = error {
-        if let Some(io) = this.downcast_ref::<io::Error>()
-            && io.kind() == io::ErrorKind::PermissionDenied
-        {
-            return true;
-        }
-        error = this.source();
-    }
-    false
-}
-
-/// An error with all its causes; the verifier's words are in the last.
-fn full(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-fn load_error(error: aya::EbpfError) -> SensorError {
-    if is_denied(&error) {
-        return SensorError::NotPermitted(full(&error));
-    }
-    SensorError::Bpf("loading the eBPF object".into(), full(&error))
-}
-
-fn attach_error(tracepoint: &str, error: &ProgramError) -> SensorError {
-    if is_denied(error) {
-        return SensorError::NotPermitted(full(error));
-    }
-    SensorError::Kernel(format!("the tracepoint {tracepoint} ({})", full(error)))
 }

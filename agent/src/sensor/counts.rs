@@ -1,4 +1,6 @@
-use super::{SensorError, bpf_error, take};
+use super::SensorError;
+use super::error::bpf_error;
+use super::object::take;
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
 use tracewell_event_abi::count;

@@ -4,8 +4,10 @@
 //! looked up again every few seconds, so that what is not there yet is left out once it is, and what took the place of
 //! something that is gone is not left out by its number.
 
+use super::error::bpf_error;
+use super::object::take;
 use super::throttle::unified_hierarchy;
-use super::{Identifier, SensorError, bpf_error, take};
+use super::{Identifier, SensorError};
 use aya::maps::{HashMap as BpfHashMap, MapData};
 use aya::{Ebpf, Pod};
 use std::collections::BTreeSet;

@@ -1,4 +1,5 @@
-use super::{SensorError, bpf_error};
+use super::SensorError;
+use super::error::bpf_error;
 use aya::maps::{HashMap, Map, MapData};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::thread::gettid;

@@ -3,8 +3,9 @@
 //! Two maps take turns. The agent tells the kernel side to use the other one, waits until no program can still be
 //! adding to the first, and empties it: so no addition is ever lost.
 
+use super::SensorError;
+use super::error::bpf_error;
 use super::sys::{Cursor, take_batch};
-use super::{SensorError, bpf_error};
 use aya::Ebpf;
 use aya::maps::{Array, Map, MapData};
 use rustix::thread::{MembarrierCommand, membarrier};

@@ -5,7 +5,9 @@
 
 mod trial;
 
-use super::{SensorError, bpf_error, full, take};
+use super::SensorError;
+use super::error::{bpf_error, full};
+use super::object::take;
 use aya::maps::{Array, MapData, Stack};
 use aya::programs::FEntry;
 use aya::programs::fentry::FEntryLinkId;
