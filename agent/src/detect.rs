@@ -3,13 +3,14 @@
 //! What a detector sees depends on the graph alone, and no detector sees what another found, so that neither their order nor
 //! their number changes a finding.
 
+use crate::profiling::Profiling;
 use std::any::Any;
 use std::sync::Arc;
 use tracewell_graph_core::graph::{Graph, Inserted, NodeIdx};
 use tracewell_graph_core::history::HistoryError;
 use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, Reach};
 use tracewell_graph_core::structure::Structure;
-use tracewell_model::{Detail, Event, Finding, NodeAttrs, NodeKey, NodeKind, Operation};
+use tracewell_model::{Detail, Event, Finding, NodeAttrs, NodeKey, NodeKind, Operation, Reason};
 use tracewell_parameters::Parameters;
 
 pub struct Detection {
@@ -40,6 +41,7 @@ impl Detection {
         &mut self,
         graph: &mut Graph,
         structure: &Structure,
+        profiling: &mut Profiling,
         event: &Event,
         inserted: Inserted,
     ) -> Result<Vec<NodeIdx>, HistoryError> {
@@ -62,8 +64,11 @@ impl Detection {
             };
             for finding in self.detectors.detect(detector, &neighbourhood) {
                 let process = process_of(&neighbourhood, &finding).unwrap_or(ends.0);
-                if structure.observe_finding(graph, process, Arc::new(finding))? {
-                    raised.extend(graph.place(process)?);
+                let Some(process) = graph.place(process)? else { continue };
+                let finding = Reason::Detected(Arc::new(finding));
+                let is_usual = |graph: &mut _, process, fact: &_| profiling.is_usual(graph, process, fact, event.time);
+                if structure.take_up(graph, process, finding, is_usual)? {
+                    raised.push(process);
                 }
             }
             seen = Some((reach, neighbourhood));

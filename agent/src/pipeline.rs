@@ -212,7 +212,17 @@ impl Pipeline {
                 }
             }
         }
-        stands_out |= self.structure.observe(&mut self.graph, event, inserted)?;
+        for fact in self.structure.observe(&mut self.graph, event, inserted)? {
+            let (structure, profiling) = (&self.structure, &mut self.profiling);
+            let is_usual = |graph: &mut _, process, fact: &_| profiling.is_usual(graph, process, fact, event.time);
+            stands_out |= structure.take_up(&mut self.graph, inserted.subject, fact, is_usual)?;
+        }
+        let found = match &mut self.detection {
+            Some(detection) => {
+                detection.detect(&mut self.graph, &self.structure, &mut self.profiling, event, inserted)?
+            }
+            None => Vec::new(),
+        };
         if event.time < self.train_until {
             return Ok(());
         }
@@ -222,10 +232,8 @@ impl Pipeline {
         if stands_out {
             self.linker.raise(&mut self.graph, &self.structure, inserted.subject, event.time)?;
         }
-        if let Some(detection) = &mut self.detection {
-            for process in detection.detect(&mut self.graph, &self.structure, event, inserted)? {
-                self.linker.raise(&mut self.graph, &self.structure, process, event.time)?;
-            }
+        for process in found {
+            self.linker.raise(&mut self.graph, &self.structure, process, event.time)?;
         }
         if event.op == Operation::Exit {
             self.profiling.exited(&self.graph, &self.structure, inserted.subject, event.time);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_graph_core::fleet::FleetView;
 use tracewell_graph_core::graph::{Graph, NodeIdx, NodeState, Role};
+use tracewell_graph_core::history::HistoryError;
 use tracewell_graph_core::profile::{Direction, HostProfile, LeafId, ObjectLabel, State, SubjectId, Tail};
-use tracewell_graph_core::structure::Structure;
-use tracewell_model::{Event, EventNs, Millibits, NodeAttrs, OpClass, Operation, Protocol, Str};
+use tracewell_graph_core::structure::{Structure, evidence_label};
+use tracewell_model::{Event, EventNs, Millibits, NodeAttrs, OpClass, Operation, Protocol, Reason, Str};
 use tracewell_parameters::Parameters;
 
 pub struct Profiling {
@@ -80,6 +81,28 @@ impl Profiling {
             set_subject(graph, subject, None);
         }
         None
+    }
+
+    /// Counts what was found about a process and tells whether it is usual on this host, or in most of the fleet.
+    ///
+    /// # Errors
+    /// When the history fails.
+    pub fn is_usual(
+        &mut self,
+        graph: &mut Graph,
+        process: NodeIdx,
+        fact: &Reason,
+        time: EventNs,
+    ) -> Result<bool, HistoryError> {
+        let label = evidence_label(graph, process, fact)?;
+        for _ in 0..2 {
+            let id = self.subject(graph, process);
+            if let Ok(is_usual) = self.profile.observe_evidence(id, &label, time) {
+                return Ok(is_usual);
+            }
+            set_subject(graph, process, None);
+        }
+        Ok(false)
     }
 
     /// The generalised object that a leaf stands for.

@@ -80,7 +80,7 @@ fn process<'a>(place: &'a Place, process: &'a ProcessState, ancestors: &'a [&'a 
         was_root: process.was_root,
         exited: process.exited,
         children: process.n_children,
-        facts: process.facts.iter().fold(Facts::empty(), |facts, fact| facts | self::fact(fact)),
+        facts: process.known_facts().fold(Facts::empty(), |facts, fact| facts | self::fact(fact)),
     }
 }
 

@@ -26,7 +26,7 @@ mod tree;
 
 pub use checkpoint::{NodePart, PartsError, ProfileParts};
 pub use contribution::{Contribution, ContributionLeaf};
-pub use generalise::{generalise_command, generalise_path};
+pub use generalise::{generalise_command, generalise_path, generalises_whole};
 pub use log2::{log2_milli, surprise_milli};
 pub use object::{Direction, ObjectLabel, class_name};
 pub use readiness::{Convergence, Readiness, State};
@@ -35,7 +35,7 @@ pub use tree::NodeRank;
 
 use crate::fleet::FleetView;
 use decay::{Decay, shifted};
-use object::{Labels, WILDCARD, class_is_mixed, name_label};
+use object::{EVIDENCE, Labels, WILDCARD, class_is_mixed, name_label};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tracewell_model::{EventNs, Millibits, OpClass, Operation, Str};
@@ -189,6 +189,38 @@ impl HostProfile {
         let (votes, peers) = self.votes(leaf.idx);
         self.count(leaf.idx, time, surprise);
         Ok(Observation { surprise, is_new: !is_known, is_counted: true, votes, peers })
+    }
+
+    /// Counts a piece of evidence about a subject, once in a quantum of event time, and tells whether it is usual: it counted
+    /// often enough before, or most of the fleet vouches for it.
+    ///
+    /// # Errors
+    /// When the subject was folded or forgotten since it was handed out.
+    pub fn observe_evidence(&mut self, subject: SubjectId, label: &str, time: EventNs) -> Result<bool, Stale> {
+        if time.day() > self.today {
+            self.advance(time);
+        }
+        self.keep_budget();
+        let context = self.tree.live(subject.idx, subject.born).ok_or(Stale)?;
+        let (exec, parent) = (context.parent, self.tree.text(subject.idx).clone());
+        let class = self.child_or_wildcard(self.tree.node(exec).parent, EVIDENCE, NodeRank::Class);
+        let context = self.child_or_wildcard(class, &parent, NodeRank::Context);
+        let leaf = self.child_or_wildcard(context, label, NodeRank::Leaf);
+        let (today, parameters) = (self.today, &self.parameters);
+        let node = self.tree.node_mut(leaf);
+        let is_counted = node.hits == 0 || time.since(node.counted_at) >= parameters.evidence_quantum_ns;
+        let n_before = node.hits - u8::from(!is_counted);
+        if is_counted {
+            node.counted_at = time;
+            node.hits = node.hits.saturating_add(1);
+            node.first_day = node.first_day.min(today);
+            node.days = node.days.saturating_add(u16::from(node.days == 0 || node.last_day < today));
+            self.tree.count(leaf);
+        }
+        let is_vouched_for = self.fleet.as_ref().is_some_and(|fleet| fleet.vouches(self.tree.node(leaf).fleet));
+        // What was folded stands for anything.
+        let is_named = self.tree.lineage(leaf).all(|idx| !self.tree.node(idx).is_wildcard);
+        Ok(is_named && (n_before >= self.parameters.evidence_usual_from || is_vouched_for))
     }
 
     /// The generalised object, for words and signatures.

@@ -4,15 +4,17 @@
 //! The facts are about structure alone (who wrote what another ran, who serves whom, who became whom); none of them
 //! knows a name of a program, a path or an address. Their weights are the shipped prior of DESIGN.md ("Host profile").
 
+mod evidence;
 mod files;
 mod processes;
 mod sockets;
 
+pub use evidence::evidence_label;
+
 use crate::graph::{Graph, Inserted, NodeIdx, ProcessState, RARE_MAX};
 use crate::history::HistoryError;
 use std::cmp::Reverse;
-use std::sync::Arc;
-use tracewell_model::{Event, EventNs, Finding, Millibits, NodeKey, Operation, Reason, Str};
+use tracewell_model::{Event, EventNs, FindingSeverity, Millibits, NodeKey, Operation, Reason, Str};
 use tracewell_parameters::StructureParameters;
 
 /// Ancestors that a fact may look at: DISTDET's X (section 4.2 of the paper).
@@ -42,15 +44,15 @@ impl Structure {
         Self { parameters: parameters.clone(), detected_millibits }
     }
 
-    /// Moves the states of an inserted event's ends on. Returns whether a new fact was found about its subject.
+    /// Moves the states of an inserted event's ends on. Returns what that tells of its subject, for [`Self::take_up`].
     ///
     /// Runs after the profile has seen the event, because exec changes what the subject is.
     ///
     /// # Errors
     /// When the history fails.
-    pub fn observe(&self, graph: &mut Graph, event: &Event, inserted: Inserted) -> Result<bool, HistoryError> {
+    pub fn observe(&self, graph: &mut Graph, event: &Event, inserted: Inserted) -> Result<Vec<Reason>, HistoryError> {
         if !inserted.succeeded {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let step = Step {
             event,
@@ -58,20 +60,34 @@ impl Structure {
             subject: graph.key(inserted.subject),
             object: inserted.object.map(|object| (object, graph.key(object))),
         };
-        let fact = match event.op {
-            Operation::Fork => self.forked(graph, &step)?,
+        let facts = match event.op {
             Operation::Exec => self.executed(graph, &step)?,
-            Operation::ChangeCredentials => self.changed_credentials(graph, &step)?,
-            Operation::Ptrace => self.traced(graph, &step)?,
+            _ => Vec::from_iter(self.fact(graph, &step)?),
+        };
+        if inserted.is_new {
+            self.touched(graph, &step);
+        }
+        if let Some(process) = graph.process_mut(inserted.subject).filter(|_| event.op != Operation::Exec) {
+            process.n_since_exec = process.n_since_exec.saturating_add(1);
+        }
+        Ok(facts)
+    }
+
+    /// What anything but an execution tells of its subject.
+    fn fact(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {
+        Ok(match step.event.op {
+            Operation::Fork => self.forked(graph, step)?,
+            Operation::ChangeCredentials => self.changed_credentials(graph, step)?,
+            Operation::Ptrace => self.traced(graph, step)?,
             Operation::ModuleLoad | Operation::BpfLoad => Some(Reason::EnteredKernel),
-            Operation::MapExecutable => self.loaded(graph, &step)?,
-            Operation::Read | Operation::Receive => self.read(graph, &step)?,
-            Operation::Write | Operation::Create | Operation::Truncate => self.written(graph, &step)?,
-            Operation::Rename | Operation::Link => self.renamed(graph, &step)?,
-            Operation::Unlink => self.unlinked(graph, &step)?,
-            Operation::Accept => self.accepted(graph, &step),
-            Operation::Connect => self.connected(graph, &step)?,
-            Operation::Send => self.sent(graph, &step),
+            Operation::MapExecutable => self.loaded(graph, step)?,
+            Operation::Read | Operation::Receive => self.read(graph, step)?,
+            Operation::Write | Operation::Create | Operation::Truncate => self.written(graph, step)?,
+            Operation::Rename | Operation::Link => self.renamed(graph, step)?,
+            Operation::Unlink => self.unlinked(graph, step)?,
+            Operation::Accept => self.accepted(graph, step),
+            Operation::Connect => self.connected(graph, step)?,
+            Operation::Send => self.sent(graph, step),
             Operation::Exit
             | Operation::Open
             | Operation::Chmod
@@ -82,15 +98,9 @@ impl Structure {
             | Operation::Mount
             | Operation::Memfd
             | Operation::IoUring
-            | Operation::Namespace => None,
-        };
-        if inserted.is_new {
-            self.touched(graph, &step);
-        }
-        if let Some(process) = graph.process_mut(inserted.subject).filter(|_| event.op != Operation::Exec) {
-            process.n_since_exec = process.n_since_exec.saturating_add(1);
-        }
-        Ok(fact.is_some_and(|fact| add_fact(graph, inserted.subject, fact)))
+            | Operation::Namespace
+            | Operation::Exec => None,
+        })
     }
 
     /// Whether an operation is unlikely enough to be remembered.
@@ -122,33 +132,41 @@ impl Structure {
         })
     }
 
-    /// Takes up what a detector found about a process. Returns whether it is news.
+    /// Takes up what is told of a process, unless it is known: as evidence, or as what `is_usual` finds usual on this host.
+    /// Returns whether it is evidence.
+    ///
+    /// A usual fact stays known, because other facts build on it, until one of its kind is not usual; a usual finding is
+    /// dropped. What a detector calls critical is evidence, however often it was found.
     ///
     /// # Errors
     /// When the history fails.
-    pub fn observe_finding(
+    pub fn take_up(
         &self,
         graph: &mut Graph,
-        process: NodeKey,
-        finding: Arc<Finding>,
+        process: NodeIdx,
+        fact: Reason,
+        is_usual: impl FnOnce(&mut Graph, NodeIdx, &Reason) -> Result<bool, HistoryError>,
     ) -> Result<bool, HistoryError> {
-        let mut is_news = false;
-        graph.change_process(process, |state| {
-            let known = state.facts.iter_mut().find_map(|fact| match fact {
-                Reason::Detected(known) if known.is_same(&finding) => Some(known),
-                _ => None,
-            });
-            is_news = known.as_ref().is_none_or(|known| known.severity < finding.severity);
-            match known {
-                Some(known) if is_news => *known = finding,
-                Some(_) => {}
-                None => {
-                    state.facts.push(Reason::Detected(finding));
-                    keep_the_severest(&mut state.facts);
+        let state = graph.hot(process).role.process();
+        if state.is_none_or(|state| state.facts.iter().any(|known| says_as_much(known, &fact))) {
+            return Ok(false);
+        }
+        let is_critical = matches!(&fact, Reason::Detected(finding) if finding.severity == FindingSeverity::Critical);
+        let is_usual = !is_critical && is_usual(graph, process, &fact)?;
+        graph.change(process, |state| {
+            let process = state.role.process_mut().expect("just seen");
+            process.usual.retain(|known| !says_as_much(&fact, known));
+            match fact {
+                Reason::Detected(_) if is_usual => {}
+                fact if is_usual => process.usual.push(fact),
+                fact => {
+                    process.facts.retain(|known| !says_as_much(&fact, known));
+                    process.facts.push(fact);
+                    keep_the_severest(&mut process.facts);
                 }
             }
-        })?;
-        Ok(is_news)
+        });
+        Ok(!is_usual)
     }
 
     /// The weight of what is known of one process, in millibits.
@@ -209,16 +227,12 @@ impl Structure {
     }
 }
 
-/// Adds a fact to a process unless one of its kind stands already.
-fn add_fact(graph: &mut Graph, process: NodeIdx, fact: Reason) -> bool {
-    graph.change(process, |state| {
-        let Some(process) = state.role.process_mut() else { return false };
-        let is_new = process.facts.iter().all(|known| std::mem::discriminant(known) != std::mem::discriminant(&fact));
-        if is_new {
-            process.facts.push(fact);
-        }
-        is_new
-    })
+/// Whether one tells of a process all that the other does: a fact of its kind, the same finding at least as severe.
+fn says_as_much(one: &Reason, other: &Reason) -> bool {
+    match (one, other) {
+        (Reason::Detected(one), Reason::Detected(other)) => one.is_same(other) && one.severity >= other.severity,
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
 }
 
 /// Drops what is over [`FINDINGS_MAX`]: the least severe finding, of these the latest.

@@ -53,6 +53,7 @@ impl Parameters {
             ("graph.node_edges_hot_max", self.graph.node_edges_hot_max.into(), 4, 1 << 20),
             ("graph.spilled_filter_bytes", bytes(self.graph.spilled_filter_bytes), 1 << 10, 1 << 30),
             ("graph.retention_days", self.graph.retention_days.into(), 1, 36_500),
+            ("profile.evidence_usual_from", self.profile.evidence_usual_from.into(), 1, 255),
             ("profile.half_life_days", self.profile.half_life_days.into(), 1, 365),
             ("profile.bytes_max", bytes(self.profile.bytes_max), 1 << 16, 1 << 32),
             ("profile.label_bytes_max", bytes(self.profile.label_bytes_max), 8, 1 << 12),

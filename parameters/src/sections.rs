@@ -18,6 +18,8 @@ pub struct ProfileParameters {
     pub half_life_days: u32,
     pub bytes_max: usize,
     pub count_quantum_ns: u64,
+    pub evidence_quantum_ns: u64,
+    pub evidence_usual_from: u8,
     pub surprise_max_millibits: u32,
     pub label_bytes_max: usize,
     pub depth_max: usize,

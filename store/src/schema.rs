@@ -11,7 +11,7 @@ use std::path::Path;
 /// |---|---|
 /// | 1 to 4 | never released |
 /// | 5 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
-pub const SCHEMA: u32 = 5;
+pub const SCHEMA: u32 = 6;
 
 const KEY: &[u8] = b"schema";
 

@@ -127,6 +127,11 @@ impl FleetView {
         self.nodes.get(entry as usize).map_or((0, 0), |node| (node.votes, node.peers))
     }
 
+    /// Whether most hosts of the fleet vouch for a leaf.
+    pub(crate) fn vouches(&self, entry: u32) -> bool {
+        is_majority(self.votes(entry).0, self.n_hosts)
+    }
+
     /// A host's own surprise at a leaf, lowered as far as the fleet's votes for it allow.
     pub(crate) fn lowered(&self, entry: u32, own_milli: u32) -> u32 {
         let (votes, peers) = self.votes(entry);

@@ -60,8 +60,10 @@ pub struct ProcessState {
     /// Bytes read from files and sent to other machines since exec.
     pub bytes_read: u64,
     pub bytes_sent: u64,
-    /// Structural facts, each kind once, in the order in which they were found.
+    /// Evidence: structural facts, each kind once, and findings, in the order in which they were found.
     pub facts: Vec<Reason>,
+    /// Structural facts that are usual on this host, of kinds that are not among `facts`: known, but no evidence.
+    pub usual: Vec<Reason>,
     /// The least likely operations with their generalised objects, most surprising first, at most [`RARE_MAX`].
     pub rare: Vec<(Millibits, Operation, Str)>,
     /// Its place in the host profile as what it runs now; found again after a reload.
@@ -116,6 +118,13 @@ impl Role {
     }
 }
 
+impl ProcessState {
+    /// Every fact that holds, evidence or not.
+    pub fn known_facts(&self) -> impl Iterator<Item = &Reason> {
+        self.facts.iter().chain(&self.usual)
+    }
+}
+
 impl NodeState {
     pub fn new(attrs: NodeAttrs, time: EventNs) -> Self {
         let role = match attrs.kind() {
@@ -152,7 +161,7 @@ impl NodeState {
                 size_of::<ProcessState>()
                     + text(&process.parent_exe)
                     + process.rare.iter().map(|(.., what)| what.len() + 16).sum::<usize>()
-                    + process.facts.capacity() * size_of::<Reason>()
+                    + (process.facts.capacity() + process.usual.capacity()) * size_of::<Reason>()
                     + process.rare.capacity() * size_of::<(Millibits, Operation, Str)>()
             }
             Role::File(_) | Role::Socket(_) => 0,

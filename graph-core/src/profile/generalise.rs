@@ -24,6 +24,12 @@ pub fn generalise_path(path: &str) -> Cow<'_, str> {
     if out == path { Cow::Borrowed(path) } else { Cow::Owned(out) }
 }
 
+/// Whether [`generalise_command`] cuts nothing of a command line.
+pub fn generalises_whole(command: &str) -> bool {
+    let mut words = command.split_ascii_whitespace();
+    words.by_ref().take(WORDS_MAX).all(|word| word.len() <= WORD_BYTES_MAX) && words.next().is_none()
+}
+
 /// A command line with each word masked, paths among them as paths; at most 32 words.
 pub fn generalise_command(command: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(command.len().min(1024));

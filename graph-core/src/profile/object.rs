@@ -13,6 +13,9 @@ use tracewell_parameters::ProfileParameters;
 pub(super) const WILDCARD: &str = "*";
 pub(super) const WILDCARD_PREFIX: &str = "*/";
 
+/// The class of what stood out about a subject, beside the classes of operations.
+pub(super) const EVIDENCE: &str = "evidence";
+
 /// First port of the range from which systems take a client's port.
 const EPHEMERAL_PORT: u16 = 32_768;
 

@@ -374,3 +374,66 @@ proptest::proptest! {
         proptest::prop_assert_eq!(HostProfile::from_parts(&parameters(), &parts).unwrap().to_parts(), parts);
     }
 }
+
+#[test]
+fn evidence_is_usual_once_it_counted_often_enough() {
+    let parameters = parameters();
+    let n_usual = u64::from(parameters.evidence_usual_from);
+    let mut profile = HostProfile::new(&parameters);
+    let mut see = |quantum: u64, ns: u64, exe: &str, parent: &str, label: &str| {
+        let subject = profile.subject("", exe, Some(parent));
+        let time = EventNs(START + quantum * parameters.evidence_quantum_ns + ns);
+        profile.observe_evidence(subject, label, time).unwrap()
+    };
+    for quantum in 0..n_usual {
+        // A burst is one observation.
+        for ns in 0..100 {
+            assert!(!see(quantum, ns, "/bin/sh", "/usr/sbin/cron", "x"), "quantum {quantum}");
+        }
+    }
+    assert!(see(n_usual, 0, "/bin/sh", "/usr/sbin/cron", "x"));
+    assert!(see(n_usual, 1, "/bin/sh", "/usr/sbin/cron", "x"));
+    assert!(!see(n_usual, 2, "/bin/sh", "/usr/sbin/cron", "y"), "of another label");
+    assert!(!see(n_usual, 3, "/bin/sh", "/usr/sbin/httpd", "x"), "of another parent");
+    assert!(!see(n_usual, 4, "/bin/dash", "/usr/sbin/cron", "x"), "of another executable");
+    // One observation is forgotten after three half-lives, this handful after some more.
+    let a_year = 365 * EventNs::DAY / parameters.evidence_quantum_ns;
+    assert!(!see(a_year, 0, "/bin/sh", "/usr/sbin/cron", "x"));
+}
+
+#[test]
+fn evidence_changes_no_surprise_of_what_any_subject_does() {
+    let surprise = |with_evidence: bool| {
+        let mut lab = Lab::new();
+        lab.server(20);
+        let subject = lab.profile.subject("", "/bin/other", Some("/sbin/init"));
+        if with_evidence {
+            lab.profile.observe_evidence(subject, "x", EventNs(lab.now)).unwrap();
+        }
+        lab.see("/usr/sbin/httpd", Operation::Read, ObjectLabel::File("/etc/shadow")).surprise
+    };
+    assert_eq!(surprise(true), surprise(false));
+}
+
+#[test]
+fn evidence_is_usual_where_most_of_the_fleet_vouches_for_it() {
+    let mut fleet = crate::fleet::FleetMap::default();
+    for host in 0..3 {
+        let mut profile = HostProfile::new(&parameters());
+        for day in 0..3 {
+            let subject = profile.subject("", "/usr/bin/runc", Some("/usr/bin/containerd"));
+            profile.observe_evidence(subject, "x", EventNs(START + day * EventNs::DAY)).unwrap();
+        }
+        let contribution = profile.contribution();
+        let entry = crate::fleet::HostEntry { contribution, ..Default::default() };
+        fleet.offer(tracewell_model::HostId(host), entry, &parameters()).unwrap();
+    }
+    let mut profile = HostProfile::new(&parameters());
+    profile.set_fleet(Arc::new(FleetView::of(&fleet, &parameters())));
+    let mut see = |label| {
+        let subject = profile.subject("", "/usr/bin/runc", Some("/usr/bin/containerd"));
+        profile.observe_evidence(subject, label, EventNs(START)).unwrap()
+    };
+    assert!(see("x"));
+    assert!(!see("y"));
+}

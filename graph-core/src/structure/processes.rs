@@ -51,8 +51,8 @@ impl Structure {
         Ok(process.input_socket.map(|socket| Reason::CommandsFromSocket { socket }))
     }
 
-    pub(super) fn executed(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {
-        let Some((file, file_key)) = step.object else { return Ok(None) };
+    pub(super) fn executed(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Vec<Reason>, HistoryError> {
+        let Some((file, file_key)) = step.object else { return Ok(Vec::new()) };
         let fact = match self.ran_unlinked(graph, step) {
             Some(fact) => Some(fact),
             None => self.ran_own_write(graph, step)?,
@@ -81,10 +81,7 @@ impl Structure {
             }
         });
         let served = self.serves_network(graph, step)?;
-        if let (Some(served), Some(_)) = (&served, &fact) {
-            super::add_fact(graph, step.inserted.subject, served.clone());
-        }
-        Ok(fact.or(served))
+        Ok(served.into_iter().chain(fact).collect())
     }
 
     pub(super) fn loaded(&self, graph: &mut Graph, step: &Step<'_>) -> Result<Option<Reason>, HistoryError> {

@@ -45,7 +45,7 @@ impl Structure {
     /// Whether the process, or one between it and the server above it, runs what its own lineage wrote.
     fn is_own_work(&self, graph: &mut Graph, step: &Step<'_>) -> Result<bool, HistoryError> {
         let ran_own = |process: &ProcessState| {
-            process.facts.iter().any(|fact| matches!(fact, Reason::RanOwnWrite { .. } | Reason::RanUnlinked { .. }))
+            process.known_facts().any(|fact| matches!(fact, Reason::RanOwnWrite { .. } | Reason::RanUnlinked { .. }))
         };
         let Some(process) = graph.hot(step.inserted.subject).role.process() else { return Ok(false) };
         let Some(server) = process.server.filter(|_| !ran_own(process)) else { return Ok(ran_own(process)) };

@@ -2,6 +2,7 @@
 
 use crate::arbitrary::{Hostile, hostile};
 use crate::graph_reduction::{graph, tiny};
+use crate::sketch::observe;
 use proptest::prelude::*;
 use tracewell_graph_core::graph::Graph;
 use tracewell_graph_core::link::Linker;
@@ -44,7 +45,7 @@ impl Core {
             graph.set_surprise(edge, surprise.0);
             stands_out = structure.observe_rare(graph, inserted.subject, event.op, surprise, &"x".into());
         }
-        stands_out |= structure.observe(graph, event, inserted).unwrap();
+        stands_out |= observe(structure, graph, event, inserted, event.time.0.is_multiple_of(3));
         if let (Operation::Fork, Object::Process(_), Some(child)) = (event.op, &event.object, inserted.object) {
             linker.inherit(graph, inserted.subject, child, event.time).unwrap();
         }

@@ -49,12 +49,13 @@ fn process_state() -> impl Strategy<Value = ProcessState> {
     let rare = (any::<u32>().prop_map(Millibits), op(), text());
     let keys = (of(key()), of(key()), of(key()), of(key()));
     let numbers = (any::<[u32; 3]>(), (extreme(), extreme(), extreme(), extreme()), any::<[bool; 4]>());
-    (keys, of(text()), numbers, vec(reason(), 0..5), vec(rare, 0..RARE_MAX)).prop_map(
+    let facts = (vec(reason(), 0..5), vec(reason(), 0..5));
+    (keys, of(text()), numbers, facts, vec(rare, 0..RARE_MAX)).prop_map(
         |(
             (parent, exe_file, server, input_socket),
             parent_exe,
             (counts, (since, bytes_read, bytes_sent, hopset), flags),
-            facts,
+            (facts, usual),
             rare,
         )| {
             let [n_since_exec, n_children, n_changed] = counts;
@@ -77,6 +78,7 @@ fn process_state() -> impl Strategy<Value = ProcessState> {
                 bytes_read,
                 bytes_sent,
                 facts,
+                usual,
                 rare,
                 subject: None,
                 hopset,

@@ -2,6 +2,7 @@
 
 use crate::arbitrary::ordered_events;
 use crate::graph_reduction::{UNBOUNDED, graph, nodes, tiny};
+use crate::sketch::observe;
 use proptest::prelude::*;
 use tracewell_graph_core::graph::{Graph, GraphCounts, NodeState};
 use tracewell_graph_core::history::Direction;
@@ -27,7 +28,7 @@ fn fill(parameters: &GraphParameters, events: &[Event], with_structure: bool) ->
     for event in events {
         let inserted = graph.insert(event).unwrap();
         if with_structure {
-            structure.observe(&mut graph, event, inserted).unwrap();
+            observe(&structure, &mut graph, event, inserted, event.time.0.is_multiple_of(3));
         }
     }
     graph

@@ -7,7 +7,7 @@
 
 use crate::arbitrary::HOST;
 use std::collections::BTreeMap;
-use tracewell_graph_core::graph::Graph;
+use tracewell_graph_core::graph::{Graph, Inserted};
 use tracewell_graph_core::history::MemoryHistory;
 use tracewell_graph_core::link::Linker;
 use tracewell_graph_core::structure::Structure;
@@ -50,6 +50,16 @@ impl Sketch {
         let key = object(name).key(HOST).expect("a name is of a node");
         self.names.insert(key, name.to_owned());
         key
+    }
+
+    /// Tells what a process was started with, and gives its key.
+    pub fn command(&mut self, process: &str, command: &str) -> NodeKey {
+        let Object::Process(subject) = object(process) else { panic!("{process} is no process") };
+        let (parent, exe, cmdline, uid, container) = (None, None, Some(command.into()), None, None);
+        let record =
+            ProcessRecord { host: HOST, time: self.now, process: subject, parent, exe, cmdline, uid, container };
+        self.graph.describe(&record).unwrap();
+        self.key(process)
     }
 
     /// The facts known of a process, in the words of the trace.
@@ -170,7 +180,7 @@ impl Sketch {
             stands_out =
                 self.structure.observe_rare(&mut self.graph, inserted.subject, event.op, surprise, &what.into());
         }
-        stands_out |= self.structure.observe(&mut self.graph, event, inserted).unwrap();
+        stands_out |= observe(&self.structure, &mut self.graph, event, inserted, false);
         if let (Operation::Fork, Object::Process(_), Some(child)) = (event.op, &event.object, inserted.object) {
             self.linker.inherit(&mut self.graph, inserted.subject, child, event.time).unwrap();
         }
@@ -178,6 +188,13 @@ impl Sketch {
             self.linker.raise(&mut self.graph, &self.structure, inserted.subject, event.time).unwrap();
         }
     }
+}
+
+/// Takes up all that an event tells of its subject. Returns whether any of it is evidence.
+pub fn observe(structure: &Structure, graph: &mut Graph, event: &Event, inserted: Inserted, is_usual: bool) -> bool {
+    let facts = structure.observe(graph, event, inserted).unwrap();
+    let take_up = |fact| structure.take_up(graph, inserted.subject, fact, |_, _, _| Ok(is_usual)).unwrap();
+    facts.into_iter().map(take_up).fold(false, |any, is_evidence| any | is_evidence)
 }
 
 fn object(name: &str) -> Object {

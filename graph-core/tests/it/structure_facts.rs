@@ -1,6 +1,8 @@
 //! Each structural fact: the least that yields it, and what comes close but must not.
 
 use crate::sketch::Sketch;
+use tracewell_graph_core::structure::evidence_label;
+use tracewell_model::{Finding, FindingSeverity, NodeKey, Reason};
 use tracewell_parameters::{Parameters, StructureParameters};
 
 fn parameters() -> Parameters {
@@ -250,4 +252,97 @@ fn rare_operations_count_from_the_minimum_on() {
     // The same thing again weighs nothing, and all of it together is bounded.
     assert_eq!(rare("p9 read /a surprise=6000\n p1 write /a\n p9 read /a surprise=6000").1, 2000);
     assert_eq!(rare("p9 read /a surprise=24000\n p9 read /b surprise=24000").1, 8000);
+}
+
+/// A process about which the same fact is told several times, each time usual or not; whether each was evidence.
+fn taken_up(told: &[(Reason, bool)]) -> (Vec<bool>, Vec<Reason>, Vec<Reason>) {
+    let mut sketch = Sketch::new(&parameters());
+    sketch.run("p1 fork p9");
+    let key = sketch.key("p9");
+    let process = sketch.graph.place(key).unwrap().unwrap();
+    let mut was_evidence = Vec::new();
+    for (fact, is_usual) in told {
+        let taken = sketch.structure.take_up(&mut sketch.graph, process, fact.clone(), |_, _, _| Ok(*is_usual));
+        was_evidence.push(taken.unwrap());
+    }
+    let state = sketch.graph.hot(process).role.process().unwrap();
+    (was_evidence, state.facts.clone(), state.usual.clone())
+}
+
+fn calls(socket: u128) -> Reason {
+    Reason::CallsOut { socket: NodeKey(socket) }
+}
+
+fn found(severity: FindingSeverity) -> Reason {
+    let (detector, title) = ("d".into(), "t".into());
+    Reason::Detected(Finding { severity, detector, title, reason: "".into(), techniques: vec![], nodes: vec![] }.into())
+}
+
+#[test]
+fn what_is_usual_is_known_but_no_evidence_until_one_of_its_kind_is_not() {
+    assert_eq!(taken_up(&[(calls(1), true)]), (vec![false], vec![], vec![calls(1)]));
+    assert_eq!(taken_up(&[(calls(1), true), (calls(2), false)]), (vec![false, true], vec![calls(2)], vec![]));
+    // Of each kind one: what stands as evidence is not asked about again.
+    assert_eq!(taken_up(&[(calls(1), false), (calls(2), true)]), (vec![true, false], vec![calls(1)], vec![]));
+    let (_, facts, usual) = taken_up(&[(calls(1), true), (Reason::EnteredKernel, true), (calls(2), true)]);
+    assert_eq!((facts, usual), (vec![], vec![Reason::EnteredKernel, calls(2)]));
+}
+
+#[test]
+fn a_usual_finding_is_dropped_and_a_critical_one_is_never_usual() {
+    use FindingSeverity::{Critical, High, Low};
+    assert_eq!(taken_up(&[(found(High), true)]), (vec![false], vec![], vec![]));
+    assert_eq!(taken_up(&[(found(Critical), true)]), (vec![true], vec![found(Critical)], vec![]));
+    assert_eq!(taken_up(&[(found(Low), false), (found(High), false)]), (vec![true, true], vec![found(High)], vec![]));
+    assert_eq!(taken_up(&[(found(High), false), (found(Low), false)]), (vec![true, false], vec![found(High)], vec![]));
+}
+
+/// The label of a fact about `p9`, which runs `command`; the fact is told the keys of what a trace names.
+fn label_of(command: &str, fact: impl FnOnce(&mut dyn FnMut(&str) -> NodeKey) -> Reason) -> String {
+    let mut sketch = Sketch::new(&parameters());
+    sketch.run(
+        "p9 connect tcp:203.0.113.5:443
+         p9 connect tcp:203.0.113.77:443
+         p9 connect tcp:198.51.100.5:443
+         p9 write /srv/a/one
+         p9 write /srv/a/two
+         p9 write /srv/b/one
+         p9 fork p1",
+    );
+    let key = sketch.command("p9", command);
+    let fact = fact(&mut |name| sketch.key(name));
+    let process = sketch.graph.place(key).unwrap().unwrap();
+    evidence_label(&mut sketch.graph, process, &fact).unwrap()
+}
+
+#[test]
+fn evidence_is_called_the_same_where_it_recurs_and_otherwise_not() {
+    let calls = |command: &str, address: &str| label_of(command, |key| Reason::CallsOut { socket: key(address) });
+    let usual = calls("fetch --day 2026-11-22", "tcp:203.0.113.5:443");
+    assert!(usual.starts_with("calls-out #"), "{usual}");
+    assert_eq!(usual, calls("fetch --day 2026-11-23", "tcp:203.0.113.77:443"));
+    assert_ne!(usual, calls("fetch --all 2026-11-22", "tcp:203.0.113.5:443"));
+    assert_ne!(usual, calls("fetch --day 2026-11-22", "tcp:198.51.100.5:443"));
+    assert_ne!(usual, label_of("fetch --day 2026-11-22", |_| Reason::EnteredKernel));
+    // What masking would cut is taken as it is.
+    let long = |end: &str| calls(&format!("sh -c {}{end}", "x".repeat(64)), "tcp:203.0.113.5:443");
+    assert_ne!(long("1"), long("2"));
+}
+
+#[test]
+fn a_finding_is_called_by_its_title_and_the_places_it_names_in_any_order() {
+    let found = |title: &str, names: &[&str]| {
+        label_of("backup", |key| {
+            let nodes = names.iter().map(|name| key(name)).collect();
+            let (detector, severity) = ("d".into(), FindingSeverity::High);
+            let (title, reason, techniques) = (title.into(), "".into(), vec![]);
+            Reason::Detected(Finding { detector, severity, title, reason, techniques, nodes }.into())
+        })
+    };
+    let usual = found("t", &["/srv/a/one", "tcp:203.0.113.5:443"]);
+    assert!(usual.starts_with("d: t #"), "{usual}");
+    assert_eq!(usual, found("t", &["p9", "tcp:203.0.113.77:443", "/srv/a/two", "/srv/a/one", "p1"]));
+    assert_ne!(usual, found("u", &["/srv/a/one", "tcp:203.0.113.5:443"]));
+    assert_ne!(usual, found("t", &["/srv/b/one", "tcp:203.0.113.5:443"]));
+    assert_ne!(usual, found("t", &["/srv/a/one", "tcp:198.51.100.5:443"]));
 }

@@ -137,6 +137,8 @@ impl ProcessState {
         row.u64(self.hopset);
         row.u64(self.facts.len() as u64);
         self.facts.iter().for_each(|fact| write_reason(row, fact));
+        row.u64(self.usual.len() as u64);
+        self.usual.iter().for_each(|fact| write_reason(row, fact));
         row.u64(self.rare.len() as u64);
         for (surprise, op, what) in &self.rare {
             row.u64(surprise.0.into());
@@ -169,6 +171,7 @@ impl ProcessState {
             bytes_sent: row.u64()?,
             hopset: row.u64()?,
             facts: (0..row.u64()?).map(|_| read_reason(row)).collect::<Read<_>>()?,
+            usual: (0..row.u64()?).map(|_| read_reason(row)).collect::<Read<_>>()?,
             rare: (0..row.u64()?)
                 .map(|_| Ok((Millibits(row.u32()?), read_op(row)?, Str::from(row.text()?))))
                 .collect::<Read<_>>()?,
