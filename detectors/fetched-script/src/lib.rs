@@ -23,8 +23,10 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
         return vec![];
     };
     let fetcher = seen.process(writer).map_or("", |writer| writer.name());
-    // What it is told to run stands in its command line; what it only reads as data does not.
-    let is_run = process.arguments().skip(1).any(|argument| !argument.is_empty() && path.ends_with(argument));
+    // What it is told to run stands in its command line; what it only reads as data does not, and /dev/null is nobody's script.
+    let is_device = fits("/dev/*", path);
+    let is_run =
+        !is_device && process.arguments().skip(1).any(|argument| !argument.is_empty() && path.ends_with(argument));
     if !is_any(fetcher, FETCHERS) || !is_run {
         return vec![];
     }
