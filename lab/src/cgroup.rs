@@ -1,9 +1,10 @@
-//! Cgroups of hosts and their services: `<root>/tracewell-lab/<host>/system.slice/<unit>`, as systemd would lay them out, so that
+//! Cgroups of hosts and their services: `<root>/tracewell-lab/<scenario>/<host>/system.slice/<unit>`, as systemd would lay them out, so that
 //! the agent tells workloads apart as on any machine.
 
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 const FOLDER: &str = "tracewell-lab";
 
@@ -11,6 +12,8 @@ const FOLDER: &str = "tracewell-lab";
 pub struct Cgroups {
     root: PathBuf,
     own: PathBuf,
+    /// A process is in one cgroup at a time, with all its threads: whoever starts something waits for the others.
+    moving: Mutex<()>,
 }
 
 impl Cgroups {
@@ -27,7 +30,7 @@ impl Cgroups {
         let own = fs::read_to_string("/proc/self/cgroup").context("reading the lab's own cgroup")?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
         let own = root.join(own);
-        let cgroups = Self { root, own };
+        let cgroups = Self { root, own, moving: Mutex::new(()) };
         cgroups.clear();
         Ok(cgroups)
     }
@@ -43,6 +46,7 @@ impl Cgroups {
     }
 
     fn inside<T>(&self, folder: &Path, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _moving = self.moving.lock().expect("nobody panics with it");
         fs::create_dir_all(folder).context("making a cgroup")?;
         enter(folder)?;
         let done = act();

@@ -39,6 +39,7 @@ const TAKEN: CapabilitySet = CapabilitySet::SYS_MODULE
 
 pub struct Host {
     pub name: String,
+    cgroup: String,
     pub address: Ipv4Addr,
     /// Whether what it does goes into the recording; an attacker's machine does not.
     pub is_recorded: bool,
@@ -54,6 +55,8 @@ pub struct Host {
 /// What a host is made of.
 pub struct Making {
     pub name: String,
+    /// Its folder among the lab's cgroups: hosts of several scenarios may have the same name.
+    pub cgroup: String,
     pub address: Ipv4Addr,
     pub is_recorded: bool,
     /// The unpacked packages: the lower layer of the root.
@@ -68,7 +71,7 @@ impl Host {
     /// # Errors
     /// When the kernel refuses one of the namespaces or mounts.
     pub fn make(making: Making) -> Result<Self> {
-        let Making { name, address, is_recorded, packages, folder, cgroups, notes } = making;
+        let Making { name, cgroup, address, is_recorded, packages, folder, cgroups, notes } = making;
         let (jobs, to_do) = channel::<Job>();
         let (tell, told) = channel();
         let host_name = name.clone();
@@ -82,14 +85,14 @@ impl Host {
             }
         };
         // Its cgroup namespace has for its root where the thread is when it makes it.
-        let (thread, thread_id) = cgroups.within_host(&name, || {
+        let (thread, thread_id) = cgroups.within_host(&cgroup, || {
             let thread = thread.spawn(live).context("starting a host's thread")?;
             let thread_id = told.recv().context("a host's thread ended")?;
             Ok((Some(thread), thread_id.with_context(|| format!("making host {name}"))?))
         })?;
         let children = Mutex::new(Vec::new());
         let jobs = Some(jobs);
-        Ok(Self { name, address, is_recorded, thread_id, jobs, thread, cgroups, notes, children })
+        Ok(Self { name, cgroup, address, is_recorded, thread_id, jobs, thread, cgroups, notes, children })
     }
 
     /// Does something inside: paths, addresses and children are the host's.
@@ -155,7 +158,7 @@ impl Host {
     fn spawn(&self, unit: &str, program: Program) -> Result<Child> {
         let shown = program.shown();
         let start = move || program.command()?.spawn().with_context(|| format!("starting {shown}"));
-        let child = self.cgroups.within(&self.name, unit, || self.inside(start))?;
+        let child = self.cgroups.within(&self.cgroup, unit, || self.inside(start))?;
         if self.is_recorded {
             let root = Root::of(child.id(), &self.name)?;
             self.notes.lock().expect("nobody panics with it").roots.push(root);
@@ -207,7 +210,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.cgroups.end(&self.name);
+        self.cgroups.end(&self.cgroup);
         // The first process last: it ends only when nothing of the others is left.
         for child in self.children.get_mut().expect("nobody panics with it").iter_mut().rev() {
             // It may have ended by itself.

@@ -18,7 +18,7 @@ pub struct Index {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// `<scenario>-<seed>`: the beginning of the names of its two files.
+    /// `<scenario>-<seed>`: the beginning of the names of its three files.
     pub name: String,
     pub scenario: String,
     /// `development` or `test`: by the scenario, once and for all.
@@ -41,9 +41,10 @@ pub struct Entry {
     pub commit: String,
     /// Bytes of the recording as it lies there.
     pub bytes: u64,
-    /// SHA-256 of both files, as sha256sum(1) prints it: what is changed by hand is seen.
+    /// SHA-256 of its files, as sha256sum(1) prints it: what is changed by hand is seen.
     pub recording_sha256: String,
     pub truth_sha256: String,
+    pub journal_sha256: String,
 }
 
 impl Entry {
@@ -53,6 +54,10 @@ impl Entry {
 
     pub fn truth(&self) -> String {
         format!("{}.truth.json", self.name)
+    }
+
+    pub fn journal(&self) -> String {
+        format!("{}.journal.toml", self.name)
     }
 }
 

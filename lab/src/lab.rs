@@ -1,14 +1,15 @@
 //! What a scenario has at hand: hosts on a switch, chance from a seed, time that can be moved on, and steps of an attack.
 
 use crate::cgroup::Cgroups;
-use crate::host::{Host, Making};
+use crate::host::{self, Host};
 use crate::network::{INSIDE, OUTSIDE, Switch};
-use crate::notes::{AttackNote, MARKS, Notes, StepNote, clock_now};
+use crate::notes::{AttackNote, Far, MARKS, Notes, Place, StepNote, clock_now};
 use crate::program::Program;
 use anyhow::{Context, Result, ensure};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::Range;
@@ -23,6 +24,7 @@ const DAY_RECORDED: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_hours(24);
 
 pub struct Lab {
+    scenario: String,
     packages: PathBuf,
     folder: PathBuf,
     rng: ChaCha8Rng,
@@ -33,23 +35,31 @@ pub struct Lab {
     pub(crate) notes: Arc<Mutex<Notes>>,
 }
 
+/// What a lab is for and made of.
+pub struct Making {
+    pub scenario: String,
+    pub seed: u64,
+    /// Of ordinary life before the first attack.
+    pub days: u32,
+    /// The unpacked root of a Debian host.
+    pub packages: PathBuf,
+    /// What hosts are mounted over.
+    pub folder: PathBuf,
+    pub cgroups: Arc<Cgroups>,
+}
+
+/// Chance of a scenario: no two have names and addresses in common because they have the same seed.
+fn chance(scenario: &str, seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::from_seed(Sha256::digest(format!("{scenario} {seed}")).into())
+}
+
 impl Lab {
-    /// `packages` is the unpacked root, `folder` is for what hosts are mounted over; before the first attack there are `days` days
-    /// of ordinary life.
-    ///
     /// # Errors
-    /// When the kernel has no cgroups or refuses namespaces.
-    pub fn new(packages: PathBuf, folder: PathBuf, seed: u64, days: u32) -> Result<Self> {
-        Ok(Self {
-            packages,
-            folder,
-            rng: ChaCha8Rng::seed_from_u64(seed),
-            days,
-            hosts: Vec::new(),
-            switch: Switch::make()?,
-            cgroups: Arc::new(Cgroups::find()?),
-            notes: Arc::default(),
-        })
+    /// When the kernel refuses namespaces.
+    pub fn new(making: Making) -> Result<Self> {
+        let Making { scenario, seed, days, packages, folder, cgroups } = making;
+        let (rng, switch) = (chance(&scenario, seed), Switch::make()?);
+        Ok(Self { scenario, packages, folder, rng, days, hosts: Vec::new(), switch, cgroups, notes: Arc::default() })
     }
 
     /// A host of the company, which is recorded.
@@ -60,8 +70,13 @@ impl Lab {
 
     /// A machine of somebody else, which is not.
     pub fn outsider(&mut self, name: &str) -> Result<Arc<Host>> {
-        let last: u8 = self.rng.random_range(20..250);
-        self.add(name, Ipv4Addr::from(u32::from(OUTSIDE.0) + u32::from(last)), false)
+        loop {
+            let last: u8 = self.rng.random_range(20..250);
+            let address = Ipv4Addr::from(u32::from(OUTSIDE.0) + u32::from(last));
+            if self.hosts.iter().all(|host| host.address != address) {
+                return self.add(name, address, false);
+            }
+        }
     }
 
     fn add(&mut self, name: &str, address: Ipv4Addr, is_recorded: bool) -> Result<Arc<Host>> {
@@ -69,8 +84,8 @@ impl Lab {
         let folder = self.folder.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let (packages, cgroups, notes) = (self.packages.clone(), Arc::clone(&self.cgroups), Arc::clone(&self.notes));
-        let name = name.to_owned();
-        let host = Host::make(Making { name, address, is_recorded, packages, folder, cgroups, notes })?;
+        let (name, cgroup) = (name.to_owned(), format!("{}/{name}", self.scenario));
+        let host = Host::make(host::Making { name, cgroup, address, is_recorded, packages, folder, cgroups, notes })?;
         self.switch.plug_in(host.thread_id)?;
         host.start("init.scope", &Program::new(["/sbin/init"]))?;
         host.wait_for_file("/run/booted")?;
@@ -133,10 +148,12 @@ impl Lab {
     pub fn pause(&mut self, time: Duration) {
         // What is under way before has the old time.
         sleep(Duration::from_millis(200));
-        let mut notes = self.notes.lock().expect("nobody panics with it");
-        let before = notes.shifts.last().map_or(0, |(_, shift)| *shift);
-        let more = u64::try_from(time.as_nanos()).expect("a pause is shorter than 584 years");
-        notes.shifts.push((clock_now(), before + more));
+        self.notes.lock().expect("nobody panics with it").pause(time);
+    }
+
+    /// The scenario is over, whatever its hosts still do.
+    pub fn end(&self) {
+        self.notes.lock().expect("nobody panics with it").end = Some(clock_now());
     }
 
     // Truth.
@@ -174,6 +191,8 @@ impl Attack {
             from: now,
             to: now,
             files: Vec::new(),
+            brought: Vec::new(),
+            infected: Vec::new(),
             remotes: Vec::new(),
         });
         let place = (self.idx, steps.len() - 1);
@@ -219,12 +238,22 @@ impl Step {
 
     /// A file of the attack, by the path that it has on a host.
     pub fn file(&self, host: &Host, path: &str) {
-        self.note(|step| step.files.push((host.name.clone(), path.to_owned())));
+        self.note(|step| step.files.push(place(host, path)));
+    }
+
+    /// A file that a service of the host writes for the attacker: what writes it served nobody else meanwhile.
+    pub fn brought(&self, host: &Host, path: &str) {
+        self.note(|step| step.brought.push(place(host, path)));
+    }
+
+    /// A file that programs of others load: what they do then is theirs and the attack's.
+    pub fn infected(&self, host: &Host, path: &str) {
+        self.note(|step| step.infected.push(place(host, path)));
     }
 
     /// Connections of a host with an address that only the attacker has.
     pub fn remote(&self, host: &Host, other: &Host) {
-        self.note(|step| step.remotes.push((host.name.clone(), other.address)));
+        self.note(|step| step.remotes.push(Far { host: host.name.clone(), address: other.address }));
     }
 
     fn note(&self, act: impl FnOnce(&mut StepNote)) {
@@ -240,8 +269,27 @@ impl Drop for Step {
     }
 }
 
+fn place(host: &Host, path: &str) -> Place {
+    Place { host: host.name.clone(), path: path.to_owned() }
+}
+
 /// A scenario takes its time, as life does; what can be waited for is waited for.
 #[expect(clippy::disallowed_methods, reason = "life goes on for a while, and other programs are asked again and again")]
 pub fn sleep(time: Duration) {
     std::thread::sleep(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenarios::SCENARIOS;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn scenarios_with_one_seed_have_other_names_and_addresses() {
+        let words: BTreeSet<_> = SCENARIOS.iter().map(|scenario| chance(scenario.name, 1).random::<u64>()).collect();
+        assert_eq!(words.len(), SCENARIOS.len());
+        assert_eq!(chance("shop", 1).random::<u64>(), chance("shop", 1).random::<u64>());
+        assert_ne!(chance("shop", 1).random::<u64>(), chance("shop", 2).random::<u64>());
+    }
 }

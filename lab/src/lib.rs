@@ -4,7 +4,7 @@
 //! A scenario ([`scenarios`]) is one short file: it makes hosts, lets ordinary life go on ([`life`]) and carries out an attack
 //! step by step. [`record`] runs one: the agent records the machine ([`recorder`]), [`lab`] is what the scenario has at hand,
 //! [`host`] what a host is, [`notes`] what the launcher writes down meanwhile. Afterwards [`split`] keeps what the hosts did,
-//! [`mod@truth`] makes the notes into labels, and [`verify`] looks whether all of it holds.
+//! [`journal`] the notes, [`mod@truth`] makes labels of both, and [`mod@verify`] looks whether all of it holds.
 //!
 //! Nothing here detects anything, and no detector is asked.
 
@@ -23,7 +23,9 @@ pub mod notes;
 pub mod record;
 pub mod recorder;
 pub mod split;
+pub mod journal;
 pub mod truth;
+pub mod shared;
 
 pub mod index;
 pub mod machine;

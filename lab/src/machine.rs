@@ -68,7 +68,7 @@ impl Machine {
         // There the kernel names its own parts, some of them as people name machines.
         let is_kernels = ["/proc/", "/sys/"].iter().any(|folder| text.starts_with(folder));
         let words = self.words.iter().filter(|word| !is_kernels && !hosts.contains(word) && holds_word(text, word));
-        words.chain(self.pieces.iter().filter(|piece| text.contains(piece.as_str()))).map(String::as_str).next()
+        words.chain(self.pieces.iter().filter(|piece| holds_piece(text, piece))).map(String::as_str).next()
     }
 }
 
@@ -102,6 +102,11 @@ fn holds_word(text: &str, word: &str) -> bool {
         .any(|(at, _)| !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part))
 }
 
+/// A folder is one only as a whole: `/tmp/w` is not in `/tmp/wire`.
+fn holds_piece(text: &str, piece: &str) -> bool {
+    text.match_indices(piece).any(|(at, _)| !piece.starts_with('/') || !text[at + piece.len()..].starts_with(is_part))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +115,7 @@ mod tests {
     fn names_are_found_as_words_and_pieces_anywhere() {
         let mut machine = Machine::default();
         machine.words.insert("forge".into());
-        machine.pieces.insert("6.1.0-our".into());
+        machine.pieces.extend(["6.1.0-our".into(), "/srv/w".into()]);
         machine.person("carol:x:1005:1005::/home/carol:/bin/sh");
         machine.person("daemon:x:1:1::/usr/sbin:/usr/sbin/nologin");
         let hosts = ["web-1".to_owned()];
@@ -122,6 +127,8 @@ mod tests {
             ("/proc/sys/forge/x", None),
             ("/lib/modules/6.1.0-our-amd64/x", Some("6.1.0-our")),
             ("/home/carol/x", Some("carol")),
+            ("/srv/w/x", Some("/srv/w")),
+            ("/srv/wire", None),
             ("/usr/sbin/daemon", None),
         ] {
             assert_eq!(machine.named_in(text, &hosts), named, "{text}");

@@ -1,15 +1,15 @@
 //! The program `tracewell-lab`, which `cargo xtask lab` starts with what it built and fetched.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracewell_datasets::truth::Truth;
 use tracewell_lab::index::Index;
-use tracewell_lab::record::{Place, record};
+use tracewell_lab::record::{Place, label, record};
 use tracewell_lab::scenarios::{SCENARIOS, find};
 use tracewell_lab::structure::Structure;
-use tracewell_lab::verify::verify_all;
+use tracewell_lab::verify::{told, verify_all};
 
 #[derive(Parser)]
 #[command(name = "tracewell-lab", about = "Records real programs and real, harmless attacks, with exact truth")]
@@ -27,6 +27,8 @@ enum Command {
     List,
     /// Record a scenario, or all
     Record(RecordArgs),
+    /// Make the truth of all recordings anew from what was noted
+    Label,
     /// Look whether recordings are whole, their truth fits, and nothing of the recording machine is in them
     Verify,
     /// Whether two recordings of a scenario have the same structure of truth
@@ -46,6 +48,9 @@ struct RecordArgs {
     /// Days of ordinary life before an attack, a minute of each
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=30))]
     days: u32,
+    /// Scenarios that run beside each other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    at_once: u8,
     /// The agent's program
     #[arg(long, value_name = "FILE")]
     agent: PathBuf,
@@ -64,7 +69,7 @@ fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", told(&error));
             ExitCode::FAILURE
         }
     }
@@ -73,7 +78,16 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<()> {
     match args.command {
         Command::List => list(&Index::open(&args.recordings)?),
-        Command::Verify => verify_all(&args.recordings)?.iter().for_each(|line| println!("{line}")),
+        Command::Verify => {
+            let (said, wrong) = verify_all(&args.recordings)?;
+            said.iter().for_each(|line| println!("{line}"));
+            ensure!(wrong == 0, "{wrong} of {} are not good", said.len());
+        }
+        Command::Label => {
+            for entry in Index::open(&args.recordings)?.recordings {
+                label(&args.recordings, &entry)?;
+            }
+        }
         Command::Compare { one, two } => {
             let [one, two] = [Truth::open(&one)?, Truth::open(&two)?].map(|truth| Structure::of(&truth));
             let differences = one.differences(&two);
@@ -83,24 +97,39 @@ fn run(args: Args) -> Result<()> {
             one.beside(&two).iter().for_each(|line| println!("{line}"));
             println!("the same structure: {}; {}", one.in_words(), two.in_words());
         }
-        Command::Record(wanted) => {
-            let names: Vec<_> = wanted.scenarios.iter().map(String::as_str).collect();
-            let scenarios = if wanted.all { SCENARIOS.iter().collect() } else { find(&names)? };
-            let place = Place {
-                agent: wanted.agent,
-                packages: wanted.packages,
-                work: wanted.work,
-                out: args.recordings,
-                commit: wanted.commit,
-            };
-            for scenario in scenarios {
-                eprintln!("recording {} with seed {}", scenario.name, wanted.seed);
-                let entry = record(&place, scenario, wanted.seed, wanted.days).with_context(|| scenario.name)?;
-                let (events, bytes, losses) = (entry.events, entry.bytes, entry.losses);
-                println!("{}: {events} events, {losses} lost, {bytes} bytes, {} s", entry.name, entry.duration_s);
+        Command::Record(wanted) => record_all(args.recordings, wanted)?,
+    }
+    Ok(())
+}
+
+fn record_all(recordings: PathBuf, wanted: RecordArgs) -> Result<()> {
+    let names: Vec<_> = wanted.scenarios.iter().map(String::as_str).collect();
+    let scenarios = if wanted.all { SCENARIOS.iter().collect() } else { find(&names)? };
+    let place = Place {
+        agent: wanted.agent,
+        packages: wanted.packages,
+        work: wanted.work,
+        out: recordings,
+        commit: wanted.commit,
+    };
+    let mut failed = 0;
+    for scenarios in scenarios.chunks(wanted.at_once.into()) {
+        let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
+        eprintln!("recording {} with seed {}", names.join(", "), wanted.seed);
+        for entry in record(&place, scenarios, wanted.seed, wanted.days)? {
+            match entry {
+                Ok(entry) => {
+                    let (events, bytes, losses) = (entry.events, entry.bytes, entry.losses);
+                    println!("{}: {events} events, {losses} lost, {bytes} bytes, {} s", entry.name, entry.duration_s);
+                }
+                Err(error) => {
+                    failed += 1;
+                    eprintln!("error: {}", told(&error));
+                }
             }
         }
     }
+    ensure!(failed == 0, "{failed} recordings failed");
     Ok(())
 }
 

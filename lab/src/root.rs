@@ -29,6 +29,13 @@ pub fn is_lab_home(folder: &str) -> bool {
     USERS.iter().any(|(_, _, home, _)| *home == folder)
 }
 
+/// The home that a path lies in, of whomever.
+pub fn home_of(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/home/")?;
+    let length = rest.find(|c: char| !(c.is_alphanumeric() || "._-".contains(c))).unwrap_or(rest.len());
+    (length > 0).then(|| &path[.."/home/".len() + length])
+}
+
 const GROUPS: &[(&str, u32)] = &[("tty", 5), ("adm", 4), ("crontab", 103), ("utmp", 43), ("shadow", 42)];
 
 /// Character devices: name, major and minor (Documentation/admin-guide/devices.txt).

@@ -6,7 +6,8 @@
 //! - The host of each record becomes the lab's host. References to processes outside of it are left out.
 //! - Marks (`notes::MARKS`) become the answer to the question which process belongs to which step, and are taken out: the
 //!   events, and their text in command lines.
-//! - Times move on by the scenario's pauses. The number that tells boots apart is taken out of the start of processes.
+//! - Times move on by the scenario's pauses, and so do the starts of processes, out of which the number that tells boots apart is taken.
+//! - What comes after the scenario's end is left out: the agent records several at once, until the last has ended.
 //! - Losses of the machine are losses of each host: nobody can say whose they were.
 //!
 //! Nothing is added, and nothing else is changed.
@@ -40,8 +41,6 @@ pub struct Mark {
 pub struct Split {
     pub records: Vec<Record>,
     pub marks: Vec<Mark>,
-    /// Processes that the launcher started, by host.
-    pub roots: Vec<(HostId, ProcessRef)>,
     pub lost: u64,
 }
 
@@ -72,11 +71,14 @@ pub fn split(recording: &Path, hosts: &[String], notes: &Notes) -> Result<Split>
     for root in &notes.roots {
         let host = HostId::from_name(&root.host);
         splitter.members.insert((root.pid, root.ticks), Member { host, is_in: false });
-        splitter.out.roots.push((host, ProcessRef { pid: root.pid, start: root.ticks, uuid: None }));
     }
     let reader = open(recording, None, &ReadOptions::default()).context("opening the recording of the machine")?;
+    let is_over = |record: &Record| record.time().zip(notes.end).is_some_and(|(time, end)| time > end);
     for record in reader {
-        splitter.record(record.context("reading the recording of the machine")?);
+        let record = record.context("reading the recording of the machine")?;
+        if !is_over(&record) {
+            splitter.record(record);
+        }
         ensure!(splitter.out.records.len() <= RECORDS_MAX, "a scenario has at most {RECORDS_MAX} records");
     }
     Ok(splitter.out)
@@ -104,9 +106,10 @@ impl Splitter<'_> {
     fn process(&mut self, record: ProcessRecord) {
         let Some(host) = self.host_of(record.process) else { return };
         let cmdline = record.cmdline.map(without_marks);
-        let parent = record.parent.filter(|parent| self.host_of(*parent) == Some(host)).map(plain);
+        let parent =
+            record.parent.filter(|parent| self.host_of(*parent) == Some(host)).map(|parent| self.plain(parent));
         let time = self.notes.event_time(record.time);
-        let process = plain(record.process);
+        let process = self.plain(record.process);
         self.out.records.push(Record::Process(ProcessRecord { host, time, process, parent, cmdline, ..record }));
     }
 
@@ -122,21 +125,25 @@ impl Splitter<'_> {
         }
         if let Some(mark) = mark_of(&event.object) {
             let Ok(mark) = mark.parse() else { return };
-            let process = plain(event.subject);
+            let process = self.plain(event.subject);
             self.out.marks.push(Mark { at: self.out.records.len(), host, process, mark });
             return;
         }
         let object = match event.object {
             Object::Process(other) if self.host_of(other) != Some(host) => return,
-            Object::Process(other) => Object::Process(plain(other)),
+            Object::Process(other) => Object::Process(self.plain(other)),
             other => other,
         };
         let detail = match event.detail {
             Detail::Exec { cmdline, environment } => Detail::Exec { cmdline: cmdline.map(without_marks), environment },
             other => other,
         };
-        let (time, subject) = (self.notes.event_time(event.time), plain(event.subject));
+        let (time, subject) = (self.notes.event_time(event.time), self.plain(event.subject));
         self.out.records.push(Record::Event(Event { time, host, subject, object, detail, ..event }));
+    }
+
+    fn plain(&self, process: ProcessRef) -> ProcessRef {
+        ProcessRef { start: self.notes.event_ticks(process.start & TICKS), ..process }
     }
 
     fn host_of(&self, process: ProcessRef) -> Option<HostId> {
@@ -146,10 +153,6 @@ impl Splitter<'_> {
 
 fn key(process: ProcessRef) -> (u32, u64) {
     (process.pid, process.start & TICKS)
-}
-
-fn plain(process: ProcessRef) -> ProcessRef {
-    ProcessRef { start: process.start & TICKS, ..process }
 }
 
 fn mark_of(object: &Object) -> Option<&str> {

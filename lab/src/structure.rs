@@ -1,13 +1,14 @@
 //! What must be alike in two recordings of a scenario, whatever their seeds.
 
-use std::collections::BTreeMap;
-use tracewell_datasets::truth::Truth;
+use tracewell_datasets::truth::{NodePattern, Truth};
 use tracewell_model::NodeKind;
 
 /// Of each attack its steps, and of each step its techniques and how many nodes of each kind it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Structure {
     pub attacks: Vec<Vec<StepStructure>>,
+    /// Processes, files, connections of all attacks: one that is of several steps counts once.
+    pub nodes: [u32; 3],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +25,21 @@ const MORE: u32 = 2;
 
 impl Structure {
     pub fn of(truth: &Truth) -> Self {
+        let count = |nodes: &[NodePattern]| {
+            [NodeKind::Process, NodeKind::File, NodeKind::Socket]
+                .map(|kind| nodes.iter().filter(|node| node.kind == kind).count() as u32)
+        };
         let attacks = truth.attacks.iter().map(|attack| {
-            let steps = attack.steps.iter().map(|step| {
-                let count = |kind| step.nodes.iter().filter(|node| node.kind == kind).count() as u32;
-                let nodes = [NodeKind::Process, NodeKind::File, NodeKind::Socket].map(count);
-                StepStructure { name: step.name.clone(), techniques: step.techniques.clone(), nodes }
+            let steps = attack.steps.iter().map(|step| StepStructure {
+                name: step.name.clone(),
+                techniques: step.techniques.clone(),
+                nodes: count(&step.nodes),
             });
             steps.collect()
         });
-        Self { attacks: attacks.collect() }
+        let of_all = truth.attacks.iter().map(|attack| count(&attack.nodes));
+        let nodes = of_all.fold([0; 3], |sum, of| [0, 1, 2].map(|kind| sum[kind] + of[kind]));
+        Self { attacks: attacks.collect(), nodes }
     }
 
     /// What is not alike; empty if nothing is.
@@ -68,18 +75,14 @@ impl Structure {
     }
 
     pub fn in_words(&self) -> String {
-        let steps = || self.attacks.iter().flatten();
-        let mut nodes = BTreeMap::new();
-        for (kind, place) in [("processes", 0), ("files", 1), ("connections", 2)] {
-            nodes.insert(place, format!("{} {kind}", steps().map(|step| step.nodes[place]).sum::<u32>()));
-        }
-        let nodes: Vec<_> = nodes.into_values().collect();
+        let [processes, files, connections] = self.nodes;
         let attacks = match self.attacks.len() {
             0 => return "no attack".into(),
             1 => "1 attack".to_owned(),
             n => format!("{n} attacks"),
         };
-        format!("{attacks} in {} steps with {}", steps().count(), nodes.join(", "))
+        let steps = self.attacks.iter().flatten().count();
+        format!("{attacks} in {steps} steps with {processes} processes, {files} files, {connections} connections")
     }
 }
 

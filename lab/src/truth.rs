@@ -1,19 +1,24 @@
-//! From the launcher's notes to ground truth (docs/truth-format.md).
+//! From a recording and what the launcher noted to ground truth (docs/truth-format.md).
 //!
 //! A step's nodes are
-//! - the processes that said they belong to it (marks), and all that they started while they did;
+//! - the processes that said they belong to it (marks), those that were there only for the attacker ([`causes`]), and all that both
+//!   started;
 //! - the connections of those processes, and those of a host with an address that only the attacker has;
-//! - the files that those processes made, and those that the launcher named.
+//! - the files that those processes changed ([`crate::shared`] says which not), and those that the launcher named.
 //!
-//! Ignored is what lies between the attack and the launcher: the service that was made to start it, and what it forked to serve
-//! the attacker. It served others as well, and nobody can say which part of it was the attack.
+//! Ignored are the processes that served others as well, of which nobody can say which part was the attack.
 
-use crate::notes::Notes;
-use crate::split::{Mark, Split};
+mod causes;
+
+use crate::journal::Journal;
+use crate::shared::{CHANGES, is_shared};
+use causes::Causes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use tracewell_datasets::truth::{Attack, NodePattern, PathPattern, Remote, Step, Truth, Window};
-use tracewell_model::{Event, HostId, NodeKind, Object, Operation, ProcessRef, Protocol, Record};
+use tracewell_model::{
+    Detail, Event, FileKind, FileRef, HostId, NodeKind, Object, Operation, ProcessRef, Protocol, Record,
+};
 
 pub const LABEL_SET: &str = "lab-launcher";
 
@@ -21,32 +26,35 @@ pub const LABEL_SET: &str = "lab-launcher";
 type Who = (HostId, ProcessRef);
 /// Attack and step.
 type Place = (usize, usize);
+/// A connection as a host sees it: its own end, where that is known, and the other.
+type Connection = (HostId, Option<SocketAddr>, SocketAddr);
 
 #[derive(Default)]
 struct Seen {
     processes: BTreeSet<Who>,
-    sockets: BTreeSet<(HostId, Option<SocketAddr>, SocketAddr)>,
+    sockets: BTreeSet<Connection>,
     files: BTreeSet<(HostId, String)>,
 }
 
-pub fn truth(split: &Split, notes: &Notes, hosts: &[String]) -> Truth {
+pub fn truth(records: &[Record], journal: &Journal, hosts: &[String]) -> Truth {
     let names: HashMap<HostId, &String> = hosts.iter().map(|name| (HostId::from_name(name), name)).collect();
-    let (steps, ignored) = walk(split, notes);
-    let attacks = notes.attacks.iter().enumerate().map(|(a, attack)| {
+    let (steps, ignored) = walk(records, journal);
+    let attacks = journal.attacks.iter().enumerate().map(|(a, attack)| {
         let steps: Vec<_> = attack
             .steps
             .iter()
             .enumerate()
             .map(|(s, step)| {
                 let mut nodes: Vec<_> = steps.get(&(a, s)).map(|seen| patterns(seen, &names)).unwrap_or_default();
-                let files = step.files.iter().map(|(host, path)| of_file(host, path));
-                let remotes = step.remotes.iter().map(|(host, address)| of_remote(host, IpAddr::V4(*address)));
+                let files = step.files.iter().chain(&step.brought).chain(&step.infected);
+                let files = files.map(|file| of_file(&file.host, &file.path));
+                let remotes = step.remotes.iter().map(|far| of_remote(&far.host, IpAddr::V4(far.address)));
                 for node in files.chain(remotes) {
                     if !nodes.contains(&node) {
                         nodes.push(node);
                     }
                 }
-                let window = Window { from: notes.event_time(step.from), to: notes.event_time(step.to) };
+                let window = Window { from: step.from, to: step.to };
                 Step { name: step.name.clone(), techniques: step.techniques.clone(), window, nodes }
             })
             .collect();
@@ -70,53 +78,51 @@ pub fn truth(split: &Split, notes: &Notes, hosts: &[String]) -> Truth {
 }
 
 /// What each step's processes are and did, and what is ignored.
-fn walk(split: &Split, notes: &Notes) -> (BTreeMap<Place, Seen>, BTreeSet<Who>) {
-    let mut steps: BTreeMap<Place, Seen> = BTreeMap::new();
-    let mut belongs: HashMap<Who, Place> = HashMap::new();
-    let mut parents: HashMap<Who, Who> = HashMap::new();
-    let mut served: BTreeSet<Who> = BTreeSet::new();
-    let mut marks = split.marks.iter().peekable();
-    for (at, record) in split.records.iter().enumerate() {
-        while let Some(mark) = marks.next_if(|mark| mark.at <= at) {
-            take_mark(mark, notes, &mut belongs, &parents, &mut served, &mut steps);
-        }
-        let Record::Event(event) = record else { continue };
-        let who = (event.host, event.subject);
-        let place = belongs.get(&who).copied();
-        if let (Operation::Fork, Object::Process(child)) = (event.op, &event.object) {
-            let child = (event.host, *child);
-            parents.insert(child, who);
-            if let Some(place) = place {
-                belongs.insert(child, place);
-            }
-        }
-        if let Some(place) = place {
-            steps.entry(place).or_default().event(event);
+fn walk(records: &[Record], journal: &Journal) -> (BTreeMap<Place, Seen>, BTreeSet<Who>) {
+    let mut causes = Causes::new(records, journal);
+    loop {
+        let steps = walk_once(records, journal, &causes);
+        // What serves a connection of the attack on another host does so for the attack too. Each round finds more, or is the last.
+        let ends = steps.iter().flat_map(|(place, seen)| seen.sockets.iter().map(|end| (*end, *place)));
+        let far_ends = ends.filter_map(|((host, local, remote), place)| {
+            // Every host has these addresses.
+            let only_there = remote.ip().is_loopback().then_some(host);
+            Some(((only_there, remote, local?), place))
+        });
+        let far_ends = far_ends.collect();
+        if !causes.far_ends(records, &far_ends) {
+            let labelled: BTreeSet<Who> = steps.values().flat_map(|seen| &seen.processes).copied().collect();
+            let ignored = causes.mixed(records, journal);
+            return (steps, ignored.difference(&labelled).copied().collect());
         }
     }
-    for mark in marks {
-        take_mark(mark, notes, &mut belongs, &parents, &mut served, &mut steps);
-    }
-    let labelled: BTreeSet<Who> = steps.values().flat_map(|seen| &seen.processes).copied().collect();
-    served.retain(|who| !labelled.contains(who));
-    (steps, served)
 }
 
-fn take_mark(
-    mark: &Mark,
-    notes: &Notes,
-    belongs: &mut HashMap<Who, Place>,
-    parents: &HashMap<Who, Who>,
-    served: &mut BTreeSet<Who>,
-    steps: &mut BTreeMap<Place, Seen>,
-) {
-    let Some(&place) = notes.marks.get(mark.mark) else { return };
-    let who = (mark.host, mark.process);
-    if belongs.insert(who, place).is_none() {
-        let ancestors = std::iter::successors(parents.get(&who), |who| parents.get(who));
-        served.extend(ancestors.copied());
+fn walk_once(records: &[Record], journal: &Journal, causes: &Causes) -> BTreeMap<Place, Seen> {
+    let mut steps: BTreeMap<Place, Seen> = BTreeMap::new();
+    let mut belongs = causes.from_birth.clone();
+    for (who, place) in &belongs {
+        steps.entry(*place).or_default().processes.insert(*who);
     }
-    steps.entry(place).or_default().processes.insert(who);
+    let mut marks = journal.marks.iter().peekable();
+    let take = |at: usize| move |mark: &&crate::journal::MarkNote| mark.at <= at;
+    for (at, record) in records.iter().enumerate() {
+        while let Some(mark) = marks.next_if(take(at)) {
+            let place = (mark.attack, mark.step);
+            belongs.insert(mark.who(), place);
+            steps.entry(place).or_default().processes.insert(mark.who());
+        }
+        let Record::Event(event) = record else { continue };
+        let Some(&place) = belongs.get(&(event.host, event.subject)) else { continue };
+        if let (Operation::Fork, Object::Process(child)) = (event.op, &event.object) {
+            belongs.entry((event.host, *child)).or_insert(place);
+        }
+        steps.entry(place).or_default().event(event);
+    }
+    for mark in marks {
+        steps.entry((mark.attack, mark.step)).or_default().processes.insert(mark.who());
+    }
+    steps
 }
 
 impl Seen {
@@ -124,11 +130,9 @@ impl Seen {
         self.processes.insert((event.host, event.subject));
         match &event.object {
             Object::Process(child) if event.op == Operation::Fork => _ = self.processes.insert((event.host, *child)),
-            Object::File(file) if event.op == Operation::Create => {
-                let own = |path: &&str| !["/dev/", "/proc/"].iter().any(|folder| path.starts_with(folder));
-                if let Some(path) = file.path.as_deref().filter(own) {
-                    self.files.insert((event.host, path.to_owned()));
-                }
+            Object::File(_) => {
+                let changed = changed_files(event).filter(|path| !is_shared(path, event.op));
+                self.files.extend(changed.map(|path| (event.host, path.to_owned())));
             }
             Object::Socket(socket) if matches!(socket.protocol, Protocol::Tcp | Protocol::Udp) => {
                 if let Some(remote) = socket.remote.filter(|remote| remote.port() != 0) {
@@ -138,6 +142,20 @@ impl Seen {
             _ => {}
         }
     }
+}
+
+/// Paths of what an event changed; nothing if it failed.
+pub fn changed_files(event: &Event) -> impl Iterator<Item = &str> {
+    let file = match &event.object {
+        Object::File(file) if event.errno == 0 && CHANGES.contains(&event.op) => Some(file),
+        _ => None,
+    };
+    let is_file = |file: &&FileRef| !matches!(file.kind, FileKind::Device | FileKind::Pipe);
+    let new = match &event.detail {
+        Detail::NewPath { path, .. } => file.map(|_| &**path),
+        _ => None,
+    };
+    file.filter(is_file).and_then(|file| file.path.as_deref()).into_iter().chain(new)
 }
 
 fn patterns(seen: &Seen, names: &HashMap<HostId, &String>) -> Vec<NodePattern> {

@@ -90,6 +90,9 @@ pub enum Lab {
         /// Days of ordinary life before an attack, a minute of each
         #[arg(long, default_value_t = 0)]
         days: u32,
+        /// Scenarios that run beside each other, up to 8
+        #[arg(long, default_value_t = 1)]
+        at_once: u8,
         /// Where recordings go; those that are shipped by default
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
@@ -102,6 +105,12 @@ pub enum Lab {
         /// What chance comes from this time
         #[arg(long, default_value_t = 7)]
         seed: u64,
+    },
+    /// Make the truth of recordings anew from what was noted
+    Label {
+        /// Folder of recordings; those that are shipped by default
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
     /// Look whether recordings are whole, their truth fits, and nothing of the recording machine is in them
     Verify {
@@ -116,10 +125,11 @@ pub fn run(workspace: &Workspace, command: &Lab) -> Result<()> {
     match command {
         Lab::List => run_command(lab(workspace, &shipped)?.arg("list")),
         Lab::Verify { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("verify")),
-        Lab::Record { scenarios, all, seed, days, out } => {
+        Lab::Label { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("label")),
+        Lab::Record { scenarios, all, seed, days, at_once, out } => {
             prepare(workspace)?;
             let mut record = recording(workspace, out.as_ref().unwrap_or(&shipped), *seed)?;
-            record.args(["--days", &days.to_string()]);
+            record.args(["--days", &days.to_string(), "--at-once", &at_once.to_string()]);
             if *all {
                 record.arg("--all");
             }
@@ -127,7 +137,7 @@ pub fn run(workspace: &Workspace, command: &Lab) -> Result<()> {
         }
         Lab::Compare { scenarios, seed } => {
             prepare(workspace)?;
-            scenarios.iter().try_for_each(|scenario| compare(workspace, scenario, *seed))
+            compare(workspace, scenarios, *seed)
         }
     }
 }
@@ -143,25 +153,27 @@ fn prepare(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Records a scenario anew, and holds its truth against that of the shipped recording with seed 1.
-fn compare(workspace: &Workspace, scenario: &str, seed: u64) -> Result<()> {
+/// Records scenarios anew, and holds the truth of each against that of the shipped recording with seed 1.
+fn compare(workspace: &Workspace, scenarios: &[String], seed: u64) -> Result<()> {
     let (shipped, out) = (shipped(workspace), workspace.target.join("lab/test"));
-    let shipped = shipped.join(format!("{scenario}-1.truth.json"));
-    if !shipped.is_file() {
+    let known = |scenario: &str| shipped.join(format!("{scenario}-1.truth.json"));
+    if let Some(scenario) = scenarios.iter().find(|scenario| !known(scenario).is_file()) {
         bail!("no recording of {scenario} with seed 1 is shipped");
     }
     if out.exists() {
-        fs::remove_dir_all(&out).context("removing the last comparison's recording")?;
+        fs::remove_dir_all(&out).context("removing the last comparison's recordings")?;
     }
-    run_command(recording(workspace, &out, seed)?.arg(scenario))?;
-    let anew = out.join(format!("{scenario}-{seed}.truth.json"));
-    run_command(lab(workspace, &out)?.arg("compare").args([shipped, anew]))
+    run_command(recording(workspace, &out, seed)?.args(["--at-once", "3"]).args(scenarios))?;
+    scenarios.iter().try_for_each(|scenario| {
+        println!("{scenario}:");
+        let anew = out.join(format!("{scenario}-{seed}.truth.json"));
+        run_command(lab(workspace, &out)?.arg("compare").args([known(scenario), anew]))
+    })
 }
 
 /// One scenario recorded anew as a step of `cargo xtask test`, held against the shipped recording of it. Skipped, with the reason,
 /// where that cannot be done.
 pub fn test(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
-    const SCENARIO: &str = "web-shell";
     let obstacle = if !packages::is_root() {
         Some("only root may make namespaces and watch a machine".to_owned())
     } else if !workspace.ebpf_object().is_file() {
@@ -176,7 +188,7 @@ pub fn test(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
         counts.skipped += 1;
         return Ok(());
     }
-    let tested = compare(workspace, SCENARIO, 7);
+    let tested = compare(workspace, &["web-shell".to_owned()], 7);
     match tested {
         Ok(()) => counts.passed += 1,
         Err(_) => counts.failed += 1,

@@ -3,12 +3,16 @@
 use crate::Lab;
 use crate::host::Host;
 use crate::lab::Step;
+use crate::life::{host_tasks, remote, status};
 use crate::program::Program;
 use anyhow::Result;
+use std::sync::Arc;
 
 pub const SOCKET: &str = "/run/engine.sock";
 /// The root of all containers; their programs are those of the host.
 const IMAGE: &str = "/var/lib/engine/image";
+/// What the engine keeps of each container, by its name.
+pub const STATE: &str = "/var/lib/engine/containers";
 const ENGINE: &str = include_str!("../../files/engine.py");
 const WORKER: &str = include_str!("../../files/worker.py");
 
@@ -22,7 +26,26 @@ pub struct Container<'a> {
     pub restarts: u32,
 }
 
-pub fn serve(host: &Host) -> Result<()> {
+/// A host with an engine, whose containers come and go.
+pub fn host(lab: &mut Lab, name: &str) -> Result<Arc<Host>> {
+    let host = lab.host(name)?;
+    remote::serve(&host)?;
+    host_tasks::start(lab, &host)?;
+    serve(&host)?;
+    cleaner(&host)?;
+    restart_loop(lab, &host, "worker")?;
+    Ok(host)
+}
+
+/// Beside them a service in a container, people who look at what it shows of a folder, and an administrator.
+pub fn service(lab: &mut Lab, host: &Host, service: &status::Contained<'_>, names: &str) -> Result<()> {
+    let (people, admin) = (lab.outsider("people")?, lab.outsider("admin")?);
+    status::contain(host, service)?;
+    status::look(lab, &people, host, names)?;
+    remote::work(lab, &admin, host, "deploy")
+}
+
+fn serve(host: &Host) -> Result<()> {
     host.prepare(&Program::shell(&format!(
         "mkdir -p /sys/fs/cgroup {IMAGE} && mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd {IMAGE} && \
          mkdir -p proc dev tmp usr etc run/lab var/log srv mnt && cp /etc/passwd /etc/group /etc/nsswitch.conf etc/ && \
@@ -38,7 +61,7 @@ pub fn serve(host: &Host) -> Result<()> {
 }
 
 /// Puts a file into the image of the containers.
-pub fn put(host: &Host, path: &str, text: &str) -> Result<()> {
+pub(super) fn put(host: &Host, path: &str, text: &str) -> Result<()> {
     host.put(&format!("{IMAGE}{path}"), text, 0o644)
 }
 
@@ -48,7 +71,7 @@ pub fn mark(step: &Step, host: &Host) -> Result<String> {
 }
 
 /// An administrator asks for a container.
-pub fn run(host: &Host, container: &Container<'_>) -> Result<()> {
+pub(super) fn run(host: &Host, container: &Container<'_>) -> Result<()> {
     host.run("session.scope", &Program::shell(&ask(container))).map(drop)
 }
 
@@ -67,7 +90,7 @@ pub fn ask(container: &Container<'_>) -> String {
 }
 
 /// A worker that fails and is started again until the scenario ends.
-pub fn restart_loop(lab: &mut Lab, host: &Host, name: &str) -> Result<()> {
+fn restart_loop(lab: &mut Lab, host: &Host, name: &str) -> Result<()> {
     let seed = lab.seed();
     let command = ["python3", "/srv/worker.py", &seed];
     run(host, &Container { name, command: &command, user: 33, binds: &["/var/log:/var/log:ro"], restarts: 60 })
@@ -84,7 +107,7 @@ pub fn look_after(lab: &mut Lab, host: &Host) -> Result<()> {
 }
 
 /// What removes old files and sums others, at its pace.
-pub fn cleaner(host: &Host) -> Result<()> {
+fn cleaner(host: &Host) -> Result<()> {
     host.run("session.scope", &Program::shell(&ask_for_cleaner())).map(drop)
 }
 

@@ -2,14 +2,32 @@
 
 use crate::Lab;
 use crate::host::Host;
+use crate::life::{database, host_tasks, remote};
 use crate::program::{Program, user};
 use anyhow::Result;
+use std::sync::Arc;
 
 const CONFIGURATION: &str = include_str!("../../files/shop.conf");
 const INDEX: &str = include_str!("../../files/index.php");
 const SEARCH: &str = include_str!("../../files/search.php");
 const ORDER: &str = include_str!("../../files/order.php");
 const CUSTOMERS: &str = include_str!("../../files/customers.py");
+
+/// A shop and its database on hosts of these names, customers, and an administrator.
+pub fn company(lab: &mut Lab, shop: &str, database: &str) -> Result<(Arc<Host>, Arc<Host>)> {
+    let (host, db) = (lab.host(shop)?, lab.host(database)?);
+    let (customers, admin) = (lab.outsider("customers")?, lab.outsider("admin")?);
+    remote::serve(&host)?;
+    for host in [&host, &db] {
+        host_tasks::start(lab, host)?;
+    }
+    database::serve(&db)?;
+    fill(&db)?;
+    serve(&host, Some(&db))?;
+    visit(lab, &customers, &host)?;
+    remote::work(lab, &admin, &host, "alice")?;
+    Ok((host, db))
+}
 
 /// Scripts run in the place of php-cgi's children; `search.php` gives its parameter to a shell. Orders go to the database, if there
 /// is one.
@@ -34,7 +52,7 @@ pub fn serve(host: &Host, database: Option<&Host>) -> Result<()> {
 }
 
 /// The table for orders, and customers of long ago.
-pub fn fill(database: &Host) -> Result<()> {
+fn fill(database: &Host) -> Result<()> {
     let sql = "create table orders (goods int); create table customers as select n, md5(n::text) as name from generate_series(1, 4000) n";
     let program = Program::new(["/usr/lib/postgresql/15/bin/psql", "-q", "-c", sql, "postgres"]).user(user::POSTGRES);
     database.run("setup.scope", &program).map(drop)

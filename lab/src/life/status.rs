@@ -18,8 +18,16 @@ pub fn serve(host: &Host, folder: &str) -> Result<()> {
     host.wait_for_port(PORT)
 }
 
-/// In a container, with what is bound to `/mnt`.
-pub fn contain(host: &Host, user: u32, folder: &str, binds: &[&str]) -> Result<()> {
+/// The service in a container.
+pub struct Contained<'a> {
+    pub user: u32,
+    /// What it shows, as it sees it.
+    pub folder: &'a str,
+    pub binds: &'a [&'a str],
+}
+
+pub(super) fn contain(host: &Host, service: &Contained<'_>) -> Result<()> {
+    let &Contained { user, folder, binds } = service;
     containers::put(host, "/srv/status.js", SERVICE)?;
     let command = ["node", "/srv/status.js", &PORT.to_string(), folder];
     containers::run(host, &Container { name: "status", command: &command, user, binds, restarts: 3 })?;

@@ -3,24 +3,18 @@
 //! Hard because: containers start all the time, one of them cleans up below the host's folders, and cron runs jobs every minute.
 
 use crate::Lab;
-use crate::life::{containers, host_tasks, remote, status, web};
+use crate::life::status::{self, Contained};
+use crate::life::{containers, web};
 use crate::network::get;
 use crate::program::user;
 use anyhow::{Result, ensure};
 
 pub fn run(lab: &mut Lab) -> Result<()> {
-    let host = lab.host("box-1")?;
-    let (people, admin, attacker) = (lab.outsider("people")?, lab.outsider("admin")?, lab.outsider("attacker")?);
-    remote::serve(&host)?;
-    host_tasks::start(lab, &host)?;
-    containers::serve(&host)?;
-    containers::cleaner(&host)?;
-    containers::restart_loop(lab, &host, "worker")?;
+    let (host, attacker) = (containers::host(lab, "box-1")?, lab.outsider("attacker")?);
     host.put("/var/spool/cron/crontabs/.keep", "", 0o600)?;
     host.put("/var/spool/jobs/day.txt", &"done\n".repeat(40), 0o644)?;
-    status::contain(&host, user::ROOT, "/mnt/jobs", &["/var/spool:/mnt"])?;
-    status::look(lab, &people, &host, "day.txt")?;
-    remote::work(lab, &admin, &host, "deploy")?;
+    let status = Contained { user: user::ROOT, folder: "/mnt/jobs", binds: &["/var/spool:/mnt"] };
+    containers::service(lab, &host, &status, "day.txt")?;
     web::take_upload(&attacker)?;
     lab.wait(15..22);
 

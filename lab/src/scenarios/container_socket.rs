@@ -6,24 +6,17 @@
 
 use crate::Lab;
 use crate::life::containers::{self, Container};
-use crate::life::remote::{self, Thief, make_key};
-use crate::life::{host_tasks, status};
+use crate::life::remote::{Thief, make_key};
+use crate::life::status::{self, Contained};
 use crate::network::get;
 use crate::program::user;
 use anyhow::{Result, ensure};
 
 pub fn run(lab: &mut Lab) -> Result<()> {
-    let host = lab.host("box-3")?;
-    let (people, admin, attacker) = (lab.outsider("people")?, lab.outsider("admin")?, lab.outsider("attacker")?);
-    remote::serve(&host)?;
-    host_tasks::start(lab, &host)?;
-    containers::serve(&host)?;
-    containers::cleaner(&host)?;
-    containers::restart_loop(lab, &host, "worker")?;
-    let binds = [format!("{0}:{0}", containers::SOCKET), "/var/log:/mnt/log:ro".to_owned()];
-    status::contain(&host, user::ROOT, "/mnt/log", &[&binds[0], &binds[1]])?;
-    status::look(lab, &people, &host, "uptime.log,sums.log,ports.log")?;
-    remote::work(lab, &admin, &host, "deploy")?;
+    let (host, attacker) = (containers::host(lab, "box-3")?, lab.outsider("attacker")?);
+    let engine = format!("{0}:{0}", containers::SOCKET);
+    let status = Contained { user: user::ROOT, folder: "/mnt/log", binds: &[&engine, "/var/log:/mnt/log:ro"] };
+    containers::service(lab, &host, &status, "uptime.log,sums.log,ports.log")?;
     // Its public half is what will be left.
     make_key(&attacker, "/root/.ssh/own", user::ROOT, &[])?;
     let public = attacker.inside(|| Ok(std::fs::read_to_string("/root/.ssh/own.pub")?))?;
@@ -57,11 +50,14 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         containers::ask(&Container { name: &name, command: &command, user: 0, binds: &["/:/mnt"], restarts: 0 });
     let said = call(&format!("{} {asked}", containers::mark(&step, &host)?))?;
     ensure!(said.contains("started"), "the container was not started: {said}");
-    drop(step);
-    // The same file, as the container and as the host sees it.
+    // The same file, as the container and as the host sees it; and what the engine, which serves others too, keeps of a container.
     for path in [keys, "/root/.ssh/authorized_keys"] {
         next.file(&host, path);
     }
+    for file in ["config.json", "log"] {
+        step.file(&host, &format!("{}/{name}/{file}", containers::STATE));
+    }
+    drop(step);
     host.wait_for_file("/root/.ssh/authorized_keys")?;
     lab.wait(1..3);
     drop(next);

@@ -3,22 +3,15 @@
 //! Hard because: containers come and go, each with mounts and rights of its own, and one of them sees the host's folders.
 
 use crate::Lab;
-use crate::life::{containers, host_tasks, remote, status};
+use crate::life::{containers, status::Contained};
 use crate::program::user;
 use anyhow::Result;
 use std::time::Duration;
 
 pub fn run(lab: &mut Lab) -> Result<()> {
-    let host = lab.host("box-2")?;
-    let (people, admin) = (lab.outsider("people")?, lab.outsider("admin")?);
-    remote::serve(&host)?;
-    host_tasks::start(lab, &host)?;
-    containers::serve(&host)?;
-    containers::cleaner(&host)?;
-    containers::restart_loop(lab, &host, "worker")?;
-    status::contain(&host, user::WWW_DATA, "/var/log", &["/var/log:/var/log:ro"])?;
-    status::look(lab, &people, &host, "uptime.log,sums.log,ports.log")?;
-    remote::work(lab, &admin, &host, "deploy")?;
+    let host = containers::host(lab, "box-2")?;
+    let status = Contained { user: user::WWW_DATA, folder: "/var/log", binds: &["/var/log:/var/log:ro"] };
+    containers::service(lab, &host, &status, "uptime.log,sums.log,ports.log")?;
     for _ in 0..3 {
         lab.wait(12..18);
         containers::look_after(lab, &host)?;

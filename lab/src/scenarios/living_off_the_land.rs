@@ -4,23 +4,13 @@
 //! Hard because: the shop starts the same shell for customers and asks the same database by the same program for each order.
 
 use crate::Lab;
-use crate::life::{database, host_tasks, remote, shop};
+use crate::life::{database, shop};
 use crate::network::get;
 use crate::program::Program;
 use anyhow::{Result, ensure};
 
 pub fn run(lab: &mut Lab) -> Result<()> {
-    let (host, db) = (lab.host("shop-1")?, lab.host("db-3")?);
-    let (customers, admin, attacker) = (lab.outsider("customers")?, lab.outsider("admin")?, lab.outsider("attacker")?);
-    remote::serve(&host)?;
-    for host in [&host, &db] {
-        host_tasks::start(lab, host)?;
-    }
-    database::serve(&db)?;
-    shop::fill(&db)?;
-    shop::serve(&host, Some(&db))?;
-    shop::visit(lab, &customers, &host)?;
-    remote::work(lab, &admin, &host, "alice")?;
+    let ((host, db), attacker) = (shop::company(lab, "shop-1", "db-3")?, lab.outsider("attacker")?);
     attacker.prepare(&Program::shell(
         "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=x -keyout /root/key.pem -out /root/cert.pem -days 2 2>/dev/null",
     ))?;

@@ -50,6 +50,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
 
     let step = attack.step("the owner works with it", &["T1574.006"]);
     step.file(&host, &log);
+    step.infected(&host, &library);
     remote::work(lab, &admin, &host, "deploy")?;
     host.wait_for_file(&log)?;
     lab.wait(10..16);

@@ -4,24 +4,14 @@
 //! program reads all that goes over the wire.
 
 use crate::Lab;
-use crate::life::{database, host_tasks, remote, shop, status};
+use crate::life::{database, shop, status};
 use anyhow::Result;
 use std::time::Duration;
 
 pub fn run(lab: &mut Lab) -> Result<()> {
-    let (host, db) = (lab.host("shop-2")?, lab.host("db-5")?);
-    let (customers, people, admin) = (lab.outsider("customers")?, lab.outsider("people")?, lab.outsider("admin")?);
-    remote::serve(&host)?;
-    for host in [&host, &db] {
-        host_tasks::start(lab, host)?;
-    }
-    database::serve(&db)?;
-    shop::fill(&db)?;
-    shop::serve(&host, Some(&db))?;
-    shop::visit(lab, &customers, &host)?;
+    let ((host, db), people) = (shop::company(lab, "shop-2", "db-5")?, lab.outsider("people")?);
     status::serve(&host, "/var/log")?;
     status::look(lab, &people, &host, "uptime.log,sums.log,php.log")?;
-    remote::work(lab, &admin, &host, "alice")?;
     for _ in 0..3 {
         lab.wait(8..14);
         shop::look_after(lab, &host)?;

