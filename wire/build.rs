@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-const FILES: [&str; 5] = ["alert.proto", "control.proto", "envelope.proto", "fleet.proto", "host.proto"];
+const FILES: [&str; 6] =
+    ["alert.proto", "control.proto", "envelope.proto", "fleet.proto", "host.proto", "session.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

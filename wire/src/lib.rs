@@ -4,9 +4,11 @@
 //! limit of [`limits`] checked on both ways. A [`Transport`] carries frames: in a replay the in-memory pair of
 //! [`memory_pair`], in a fleet QUIC. What the messages mean and which changes keep old readers working: `docs/wire.md`.
 //!
-//! Nothing here reads a clock, opens a socket or keeps a session.
+//! What a connection keeps to is the [`session`], which does no I/O; only `quic`, a feature of its own, opens sockets and
+//! reads a clock (ADR 0018). Who wants messages alone builds without it.
 
 mod message;
+mod head;
 mod alert_encode;
 mod alert_decode;
 mod reason;
@@ -16,8 +18,12 @@ pub mod limits;
 mod scan;
 mod error;
 mod transport;
+pub mod session;
+#[cfg(feature = "quic")]
+pub mod quic;
 
 pub use error::WireError;
+pub use head::{FrameKey, Head, head, readdress};
 pub use host::{Heartbeat, Hello};
 pub use message::{Class, Message, Payload, VERSION, decode, decode_with_hash, encode};
 pub use transport::{MemoryEnd, Transport, TransportError, memory_pair};

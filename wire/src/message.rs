@@ -56,6 +56,10 @@ pub enum Class {
     Telemetry,
 }
 
+impl Class {
+    pub const ALL: [Self; 4] = [Self::Control, Self::Alert, Self::Profile, Self::Telemetry];
+}
+
 impl Payload {
     pub fn class(&self) -> Class {
         match self {
@@ -206,7 +210,7 @@ fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
     })
 }
 
-fn class_to_proto(class: Class) -> proto::Class {
+pub(crate) fn class_to_proto(class: Class) -> proto::Class {
     match class {
         Class::Control => proto::Class::Control,
         Class::Alert => proto::Class::Alert,
@@ -215,7 +219,7 @@ fn class_to_proto(class: Class) -> proto::Class {
     }
 }
 
-fn class_from_proto(class: proto::Class) -> Option<Class> {
+pub(crate) fn class_from_proto(class: proto::Class) -> Option<Class> {
     match class {
         proto::Class::Unspecified => None,
         proto::Class::Control => Some(Class::Control),

@@ -3,5 +3,8 @@
 mod arbitrary;
 mod golden;
 mod limits;
+#[cfg(feature = "quic")]
+mod quic;
 mod round_trip;
+mod session;
 mod transport;

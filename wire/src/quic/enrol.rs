@@ -1,0 +1,58 @@
+//! How a machine becomes a host, over a connection of its own.
+
+use super::client::{connect, endpoint};
+use super::identity::fingerprint;
+use super::stream::{Frames, send};
+use super::{QuicError, limits, tls};
+use crate::session::Close;
+use crate::session::enrolment::{ENROLMENT_BYTES_MAX, Enrolment, decode_enrolled, encode_enrolled};
+use quinn::{Connection, SendStream};
+use rustls::pki_types::CertificateDer;
+use tokio::time::timeout;
+
+/// What a machine got.
+pub struct Enrolled {
+    pub certificate: CertificateDer<'static>,
+    /// The authority whose fingerprint the token carried.
+    pub authority: CertificateDer<'static>,
+}
+
+/// Asks a server for a certificate. The server is believed if the authority of this fingerprint vouches for it.
+///
+/// # Errors
+/// [`QuicError::Closed`] with [`Close::Refused`] whatever was wrong with the token; else when the server cannot be had.
+pub async fn ask(server: &str, authority: [u8; 32], enrolment: &Enrolment) -> Result<Enrolled, QuicError> {
+    let endpoint = endpoint(tls::newcomer(authority)?)?;
+    let connection = connect(&endpoint, server).await?;
+    let shown = connection.peer_identity().and_then(|shown| shown.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let found = shown.and_then(|shown| shown.into_iter().find(|shown| fingerprint(shown) == authority));
+    let authority = found.ok_or(QuicError::Violation("no certificate of its authority"))?;
+    let (mut asking, answer) = connection.open_bi().await?;
+    send(&mut asking, &enrolment.encode()).await?;
+    let answer = Frames::new(answer, ENROLMENT_BYTES_MAX).expect("a certificate").await?;
+    connection.close(Close::Done.code().into(), b"");
+    endpoint.wait_idle().await;
+    Ok(Enrolled { certificate: decode_enrolled(&answer)?.into(), authority })
+}
+
+/// Reads what a newcomer asks with, and gives where the answer goes.
+///
+/// # Errors
+/// When it does not ask within a while, or not in the form of an enrolment.
+pub async fn read(connection: &Connection) -> Result<(Enrolment, SendStream), QuicError> {
+    let silent = |_| QuicError::Silent { seconds: limits::PATIENCE.as_secs(), expected: "an enrolment" };
+    let (answer, asked) = timeout(limits::PATIENCE, connection.accept_bi()).await.map_err(silent)??;
+    let asked = Frames::new(asked, ENROLMENT_BYTES_MAX).expect("an enrolment").await?;
+    Ok((Enrolment::decode(&asked)?, answer))
+}
+
+/// Gives the certificate, and waits until the other side has it.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn answer(connection: &Connection, mut to: SendStream, certificate: Vec<u8>) -> Result<(), QuicError> {
+    send(&mut to, &encode_enrolled(certificate)).await?;
+    to.finish().map_err(|_| QuicError::Violation("an end to a stream that was needed"))?;
+    let _ = timeout(limits::PATIENCE, connection.closed()).await;
+    Ok(())
+}

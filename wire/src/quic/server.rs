@@ -1,0 +1,159 @@
+//! An aggregator's end: connections in, frames of known hosts out, answers back.
+
+use super::identity::{Identity, host_of};
+use super::stream::{Frames, send};
+use super::{QuicError, limits, tls};
+use crate::head;
+use crate::limits::FRAME_BYTES_MAX;
+use crate::session::greeting::{GREETING_BYTES_MAX, welcome};
+use crate::session::{ALPN, ALPN_ENROL, Close};
+use quinn::crypto::rustls::HandshakeData;
+use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
+use rustls::pki_types::CertificateDer;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tracewell_model::HostId;
+
+/// Frames of one host that may wait for the aggregator at once; then its streams are not read.
+const WAITING_FRAMES_MAX: usize = 16;
+/// Answers that may wait for one host. A host that does not take them is not served.
+const ANSWERS_MAX: usize = 64;
+
+/// # Errors
+/// When the identity is of no use or the address cannot be had.
+pub fn listen(identity: &Identity, address: SocketAddr) -> Result<Endpoint, QuicError> {
+    Ok(Endpoint::server(tls::server(identity)?, address)?)
+}
+
+/// Who connected, as TLS has seen it. Whether it may is for the aggregator to say.
+pub enum Peer {
+    Host {
+        host: HostId,
+        certificate: CertificateDer<'static>,
+    },
+    /// Has no certificate, and wants one.
+    Newcomer,
+}
+
+/// Lets a connection come about.
+///
+/// # Errors
+/// When it does not within a while, or its certificate and its protocol do not go together.
+pub async fn accept(incoming: Incoming) -> Result<(Connection, Peer), QuicError> {
+    let silent = |_| QuicError::Silent { seconds: limits::PATIENCE.as_secs(), expected: "a handshake" };
+    let connection = timeout(limits::PATIENCE, incoming.into_future()).await.map_err(silent)??;
+    let data = connection.handshake_data().and_then(|data| data.downcast::<HandshakeData>().ok());
+    let protocol = data.and_then(|data| data.protocol).unwrap_or_default();
+    let shown = connection.peer_identity().and_then(|shown| shown.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let certificate = shown.and_then(|shown| shown.into_iter().next());
+    let peer = match (protocol.as_slice(), certificate) {
+        (ALPN, Some(certificate)) => host_of(&certificate).map(|host| Peer::Host { host, certificate }),
+        (ALPN_ENROL, None) => Some(Peer::Newcomer),
+        _ => None,
+    };
+    match peer {
+        Some(peer) => Ok((connection, peer)),
+        None => {
+            connection.close(Close::Refused.code().into(), b"");
+            Err(QuicError::Violation("a certificate that is no host's, or none"))
+        }
+    }
+}
+
+/// A frame that arrived. It holds its place in the inbox until it is dropped.
+pub struct Arrived {
+    pub host: HostId,
+    pub frame: Vec<u8>,
+    answers: mpsc::Sender<Vec<u8>>,
+    connection: Connection,
+    _places: [OwnedSemaphorePermit; 2],
+}
+
+impl Arrived {
+    /// Answers the host that sent it. One that does not take its answers is not served any longer: it would wait for them.
+    pub fn answer(&self, frame: Vec<u8>) {
+        if self.answers.try_send(frame).is_err() {
+            self.close(Close::Overloaded);
+        }
+    }
+
+    /// Ends the connection that it came on.
+    pub fn close(&self, why: Close) {
+        self.connection.close(why.code().into(), b"");
+    }
+}
+
+/// Where frames of all hosts wait for the aggregator, bounded in bytes.
+#[derive(Clone)]
+pub struct Inbox {
+    frames: mpsc::Sender<Arrived>,
+    room: Arc<Semaphore>,
+}
+
+impl Inbox {
+    /// Of at most `bytes_max` bytes, one frame at least. Gives the end from which they are taken.
+    pub fn new(bytes_max: u32) -> (Self, mpsc::Receiver<Arrived>) {
+        let bytes_max = (bytes_max as usize).max(FRAME_BYTES_MAX);
+        // No frame has less than 16 bytes, so that the other bound is reached first.
+        let (frames, taken) = mpsc::channel(bytes_max / 16);
+        (Self { frames, room: Arc::new(Semaphore::new(bytes_max)) }, taken)
+    }
+}
+
+/// Speaks with a host until that ends. Nothing it sends under another host's id is taken.
+///
+/// # Errors
+/// Why it ended.
+pub async fn serve(connection: &Connection, host: HostId, inbox: &Inbox) -> Result<(), QuicError> {
+    let mut control = greet(connection).await?;
+    let (answers, mut to_send) = mpsc::channel(ANSWERS_MAX);
+    let room = Arc::new(Semaphore::new(WAITING_FRAMES_MAX));
+    let mut streams = JoinSet::new();
+    loop {
+        tokio::select! {
+            stream = connection.accept_uni() => {
+                let frames = Frames::new(stream?, FRAME_BYTES_MAX);
+                let to = (inbox.clone(), Arc::clone(&room), answers.clone());
+                streams.spawn(take(frames, host, connection.clone(), to));
+            }
+            Some(answer) = to_send.recv() => send(&mut control, &answer).await?,
+            Some(ended) = streams.join_next(), if !streams.is_empty() => {
+                ended.map_err(|_| QuicError::Stopping)??;
+            }
+        }
+    }
+}
+
+async fn greet(connection: &Connection) -> Result<SendStream, QuicError> {
+    let silent = |_| QuicError::Silent { seconds: limits::PATIENCE.as_secs(), expected: "a control stream" };
+    let accepted = timeout(limits::PATIENCE, connection.accept_bi()).await.map_err(silent)?;
+    let (mut control, said): (SendStream, RecvStream) = accepted?;
+    let opening = Frames::new(said, GREETING_BYTES_MAX).expect("an opening").await?;
+    send(&mut control, &welcome(&opening)?).await?;
+    Ok(control)
+}
+
+/// Takes the frames of one stream as there is room for them.
+async fn take(
+    mut frames: Frames,
+    host: HostId,
+    connection: Connection,
+    (inbox, own_room, answers): (Inbox, Arc<Semaphore>, mpsc::Sender<Vec<u8>>),
+) -> Result<(), QuicError> {
+    while let Some(frame) = frames.next().await? {
+        if head(&frame)?.host != host {
+            return Err(QuicError::Violation("a frame of another host"));
+        }
+        let n_bytes = u32::try_from(frame.len()).expect("a frame has at most 1 MiB");
+        let stopping = |_| QuicError::Stopping;
+        let own = Arc::clone(&own_room).acquire_owned().await.map_err(stopping)?;
+        let all = Arc::clone(&inbox.room).acquire_many_owned(n_bytes).await.map_err(stopping)?;
+        let arrived =
+            Arrived { host, frame, answers: answers.clone(), connection: connection.clone(), _places: [own, all] };
+        inbox.frames.send(arrived).await.map_err(|_| QuicError::Stopping)?;
+    }
+    Ok(())
+}
