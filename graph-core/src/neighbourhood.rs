@@ -5,7 +5,7 @@ mod select;
 
 use crate::graph::NodeState;
 use std::any::Any;
-use tracewell_model::{Detail, EventNs, Finding, Millibits, NodeKey, Operation, Str};
+use tracewell_model::{Detail, EventNs, Finding, Millibits, NodeKey, Operation, Reason, Str};
 
 /// The host's ceiling for [`Reach`].
 pub const HOPS_MAX: u8 = 4;
@@ -18,7 +18,8 @@ pub const ANCESTORS_MAX: usize = 12;
 /// How much a detector wants to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
-    /// Edges between the ends of the event and the farthest node; 1 to [`HOPS_MAX`].
+    /// Edges between the ends of the event and the farthest node; at most [`HOPS_MAX`]. With 0 nothing is looked up but the
+    /// ends, the subject's ancestors and the last writer of the object.
     pub hops: u8,
     /// 1 to [`NODES_MAX`].
     pub nodes_max: u32,
@@ -98,7 +99,14 @@ pub struct Glimpse<'a> {
     pub new_path: Option<&'a str>,
     /// Of the socket that the operation was done to: of the far end where it goes out, else of the own.
     pub port: Option<u16>,
+    /// What was found out about the process.
+    pub facts: &'a [Reason],
+    pub conditions: Conditions,
 }
+
+/// What holds of an event's ends, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions(pub u8);
 
 /// Those who look at neighbourhoods. Which detector is which, they alone know.
 pub trait Detectors: Any + Send {
@@ -112,6 +120,33 @@ pub trait Detectors: Any + Send {
 
     /// What a detector finds. A failure is not told: it is counted where detectors are looked after.
     fn detect(&mut self, detector: usize, neighbourhood: &Neighbourhood) -> Vec<Finding>;
+}
+
+impl Conditions {
+    /// The process runs in a container.
+    pub const IN_CONTAINER: Self = Self(1);
+    /// Some ancestor takes connections, and the process itself takes none.
+    pub const BELOW_SERVER: Self = Self(1 << 1);
+    /// The object is a file, and who wrote it last is known.
+    pub const WRITTEN: Self = Self(1 << 2);
+    /// The object is a pipe.
+    pub const PIPE: Self = Self(1 << 3);
+    /// The object is a socket, and its other end is another machine.
+    pub const OTHER_MACHINE: Self = Self(1 << 4);
+    /// The object has the path of the process's executable.
+    pub const OWN_EXECUTABLE: Self = Self(1 << 5);
+
+    pub const ALL: Self = Self((1 << 6) - 1);
+
+    pub fn contains(self, all: Self) -> bool {
+        self.0 & all.0 == all.0
+    }
+
+    /// These, if they hold.
+    #[must_use]
+    pub fn or(self, condition: Self, holds: bool) -> Self {
+        if holds { Self(self.0 | condition.0) } else { self }
+    }
 }
 
 impl OperationSet {

@@ -10,6 +10,7 @@ mod processes;
 mod sockets;
 
 pub use evidence::evidence_label;
+pub use sockets::is_other_machine;
 
 use crate::graph::{Graph, Inserted, NodeIdx, ProcessState, RARE_MAX};
 use crate::history::HistoryError;

@@ -164,42 +164,41 @@ impl History for RocksHistory {
         until: EventNs,
         limit: usize,
     ) -> Result<Vec<EdgeRow>, HistoryError> {
-        self.write_pending()?;
+        let mut found = Latest::new(limit);
+        for edge in self.pending.edges_of(node) {
+            let end = if direction == Direction::In { edge.to } else { edge.from };
+            if edge.first <= until && end == node {
+                found.offer(*edge);
+            }
+        }
         let mut options = ReadOptions::default();
         options.set_prefix_same_as_start(true);
         let mut iterator = self.store.db().raw_iterator_cf_opt(self.store.family(Family::Edges), options);
-        let mut found = BTreeMap::new();
-        let mut read_to = Minute::of(until);
         for &bucket in self.buckets.range(..=Bucket::of(until)).rev() {
+            if found.is_before(|least| bucket < Bucket::of(least)) {
+                break;
+            }
             iterator.seek(key::edges_from(bucket, self.host, node, Minute::of(until)));
             while let Some((key, row)) = iterator.item() {
                 let minute = key::minute_of(key)?;
-                if minute < read_to && found.len() >= limit {
+                if found.is_before(|least| minute < Minute::of(least)) {
                     break;
                 }
-                read_to = minute;
                 for edge in edges::read(node, minute, row) {
                     let (its_direction, edge) = edge?;
                     // Those of a row come latest first: what follows one that finds no place finds none either.
-                    if found.len() >= limit && found.first_key_value().is_some_and(|(least, _)| edge.order() < *least) {
+                    if found.has_no_place_for(&edge) {
                         break;
                     }
                     if its_direction == direction && edge.first <= until {
-                        // The later of two rows of one edge is met first.
-                        found.entry(edge.order()).or_insert(edge);
-                        if found.len() > limit {
-                            found.pop_first();
-                        }
+                        found.offer(edge);
                     }
                 }
                 iterator.next();
             }
             iterator.status().map_err(|error| medium(&self.store, &error))?;
-            if found.len() >= limit {
-                break;
-            }
         }
-        Ok(found.into_values().rev().take(limit).collect())
+        Ok(found.latest_first())
     }
 
     fn put_blob(&mut self, id: u64, time: EventNs, row: &[u8]) -> Result<(), HistoryError> {
@@ -236,6 +235,44 @@ impl History for RocksHistory {
         self.store.horizons().set(self.host, horizon);
         self.horizon = horizon;
         Ok(())
+    }
+}
+
+/// The latest of the edges that are offered. Of two entries of one edge that counts which is offered first.
+struct Latest {
+    limit: usize,
+    edges: BTreeMap<(EventNs, u64), EdgeRow>,
+}
+
+impl Latest {
+    fn new(limit: usize) -> Self {
+        Self { limit, edges: BTreeMap::new() }
+    }
+
+    fn offer(&mut self, edge: EdgeRow) {
+        self.edges.entry(edge.order()).or_insert(edge);
+        if self.edges.len() > self.limit {
+            self.edges.pop_first();
+        }
+    }
+
+    fn has_no_place_for(&self, edge: &EdgeRow) -> bool {
+        self.least().is_some_and(|least| edge.order() < least)
+    }
+
+    /// Whether all places are taken, and what is left to look at began before the least of them.
+    fn is_before(&self, is_before: impl FnOnce(EventNs) -> bool) -> bool {
+        self.least().is_some_and(|(least, _)| is_before(least))
+    }
+
+    /// The least that has a place, once all are taken.
+    fn least(&self) -> Option<(EventNs, u64)> {
+        let least = self.edges.first_key_value().filter(|_| self.edges.len() >= self.limit);
+        least.map(|(order, _)| *order)
+    }
+
+    fn latest_first(self) -> Vec<EdgeRow> {
+        self.edges.into_values().rev().collect()
     }
 }
 

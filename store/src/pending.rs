@@ -1,8 +1,8 @@
 //! Rows that were put and not written yet.
 //!
 //! They are gathered because edges that leave the hot window together share their nodes: as one row for each node they
-//! cost RocksDB a fraction of what they cost one by one. Nodes and heads can be read from here, so that reading does not
-//! cut the batches short.
+//! cost RocksDB a fraction of what they cost one by one. All of them can be read from here, so that reading does not cut the
+//! batches short.
 
 use crate::edges;
 use crate::key::{Bucket, Minute};
@@ -19,8 +19,18 @@ pub(crate) struct Pending {
     edges: Vec<EdgeRow>,
     /// Positions in `edges`.
     heads: HashMap<Head, usize>,
+    by_node: ByNode,
     nodes: HashMap<NodeKey, Row>,
     row_bytes: usize,
+}
+
+/// The edges of each node, as far as anybody asked since the last batch: who only writes pays nothing for it.
+#[derive(Default)]
+struct ByNode {
+    /// The position of the edge that was put last.
+    latest: HashMap<NodeKey, usize>,
+    /// Of each edge, the one before it at its source and at its target.
+    before: Vec<[Option<usize>; 2]>,
 }
 
 pub(crate) struct Row {
@@ -55,6 +65,14 @@ impl Pending {
 
     pub fn head(&self, head: Head) -> Option<EdgeRow> {
         self.heads.get(&head).map(|&at| self.edges[at])
+    }
+
+    /// The edges of a node, what was put last first.
+    pub fn edges_of(&mut self, node: NodeKey) -> impl Iterator<Item = &EdgeRow> {
+        self.by_node.take_up(&self.edges);
+        let (by_node, edges) = (&self.by_node, &self.edges);
+        let before = move |&at: &usize| by_node.before[at][usize::from(edges[at].from != node)];
+        std::iter::successors(by_node.latest.get(&node).copied(), before).map(|at| &edges[at])
     }
 
     pub fn node(&self, key: NodeKey) -> Option<&[u8]> {
@@ -94,8 +112,21 @@ impl Pending {
     pub fn clear(&mut self) {
         self.edges.clear();
         self.heads.clear();
+        self.by_node.latest.clear();
+        self.by_node.before.clear();
         self.nodes.clear();
         self.row_bytes = 0;
+    }
+}
+
+impl ByNode {
+    fn take_up(&mut self, edges: &[EdgeRow]) {
+        for (at, edge) in edges.iter().enumerate().skip(self.before.len()) {
+            let source = self.latest.insert(edge.from, at);
+            // An edge has two ends.
+            let target = self.latest.insert(edge.to, at);
+            self.before.push([source, target]);
+        }
     }
 }
 

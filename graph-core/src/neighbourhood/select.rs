@@ -32,7 +32,8 @@ type Rank = (Reverse<bool>, Reverse<EventNs>, Reverse<u64>);
 impl Neighbourhood {
     /// What lies around the ends of an event that is in the graph, `rare_min_millibits` being what makes an edge rare.
     ///
-    /// Depends on the graph alone. Costs the edges of at most 32 nodes, and 96 looks at nodes without any.
+    /// Depends on the graph alone. Costs the edges of at most 32 nodes, and 96 looks at nodes without any; no edges if the reach is 0
+    /// hops, where the event must be the last that went in.
     ///
     /// # Errors
     /// When the history fails.
@@ -53,6 +54,10 @@ impl Neighbourhood {
         object.into_iter().for_each(|object| selection.add(object));
         // Told with the subject's lineage, whatever else there is room for.
         ancestors(graph, subject)?.into_iter().for_each(|ancestor| selection.add(ancestor));
+        if reach.hops == 0 {
+            selection.add_writer(graph, object)?;
+            selection.join_own(graph);
+        }
         selection.grow(graph, std::iter::once(subject).chain(object).collect())?;
         let (edges, n_edges_left_out) = selection.edges();
         let nodes = places(graph, &selection, &edges, object)?;
@@ -97,12 +102,31 @@ impl Selection {
         }
     }
 
+    /// Who wrote the object last, where it is a file that somebody wrote.
+    fn add_writer(&mut self, graph: &mut Graph, object: Option<NodeKey>) -> Result<(), HistoryError> {
+        let Some(object) = object else { return Ok(()) };
+        if let Some(writer) = writer_of(graph, object)?
+            && graph.state(writer)?.is_some()
+        {
+            self.add(writer);
+        }
+        Ok(())
+    }
+
+    /// The event's own edge as it stands, which is in the hot window as long as nothing else went in.
+    fn join_own(&mut self, graph: &Graph) {
+        if let Some(row) = self.own.and_then(|(from, to, op)| graph.standing_edge(from, to, op)) {
+            self.join(row);
+        }
+    }
+
     /// One hop after the other, the ends of the event first.
     fn grow(&mut self, graph: &mut Graph, ends: Vec<NodeKey>) -> Result<(), HistoryError> {
         let mut known: BTreeSet<_> = ends.iter().copied().collect();
         let mut front: Vec<_> = ends.into_iter().map(|end| (end, BOTH)).collect();
         let (mut n_looked_at, mut n_without_edges) = (0, 0);
         let own_edges = (self.reach.edges_max as usize * 4).clamp(OTHER_EDGES_MAX, OWN_EDGES_MAX);
+        let followed = self.reach.operations | self.own.iter().map(|(.., op)| *op).collect();
         for hop in 0..self.reach.hops {
             let limit = if hop == 0 { own_edges } else { OTHER_EDGES_MAX };
             let mut found = Vec::new();
@@ -112,8 +136,9 @@ impl Selection {
                 }
                 let mut has_edges = false;
                 for &direction in sides {
-                    for row in graph.edges(key, direction, EventNs::MAX, limit)? {
-                        has_edges = true;
+                    let (rows, any) = graph.edges_by(key, direction, EventNs::MAX, limit, followed)?;
+                    has_edges |= any;
+                    for row in rows {
                         if self.reach.operations.contains(row.op) || self.own == Some(ends_of(&row)) {
                             found.push((self.rank(&row), row.other_end(direction), onward(&row, direction)));
                             self.join(row);
@@ -202,7 +227,7 @@ fn places(
     let mut told: Vec<_> = selection.nodes.first().copied().into_iter().collect();
     if let Some(object) = object {
         told.push(object);
-        told.extend(graph.state(object)?.and_then(|state| state.role.file()?.writer));
+        told.extend(writer_of(graph, object)?);
     }
     let mut surprise = vec![Millibits::ZERO; selection.nodes.len()];
     let mut degree = vec![0u32; selection.nodes.len()];
@@ -238,6 +263,10 @@ fn places(
         });
     }
     Ok(places)
+}
+
+fn writer_of(graph: &mut Graph, file: NodeKey) -> Result<Option<NodeKey>, HistoryError> {
+    Ok(graph.state(file)?.and_then(|state| state.role.file()?.writer))
 }
 
 fn executables(graph: &mut Graph, process: NodeKey) -> Result<Vec<Option<Str>>, HistoryError> {

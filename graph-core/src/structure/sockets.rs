@@ -112,6 +112,6 @@ fn peer(attrs: &NodeAttrs) -> Option<IpAddr> {
 }
 
 /// Whether a socket's other end is known and lies on another machine.
-fn is_other_machine(attrs: &NodeAttrs) -> bool {
+pub fn is_other_machine(attrs: &NodeAttrs) -> bool {
     peer(attrs).is_some_and(|ip| !ip.is_loopback())
 }

@@ -3,6 +3,7 @@
 use tracewell_graph_core::graph::Graph;
 use tracewell_graph_core::history::MemoryHistory;
 use tracewell_graph_core::neighbourhood::{Neighbourhood, OperationSet, Reach};
+use tracewell_graph_core::structure::Structure;
 use tracewell_model::{Detail, Event, EventFlags, EventNs, FileRef, HostId, Object, Operation, ProcessRef};
 use tracewell_parameters::Parameters;
 
@@ -107,6 +108,36 @@ fn spilling_changes_nothing_that_is_seen() {
         let keys = |seen: &Neighbourhood| seen.nodes.iter().map(|node| (node.key, node.surprise)).collect::<Vec<_>>();
         assert_eq!(keys(&hot), keys(&spilled));
         assert_eq!((hot.n_nodes_left_out, hot.n_edges_left_out), (spilled.n_nodes_left_out, spilled.n_edges_left_out));
+    }
+}
+
+#[test]
+fn with_no_hops_there_is_what_the_event_is_about() {
+    let parameters = Parameters::default();
+    let structure = Structure::new(&parameters.structure, 1000);
+    for window_bytes in [16 << 20, 5_000] {
+        let (mut graph, _) = graph(1, window_bytes);
+        let did = |graph: &mut Graph, event: Event| {
+            let inserted = graph.insert(&event).unwrap();
+            structure.observe(graph, &event, inserted).unwrap();
+            event
+        };
+        did(&mut graph, event(1, 9, Operation::Fork, Object::Process(process(2))));
+        did(&mut graph, event(2, 3, Operation::Write, file("/script")));
+        for n in 0..50 {
+            did(&mut graph, event(3, 4, Operation::Write, file(&format!("/other{n}"))));
+        }
+        did(&mut graph, event(4, 2, Operation::Read, file("/other1")));
+        let read = did(&mut graph, event(5, 2, Operation::Read, file("/script")));
+        let seen = around(&mut graph, &read, Reach { hops: 0, ..reach(16, 1) });
+        let keys: Vec<_> = seen.nodes.iter().map(|node| node.key).collect();
+        let script = file("/script").key(HOST).unwrap();
+        assert_eq!(keys, [process(2).key(HOST), script, process(9).key(HOST), process(3).key(HOST)]);
+        assert_eq!((seen.nodes[0].from, seen.nodes[1].from), (Some(2), Some(3)), "the parent, and who wrote it");
+        let ways: Vec<_> = seen.edges.iter().map(|way| (way.from, way.to, way.op, way.count)).collect();
+        assert_eq!(ways, [(1, 0, Operation::Read, 1)]);
+        assert!(seen.nodes[0].is_cut && seen.nodes[1].is_cut, "they have other edges");
+        assert_eq!(graph.counts().spilled_nodes > 0, window_bytes == 5_000);
     }
 }
 

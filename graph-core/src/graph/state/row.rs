@@ -11,6 +11,9 @@ use tracewell_model::{
 
 type Read<T> = Result<T, HistoryError>;
 
+/// The kind of node that can be folded away; a process is 0, a socket 2.
+const FILE: u64 = 1;
+
 impl NodeState {
     /// Appends the state's row to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
@@ -34,7 +37,7 @@ impl NodeState {
                 row.option(*uid, |row, uid| row.u64(uid.into()));
             }
             NodeAttrs::File { uuid, path, kind } => {
-                row.u64(1);
+                row.u64(FILE);
                 row.option(*uuid, |row, uuid| row.u128(uuid.0));
                 write_text(row, path);
                 row.u64(*kind as u64);
@@ -90,7 +93,7 @@ impl NodeState {
                 let uid = row.option(RowReader::u32)?;
                 NodeAttrs::Process { process, exe, cmdline, uid, container, environment }
             }
-            1 => NodeAttrs::File {
+            FILE => NodeAttrs::File {
                 uuid: row.option(RowReader::u128)?.map(Uuid),
                 path: read_text(row)?,
                 kind: read_file_kind(row)?,
@@ -106,12 +109,7 @@ impl NodeState {
         };
         let role = match attrs {
             NodeAttrs::Process { .. } => Role::Process(Box::new(ProcessState::decode(row)?)),
-            NodeAttrs::File { .. } => {
-                let (writer, written) = (read_key(row)?, EventNs(row.u64()?));
-                let sole_toucher = read_key(row)?;
-                let [touched_by_more, executed, unlinked, collapsed] = unpack(row)?;
-                Role::File(FileState { writer, written, sole_toucher, touched_by_more, executed, unlinked, collapsed })
-            }
+            NodeAttrs::File { .. } => Role::File(read_file(row)?),
             NodeAttrs::Socket { .. } => Role::Socket(SocketState {
                 opener: read_key(row)?,
                 inbound: row.u64()? != 0,
@@ -120,6 +118,32 @@ impl NodeState {
         };
         Ok(Self { attrs, first, last, version, emitted, spilled_in, spilled_out, incomplete, n_in, n_out, role })
     }
+}
+
+/// Whether a row is of a node that was folded away: what its [`NodeState`] would say, without making one.
+///
+/// # Errors
+/// When the row is not one of this version, as far as that is looked at.
+pub(crate) fn is_collapsed(row: &[u8]) -> Read<bool> {
+    let mut row = RowReader::new("a node", row);
+    // First and last, version, flags, edges.
+    for _ in 0..6 {
+        row.u64()?;
+    }
+    if row.u64()? != FILE {
+        return Ok(false);
+    }
+    row.option(RowReader::u128)?;
+    row.option(RowReader::text)?;
+    read_file_kind(&mut row)?;
+    read_file(&mut row).map(|file| file.collapsed)
+}
+
+fn read_file(row: &mut RowReader<'_>) -> Read<FileState> {
+    let (writer, written) = (read_key(row)?, EventNs(row.u64()?));
+    let sole_toucher = read_key(row)?;
+    let [touched_by_more, executed, unlinked, collapsed] = unpack(row)?;
+    Ok(FileState { writer, written, sole_toucher, touched_by_more, executed, unlinked, collapsed })
 }
 
 impl ProcessState {
