@@ -42,6 +42,8 @@ pub struct Update {
     pub refused: Vec<(PathBuf, String)>,
     /// Why the folder cannot be read, if it cannot; what was loaded of it still is.
     pub error: Option<String>,
+    /// How others than root and this user can put detectors into the folder, if they can.
+    pub exposed: Option<String>,
     /// Orders that have been carried out.
     pub n_done: u64,
 }

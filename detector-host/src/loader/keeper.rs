@@ -6,6 +6,7 @@ use crate::admission::{self, Refusal};
 use crate::cache::Cache;
 use crate::library::Library;
 use crate::limits::DETECTORS_MAX;
+use rustix::process::geteuid;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::Metadata;
 use std::io;
@@ -106,6 +107,8 @@ impl Keeper {
             Err(error) => (self.files.keys().cloned().collect(), Some(error.to_string())),
         };
         self.is_watched &= error.is_none();
+        let folder = self.settings.folder.as_deref().and_then(|folder| std::fs::metadata(folder).ok());
+        let exposed = folder.and_then(|folder| exposure(folder.uid(), folder.mode(), geteuid().as_raw()));
         paths.extend(self.by_hand.iter().cloned());
         let mut next = self.library.without_detectors();
         let mut files = BTreeMap::new();
@@ -122,6 +125,7 @@ impl Keeper {
             runner: self.library.runner(),
             refused: refused.collect(),
             error,
+            exposed,
             n_done,
         }
     }
@@ -214,6 +218,20 @@ impl Keeper {
     }
 }
 
+/// How others than root and this user can put detectors into a folder, if they can.
+fn exposure(owner: u32, mode: u32, user: u32) -> Option<String> {
+    let group_or_others = match (mode & 0o020 != 0, mode & 0o002 != 0) {
+        (_, true) => Some("everybody"),
+        (true, false) => Some("its group"),
+        (false, false) => None,
+    };
+    match owner {
+        _ if group_or_others.is_some() => group_or_others.map(|who| format!("{who} may write there")),
+        _ if owner == 0 || owner == user => None,
+        _ => Some(format!("it belongs to user {owner}")),
+    }
+}
+
 fn stamp(metadata: &Metadata) -> Stamp {
     (
         metadata.dev(),
@@ -222,4 +240,25 @@ fn stamp(metadata: &Metadata) -> Stamp {
         (metadata.mtime(), metadata.mtime_nsec()),
         (metadata.ctime(), metadata.ctime_nsec()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exposure;
+
+    #[test]
+    fn who_else_may_write_is_told() {
+        let cases = [
+            (0, 0o755, 0, None),
+            (0, 0o755, 1000, None),
+            (1000, 0o700, 1000, None),
+            (1000, 0o755, 0, Some("it belongs to user 1000")),
+            (0, 0o775, 0, Some("its group may write there")),
+            (0, 0o1777, 0, Some("everybody may write there")),
+            (1000, 0o777, 0, Some("everybody may write there")),
+        ];
+        for (owner, mode, user, expected) in cases {
+            assert_eq!(exposure(owner, mode, user).as_deref(), expected, "{owner} {mode:o} {user}");
+        }
+    }
 }

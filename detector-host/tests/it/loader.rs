@@ -3,6 +3,7 @@
 use crate::guest::{Guest, Said};
 use crate::scene::execution;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tracewell_detector_host::signature::{self, Policy, PrivateKey, Trust};
@@ -88,6 +89,17 @@ fn a_file_that_breaks_leaves_what_it_was_and_says_so() {
     fs::remove_file(&a).unwrap();
     let update = until(&loader, |update| update.refused.is_empty());
     assert_eq!(loaded(&update.library), ["a 1.0.0"]);
+}
+
+#[test]
+fn a_folder_that_others_may_write_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut loader, first) = Loader::start(settings(folder.path())).unwrap();
+    assert_eq!(first.exposed, None);
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    loader.reload();
+    let update = until(&loader, |update| update.exposed.is_some());
+    assert_eq!(update.exposed.as_deref(), Some("everybody may write there"));
 }
 
 #[test]

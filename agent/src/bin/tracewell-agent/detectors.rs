@@ -28,6 +28,7 @@ pub struct Detectors {
     library: Option<Library>,
     refused: Vec<RefusedStatus>,
     error: Option<String>,
+    exposed: Option<String>,
     n_done: u64,
 }
 
@@ -112,6 +113,7 @@ impl Detectors {
             loaded: self.loaded(),
             refused: self.refused.clone(),
             error: self.error.clone(),
+            exposed: self.exposed.clone(),
             pending: self.loader.as_ref().is_some_and(|loader| loader.n_ordered() > self.n_done),
         }
     }
@@ -135,9 +137,12 @@ impl Detectors {
         if let Some(error) = update.error.as_ref().filter(|error| self.error.as_ref() != Some(error)) {
             tracing::error!(error, "the folder of detectors cannot be read: what was loaded of it stays");
         }
+        if let Some(exposed) = update.exposed.as_ref().filter(|exposed| self.exposed.as_ref() != Some(exposed)) {
+            tracing::warn!(exposed, "others may put detectors into the folder of detectors");
+        }
         let refused = update.refused.into_iter();
         let refused = refused.map(|(file, reason)| RefusedStatus { file: file.display().to_string(), reason });
-        (self.refused, self.error) = (refused.collect(), update.error);
+        (self.refused, self.error, self.exposed) = (refused.collect(), update.error, update.exposed);
         (self.library, self.n_done) = (Some(update.library), update.n_done);
     }
 }

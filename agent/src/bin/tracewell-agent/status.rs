@@ -76,6 +76,9 @@ pub struct DetectorsStatus {
     pub refused: Vec<RefusedStatus>,
     /// Why the folder cannot be read, if it cannot.
     pub error: Option<String>,
+    /// How others than root and the agent's user can put detectors into the folder, if they can.
+    #[serde(default)]
+    pub exposed: Option<String>,
     /// What was asked for is not done yet.
     pub pending: bool,
 }
@@ -94,7 +97,8 @@ impl DetectorsStatus {
         let refused =
             self.refused.iter().map(|refused| ("no detector", format!("{}: {}", refused.file, refused.reason)));
         let error = self.error.iter().map(|error| ("no folder", error.clone()));
-        loaded.chain(refused).chain(error)
+        let exposed = self.exposed.iter().map(|exposed| ("folder", exposed.clone()));
+        loaded.chain(refused).chain(error).chain(exposed)
     }
 }
 
