@@ -129,6 +129,9 @@ pub struct TestArgs {
     /// With --record: all detectors of a folder, instead of one
     #[arg(long, value_name = "DIR", requires = "record", conflicts_with = "component")]
     pub detectors: Option<PathBuf>,
+    /// With --detectors: keep their machine code in this folder of your own, so that the next run need not compile them
+    #[arg(long, value_name = "DIR", requires = "detectors")]
+    pub code: Option<PathBuf>,
     /// With --record: ground truth, to say which attack each finding is about (docs/truth-format.md)
     #[arg(long, value_name = "FILE", requires = "record")]
     pub truth: Option<PathBuf>,
@@ -240,6 +243,9 @@ pub struct ReplayArgs {
     /// Detectors to run: a folder with components (docs/detectors.md)
     #[arg(long, value_name = "DIR")]
     pub detectors: Option<PathBuf>,
+    /// Keep their machine code in this folder of your own, so that the next run need not compile them
+    #[arg(long, value_name = "DIR", requires = "detectors")]
+    pub code: Option<PathBuf>,
     /// What the recording is for; stands in every table
     #[arg(long, value_enum, default_value_t = Role::Unstated)]
     pub role: Role,

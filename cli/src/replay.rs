@@ -18,8 +18,8 @@ use crate::simulate::with_truth;
 use std::path::Path;
 use std::time::Duration;
 use tracewell_datasets::truth::Truth;
-use tracewell_detector_host::Library;
 use tracewell_detector_host::limits::COMPONENT_BYTES_MAX_IN_REPLAY;
+use tracewell_detector_host::{Cache, Library};
 use tracewell_model::Record;
 use tracewell_parameters::Parameters;
 
@@ -39,7 +39,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     };
     let mut watcher = truth.map(Watcher::new);
     let directory = args.out.as_deref().map(Directory::create).transpose()?;
-    let library = args.detectors.as_deref().map(library).transpose()?;
+    let library = args.detectors.as_deref().map(|folder| library(folder, args.code.as_deref())).transpose()?;
     let histories = Histories::open(args.history.as_deref())?;
     let mut engine = Engine::new(parameters, histories, args.train_until, library.clone());
 
@@ -93,9 +93,14 @@ fn parameters(args: &ReplayArgs) -> Result<Parameters, Failure> {
     Parameters::parse(&text).map_err(|error| Failure::Input(format!("{}: {error}", path.display())))
 }
 
-/// The detectors of a folder; one without any is not what was meant.
-pub fn library(folder: &Path) -> Result<Library, Failure> {
+/// The detectors of a folder; one without any is not what was meant. `code` is the folder where their machine code is kept.
+pub fn library(folder: &Path, code: Option<&Path>) -> Result<Library, Failure> {
     let mut library = Library::new().map_err(Failure::internal)?;
+    let cache = code.map(|code| {
+        let cache = Cache::open(code);
+        cache.map_err(|error| Failure::Input(format!("cannot keep machine code in {}: {error}", code.display())))
+    });
+    library.set_cache(cache.transpose()?);
     let refused = library.load_folder(folder, COMPONENT_BYTES_MAX_IN_REPLAY).map_err(Failure::input)?;
     if let Some((path, refusal)) = refused.first() {
         return Err(Failure::Input(format!("{}: {refusal}", path.display())));

@@ -9,6 +9,7 @@ use crate::labels::Watcher;
 use crate::output::text::{clean, plural};
 use crate::output::time::rfc3339;
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::fmt::Write;
 use std::path::Path;
 use tracewell_datasets::truth::Truth;
@@ -20,7 +21,8 @@ pub fn run(library: &Library, recording: &Path, args: &TestArgs) -> Result<(), F
     let mut watcher = truth.map(Watcher::new);
     let mut calls = Calls::new(library);
     let (mut found, mut failed) = (Vec::new(), Vec::new());
-    let (mut n_calls, mut n_events) = (0u64, 0u64);
+    let mut n_calls = vec![0u64; library.status().len()];
+    let mut n_events = 0u64;
     for record in Input::open(&[recording.to_path_buf()], &args.read)? {
         let record = record?;
         n_events += u64::from(matches!(record, Record::Event(_)));
@@ -28,7 +30,7 @@ pub fn run(library: &Library, recording: &Path, args: &TestArgs) -> Result<(), F
             watcher.see(&record).map_err(Failure::Input)?;
         }
         for call in calls.of(&record)? {
-            n_calls += 1;
+            n_calls[call.detector] += 1;
             match call.found {
                 Ok(findings) => found.extend(findings.into_iter().map(|finding| (call.seen.event.time, finding))),
                 Err(failure) => failed.push((call.seen.event.time, call.detector, failure)),
@@ -44,11 +46,14 @@ pub fn run(library: &Library, recording: &Path, args: &TestArgs) -> Result<(), F
             false => in_words(*time, finding, attacks),
         };
     }
+    let status = library.status();
     if !args.json {
-        let _ = writeln!(said, "{} of {}", plural(n_calls, "call"), plural(n_events, "event"));
+        let mut called: Vec<_> = n_calls.iter().zip(&status).filter(|(n, _)| **n > 0 && status.len() > 1).collect();
+        called.sort_by_key(|(n, status)| (Reverse(**n), &status.metadata.id));
+        called.iter().for_each(|(n, status)| _ = writeln!(said, "{n:>9}  {}", status.metadata.id));
+        let _ = writeln!(said, "{} of {}", plural(n_calls.iter().sum(), "call"), plural(n_events, "event"));
     }
     print(&said)?;
-    let status = library.status();
     let Some((time, detector, why)) = failed.first() else { return Ok(()) };
     let (n, id, time) = (plural(failed.len() as u64, "call"), &status[*detector].metadata.id, rfc3339(*time));
     Err(Failure::Input(format!("{n} failed, the first at {time}: {id}: {}", clean(why))))

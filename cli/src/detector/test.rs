@@ -17,7 +17,7 @@ use tracewell_model::FindingSeverity;
 
 pub fn run(args: &TestArgs) -> Result<(), Failure> {
     let library = match (&args.detectors, &args.component) {
-        (Some(folder), _) => replay::library(folder)?,
+        (Some(folder), _) => replay::library(folder, args.code.as_deref())?,
         (None, Some(component)) => super::load(component, COMPONENT_BYTES_MAX_IN_REPLAY)?,
         (None, None) => super::load(&built(&args.package)?, COMPONENT_BYTES_MAX_IN_REPLAY)?,
     };

@@ -1,7 +1,7 @@
 //! What the shipped detectors find in the lab's development recordings, held against `docs/detectors-results.md`.
 
 use crate::detectors::{path, shipped};
-use crate::run::tracewell;
+use crate::run::{Place, tracewell};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -70,10 +70,13 @@ fn development() -> Vec<Recording> {
 /// Findings about attacks, and all others, each with how often.
 fn found(components: &Path, recordings: &[Recording]) -> (BTreeMap<Row, u64>, BTreeMap<Row, u64>) {
     let (mut about_attacks, mut others) = (BTreeMap::new(), BTreeMap::new());
+    // Compiled for the first recording alone.
+    let place = Place::new();
+    let code = place.path("code");
     for recording in recordings {
         let file = folder().join(&recording.name).with_extension("jsonl.xz");
         let truth = folder().join(&recording.name).with_extension("truth.json");
-        let arguments = ["detector", "test", "--detectors", path(components), "--record", path(&file)];
+        let arguments = ["detector", "test", "--detectors", path(components), "--code", &code, "--record", path(&file)];
         let said = tracewell(&[&arguments[..], &["--truth", path(&truth), "--json"]].concat()).ok();
         for line in said.lines() {
             let finding: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{}: {line}", recording.name));
