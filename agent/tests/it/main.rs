@@ -3,7 +3,12 @@
 mod arbitrary;
 mod checkpoint;
 mod determinism;
+#[cfg(feature = "program")]
+#[path = "../../../detector-host/tests/it/guest.rs"]
+mod guest;
 mod hostile;
+#[cfg(feature = "program")]
+mod hostile_detectors;
 mod normaliser;
 #[cfg(feature = "program")]
 mod program;

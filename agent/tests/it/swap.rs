@@ -1,9 +1,6 @@
 //! A detector is swapped while events pass: none is missed or looked at twice, and what is found changes exactly there.
 
-#[path = "../../../detector-host/tests/it/guest.rs"]
-mod guest;
-
-use guest::{Guest, Said};
+use crate::guest::{Guest, Said};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
