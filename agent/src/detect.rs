@@ -8,9 +8,9 @@ use std::any::Any;
 use std::sync::Arc;
 use tracewell_graph_core::graph::{Graph, Inserted, NodeIdx};
 use tracewell_graph_core::history::HistoryError;
-use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, Reach};
-use tracewell_graph_core::structure::Structure;
-use tracewell_model::{Detail, Event, Finding, NodeAttrs, NodeKey, NodeKind, Operation, Reason};
+use tracewell_graph_core::neighbourhood::{Conditions, Detectors, Glimpse, Neighbourhood, Reach};
+use tracewell_graph_core::structure::{Structure, is_other_machine};
+use tracewell_model::{Detail, Event, FileKind, Finding, NodeAttrs, NodeKey, NodeKind, Operation, Reason};
 use tracewell_parameters::Parameters;
 
 pub struct Detection {
@@ -88,18 +88,36 @@ fn process_of(neighbourhood: &Neighbourhood, finding: &Finding) -> Option<NodeKe
 
 fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimpse<'a> {
     let mut glimpse = Glimpse::default();
-    if let NodeAttrs::Process { exe, cmdline, uid, .. } = &graph.hot(inserted.subject).attrs {
+    let subject = graph.hot(inserted.subject);
+    if let NodeAttrs::Process { exe, cmdline, uid, container, .. } = &subject.attrs {
         (glimpse.executable, glimpse.command_line, glimpse.user) = (exe.as_deref(), cmdline.as_deref(), *uid);
+        glimpse.conditions = glimpse.conditions.or(Conditions::IN_CONTAINER, container.is_some());
+    }
+    if let Some(process) = subject.role.process() {
+        glimpse.facts = &process.facts;
+        let is_below = process.server.is_some() && !process.serves;
+        glimpse.conditions = glimpse.conditions.or(Conditions::BELOW_SERVER, is_below);
     }
     let Some(object) = inserted.object else { return glimpse };
     let object = graph.hot(object);
     glimpse.path = object.path().map(|path| &**path);
+    let is_own_executable = glimpse.path.is_some() && glimpse.path == glimpse.executable;
+    glimpse.conditions = glimpse.conditions.or(Conditions::OWN_EXECUTABLE, is_own_executable);
     if let Detail::NewPath { path, .. } = &event.detail {
         glimpse.new_path = Some(path);
     }
-    if let NodeAttrs::Socket { local, remote, .. } = &object.attrs {
-        let is_own = matches!(event.op, Operation::Bind | Operation::Listen | Operation::Accept);
-        glimpse.port = if is_own { local } else { remote }.map(|address| address.port());
+    match &object.attrs {
+        NodeAttrs::Socket { local, remote, .. } => {
+            let is_own = matches!(event.op, Operation::Bind | Operation::Listen | Operation::Accept);
+            glimpse.port = if is_own { local } else { remote }.map(|address| address.port());
+            glimpse.conditions = glimpse.conditions.or(Conditions::OTHER_MACHINE, is_other_machine(&object.attrs));
+        }
+        NodeAttrs::File { kind, .. } => {
+            let is_written = object.role.file().is_some_and(|file| file.writer.is_some());
+            glimpse.conditions = glimpse.conditions.or(Conditions::WRITTEN, is_written);
+            glimpse.conditions = glimpse.conditions.or(Conditions::PIPE, *kind == FileKind::Pipe);
+        }
+        NodeAttrs::Process { .. } => {}
     }
     glimpse
 }

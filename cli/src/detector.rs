@@ -136,6 +136,8 @@ fn info(args: &FilesArgs) -> Result<(), Failure> {
                 for (what, globs) in lists.into_iter().filter(|(_, globs)| !globs.is_empty()) {
                     let _ = write!(line, " {what} {}", globs.join(" "));
                 }
+                let named = trigger.facts.names().chain(trigger.condition_names());
+                named.for_each(|name| line.extend([" ", name]));
                 for (first, last) in trigger.ports {
                     let _ = write!(line, " port {first}-{last}");
                 }

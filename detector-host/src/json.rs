@@ -57,6 +57,13 @@ impl Serialize for Facts {
 }
 
 /// Of metadata, which is never written.
+impl Serialize for contract::Conditions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_array().first().copied().unwrap_or(0).serialize(serializer)
+    }
+}
+
+/// Of metadata, which is never written.
 impl Serialize for contract::Operations {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.as_array().first().copied().unwrap_or(0).serialize(serializer)

@@ -36,5 +36,5 @@ pub use call::{Failure, Spent};
 pub use json::to_json;
 pub use library::{Library, LibraryError, Status};
 pub use loader::{Loader, Settings, Update};
-pub use metadata::{Metadata, Trigger};
+pub use metadata::{FactSet, Metadata, Trigger};
 pub use runner::Runner;

@@ -152,7 +152,7 @@ fn edge(way: &Way) -> contract::Edge {
 }
 
 /// Facts of structure. What other detectors found is none: the order of detectors must not matter.
-fn fact(reason: &Reason) -> Facts {
+pub(crate) fn fact(reason: &Reason) -> Facts {
     match reason {
         Reason::RanOwnWrite { .. } => Facts::RAN_OWN_WRITE,
         Reason::ServesNetwork { .. } => Facts::SERVES_NETWORK,

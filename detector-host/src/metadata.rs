@@ -3,7 +3,7 @@
 use crate::contract;
 use crate::limits::TECHNIQUES_MAX;
 use std::fmt;
-use tracewell_graph_core::neighbourhood::{EDGES_MAX, HOPS_MAX, NODES_MAX, OperationSet, Reach};
+use tracewell_graph_core::neighbourhood::{Conditions, EDGES_MAX, HOPS_MAX, NODES_MAX, OperationSet, Reach};
 use tracewell_model::Operation;
 
 /// Who a detector is and when it is called.
@@ -35,6 +35,52 @@ pub struct Trigger {
     /// First and last port, both included.
     pub ports: Vec<(u16, u16)>,
     pub users: Vec<u32>,
+    pub facts: FactSet,
+    pub conditions: Conditions,
+}
+
+/// Facts about a process, one bit each in the order of the contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FactSet(pub(crate) u16);
+
+impl FactSet {
+    /// As the contract names them.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        FACTS.iter().enumerate().filter(move |(bit, _)| self.0 & 1 << bit != 0).map(|(_, name)| *name)
+    }
+
+    pub(crate) fn contains(self, all: Self) -> bool {
+        self.0 & all.0 == all.0
+    }
+}
+
+const FACTS: [&str; 11] = [
+    "ran-own-write",
+    "serves-network",
+    "calls-out",
+    "commands-from-socket",
+    "gained-privilege",
+    "deleted-own-executable",
+    "ran-unlinked",
+    "entered-process",
+    "entered-kernel",
+    "mass-change",
+    "collected-and-sent",
+];
+const CONDITIONS: [(Conditions, &str); 6] = [
+    (Conditions::IN_CONTAINER, "in-container"),
+    (Conditions::BELOW_SERVER, "below-server"),
+    (Conditions::WRITTEN, "written"),
+    (Conditions::PIPE, "pipe"),
+    (Conditions::OTHER_MACHINE, "other-machine"),
+    (Conditions::OWN_EXECUTABLE, "own-executable"),
+];
+
+impl Trigger {
+    /// Its conditions as the contract names them.
+    pub fn condition_names(&self) -> impl Iterator<Item = &'static str> {
+        CONDITIONS.iter().filter(|(condition, _)| self.conditions.contains(*condition)).map(|(_, name)| *name)
+    }
 }
 
 const ID_BYTES_MAX: usize = 64;
@@ -131,7 +177,19 @@ fn trigger(said: contract::Trigger) -> Result<Trigger, String> {
         paths: globs("paths", said.paths)?,
         ports: said.ports.into_iter().map(|range| (range.first, range.last)).collect(),
         users: said.users,
+        facts: facts(said.facts),
+        conditions: Conditions(bits(&said.conditions.as_array()) as u8 & Conditions::ALL.0),
     })
+}
+
+pub(crate) fn facts(said: contract::Facts) -> FactSet {
+    const { assert!(FACTS.len() <= u16::BITS as usize) };
+    FactSet(bits(&said.as_array()) as u16 & ((1 << FACTS.len()) - 1))
+}
+
+/// The first 32 flags.
+fn bits<const WORDS: usize>(words: &[u32; WORDS]) -> u32 {
+    words.first().copied().unwrap_or(0)
 }
 
 /// What is wrong with a glob itself is found when it is compiled.
@@ -146,8 +204,8 @@ fn globs(what: &str, globs: Vec<String>) -> Result<Vec<String>, String> {
 }
 
 fn reach(said: contract::Reach) -> Result<Reach, String> {
-    if said.hops == 0 || said.nodes_max == 0 || said.edges_max == 0 {
-        return Err("reach holds a 0, expected 1 and up".to_owned());
+    if said.nodes_max == 0 || said.edges_max == 0 {
+        return Err("reach has no room: nodes and edges are 0, expected 1 and up".to_owned());
     }
     Ok(Reach {
         hops: said.hops.min(HOPS_MAX),
@@ -160,7 +218,7 @@ fn reach(said: contract::Reach) -> Result<Reach, String> {
 /// The contract lists operations in the order of [`Operation::ALL`].
 fn operations(said: contract::Operations) -> OperationSet {
     const { assert!(Operation::ALL.len() == 29) };
-    OperationSet(said.as_array().first().copied().unwrap_or(0) & OperationSet::ALL.0)
+    OperationSet(bits(&said.as_array()) & OperationSet::ALL.0)
 }
 
 pub(crate) fn shortened(text: &str) -> &str {

@@ -1,12 +1,14 @@
 //! The triggers of all detectors, compiled together: which detectors an event is for.
 //!
-//! The operation decides first, and most events end there. What is left is decided by one look at each text for all globs of
-//! the operation at once, whatever the number of detectors.
+//! The operation decides first, and most events end there. What is no text comes next; what is left is decided by one look at each
+//! text for all globs of the operation at once, whatever the number of detectors.
 
-use crate::metadata::Trigger;
+use crate::contract::Facts;
+use crate::lower::fact;
+use crate::metadata::{self, FactSet, Trigger};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::BTreeMap;
-use tracewell_graph_core::neighbourhood::{Glimpse, OperationSet};
+use tracewell_graph_core::neighbourhood::{Conditions, Glimpse, OperationSet};
 use tracewell_model::Operation;
 
 #[derive(Default)]
@@ -14,7 +16,7 @@ pub(crate) struct Triggers {
     operations: OperationSet,
     /// By operation.
     rules: Vec<Rules>,
-    /// Which texts of which rule fit, while an event is looked at.
+    /// Which texts of which rule fit while an event is looked at, or that it does not fit whatever they are.
     fitting: Vec<u8>,
     hits: Vec<usize>,
 }
@@ -34,11 +36,15 @@ struct Rule {
     needs: u8,
     ports: Vec<(u16, u16)>,
     users: Vec<u32>,
+    facts: FactSet,
+    conditions: Conditions,
 }
 
 const EXECUTABLE: u8 = 1;
 const COMMAND_LINE: u8 = 2;
 const PATH: u8 = 4;
+/// Of a rule that something else than a text excludes.
+const EXCLUDED: u8 = 8;
 
 /// Globs of all rules as one set, each once, and the rules of each.
 #[derive(Default)]
@@ -74,10 +80,14 @@ impl Triggers {
             return;
         }
         let rules = &self.rules[op as usize];
+        let facts = metadata::facts(glimpse.facts.iter().fold(Facts::empty(), |facts, found| facts | fact(found)));
         self.fitting.clear();
-        self.fitting.resize(rules.rules.len(), 0);
+        self.fitting.extend(rules.rules.iter().map(|rule| if rule.fits(glimpse, facts) { 0 } else { EXCLUDED }));
+        // The texts that any rule left asks for.
+        let open = rules.rules.iter().zip(&self.fitting).filter(|(_, fitting)| **fitting == 0);
+        let Some(needed) = open.map(|(rule, _)| rule.needs).reduce(|one, other| one | other) else { return };
         let mut look = |globs: &Globs, text: Option<&str>, bit| {
-            if let Some(text) = text.filter(|_| !globs.rules.is_empty()) {
+            if let Some(text) = text.filter(|_| needed & bit != 0) {
                 globs.set.matches_into(text, &mut self.hits);
                 let hit = self.hits.iter().flat_map(|&hit| &globs.rules[hit]);
                 hit.for_each(|&rule| self.fitting[rule] |= bit);
@@ -87,9 +97,10 @@ impl Triggers {
         look(&rules.command_lines, glimpse.command_line, COMMAND_LINE);
         look(&rules.paths, glimpse.path, PATH);
         look(&rules.paths, glimpse.new_path, PATH);
-        for (rule, fitting) in rules.rules.iter().zip(&self.fitting) {
+        for (rule, &fitting) in rules.rules.iter().zip(&self.fitting) {
+            let fits = fitting & EXCLUDED == 0 && rule.needs & !fitting == 0;
             // Rules of one detector stand side by side.
-            if rule.needs & !fitting == 0 && rule.fits(glimpse) && detectors.last() != Some(&rule.detector) {
+            if fits && detectors.last() != Some(&rule.detector) {
                 detectors.push(rule.detector);
             }
         }
@@ -120,6 +131,8 @@ impl Rules {
                 | need(&trigger.paths, PATH),
             ports: trigger.ports.clone(),
             users: trigger.users.clone(),
+            facts: trigger.facts,
+            conditions: trigger.conditions,
         });
         Ok(Self {
             rules: rules.collect(),
@@ -131,9 +144,12 @@ impl Rules {
 }
 
 impl Rule {
-    fn fits(&self, glimpse: &Glimpse<'_>) -> bool {
+    /// Whether all that is no text fits.
+    fn fits(&self, glimpse: &Glimpse<'_>, facts: FactSet) -> bool {
         let port = |port| self.ports.iter().any(|&(first, last)| (first..=last).contains(&port));
-        (self.ports.is_empty() || glimpse.port.is_some_and(port))
+        glimpse.conditions.contains(self.conditions)
+            && facts.contains(self.facts)
+            && (self.ports.is_empty() || glimpse.port.is_some_and(port))
             && (self.users.is_empty() || glimpse.user.is_some_and(|user| self.users.contains(&user)))
     }
 }
@@ -153,6 +169,7 @@ impl Globs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracewell_model::{NodeKey, Reason};
 
     fn trigger(ops: &[Operation]) -> Trigger {
         Trigger { operations: ops.iter().copied().collect(), ..Trigger::default() }
@@ -164,7 +181,7 @@ mod tests {
 
     #[test]
     fn all_that_is_named_must_fit() {
-        use Operation::{Connect, Exec, Listen, Rename};
+        use Operation::{Connect, Exec, Listen, Read, Rename};
         let detectors = [
             vec![Trigger {
                 executables: texts(&["**/nc", "/bin/ncat"]),
@@ -173,10 +190,22 @@ mod tests {
             }],
             vec![Trigger { paths: texts(&["/etc/cron.d/*", "/tmp/**"]), ..trigger(&[Exec, Rename]) }, trigger(&[Exec])],
             vec![Trigger { command_lines: texts(&["*/dev/tcp/*"]), users: vec![0], ..trigger(&[Connect]) }],
+            vec![Trigger {
+                facts: metadata::facts(Facts::CALLS_OUT | Facts::RAN_OWN_WRITE),
+                conditions: Conditions::WRITTEN.or(Conditions::BELOW_SERVER, true),
+                ..trigger(&[Read])
+            }],
         ];
         let mut triggers = Triggers::compile(detectors.iter().map(Vec::as_slice)).unwrap();
         let nc = Glimpse { executable: Some("/usr/bin/nc"), port: Some(8888), ..Glimpse::default() };
+        let facts =
+            [Reason::RanOwnWrite { file: NodeKey(1), writer: NodeKey(2) }, Reason::CallsOut { socket: NodeKey(3) }];
+        let all = Conditions::WRITTEN.or(Conditions::BELOW_SERVER, true).or(Conditions::IN_CONTAINER, true);
+        let read = Glimpse { facts: &facts, conditions: all, ..Glimpse::default() };
         let cases = [
+            (Read, read, vec![3]),
+            (Read, Glimpse { facts: &facts[1..], ..read }, vec![]),
+            (Read, Glimpse { conditions: Conditions::WRITTEN, ..read }, vec![]),
             (Listen, nc, vec![0]),
             (Listen, Glimpse { port: Some(8889), ..nc }, vec![]),
             (Listen, Glimpse { port: None, ..nc }, vec![]),

@@ -117,6 +117,8 @@ impl Guest {
         let mut trigger = Words::default();
         trigger.word(self.operations.0);
         [(0, 0), (0, 0), paths, (0, 0), (0, 0)].into_iter().for_each(|list| trigger.list(list));
+        // No facts and no conditions.
+        trigger.word(0);
         let trigger = memory.place(&trigger.0);
         let mut info = Words::default();
         texts.into_iter().for_each(|text| info.list(text));

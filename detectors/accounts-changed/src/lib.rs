@@ -10,7 +10,7 @@ detector! {
     techniques: ["T1136.001", "T1098"],
     triggers: [on(Operations::WRITE | Operations::RENAME | Operations::CREATE | Operations::TRUNCATE)
         .paths(["/etc/{passwd,shadow,group,gshadow,subuid,subgid}"])],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

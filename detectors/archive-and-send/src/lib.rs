@@ -10,7 +10,8 @@ detector! {
     techniques: ["T1560.001", "T1041"],
     triggers: [on(Operations::OPEN | Operations::READ)
         .paths(["**/*.{tar,tgz,gz,bz2,xz,zst,zip,7z,rar}", "/{tmp,dev/shm}/**", "/var/tmp/**"])
-        .executables(["**/{curl,wget,scp,sftp,rsync,ssh,nc,ncat,netcat,ftp,socat,openssl,python*,perl,php*,rclone,aws}"])],
+        .executables(["**/{curl,wget,scp,sftp,rsync,ssh,nc,ncat,netcat,ftp,socat,openssl,python*,perl,php*,rclone,aws}"])
+        .given(Conditions::WRITTEN)],
     // Only the way of the data: what else the packer and its kin did would take the room.
     reach: reach(4).nodes(200).operations(Operations::OPEN | Operations::READ | Operations::WRITE | Operations::CREATE | Operations::RENAME),
     detect,

@@ -9,7 +9,7 @@ detector! {
     name: "BPF program loaded",
     techniques: ["T1014", "T1205.002"],
     triggers: [on(Operations::BPF_LOAD)],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

@@ -8,8 +8,11 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Called out below a service",
     techniques: ["T1071"],
-    triggers: [on(Operations::CONNECT).ports([1..=52, 54..=65535])],
-    reach: reach(1).nodes(24),
+    triggers: [on(Operations::CONNECT)
+        .ports([1..=52, 54..=65535])
+        .facts(Facts::CALLS_OUT)
+        .given(Conditions::OTHER_MACHINE)],
+    reach: at_hand(),
     detect,
 }
 

@@ -8,8 +8,8 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Cloud metadata read",
     techniques: ["T1552.005"],
-    triggers: [on(Operations::CONNECT).ports([80..=80])],
-    reach: reach(1).nodes(16),
+    triggers: [on(Operations::CONNECT).ports([80..=80]).given(Conditions::OTHER_MACHINE)],
+    reach: at_hand(),
     detect,
 }
 

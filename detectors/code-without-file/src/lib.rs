@@ -12,7 +12,7 @@ detector! {
         on(Operations::EXEC | Operations::MAP_EXECUTABLE).paths(["memfd:*", "/memfd:*", "/dev/fd/*", "/proc/*/fd/*", "/proc/self/fd/*"]),
         on(Operations::EXEC).paths(["**/*(deleted)", "/{tmp,dev,run,home,root}/**", "/var/**"]),
     ],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

@@ -7,8 +7,8 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Container drift",
     techniques: ["T1610", "T1204.003"],
-    triggers: [on(Operations::EXEC)],
-    reach: reach(1).nodes(16),
+    triggers: [on(Operations::EXEC).given(Conditions::IN_CONTAINER | Conditions::WRITTEN)],
+    reach: at_hand(),
     detect,
 }
 

@@ -12,11 +12,12 @@ detector! {
         on(Operations::WRITE | Operations::CREATE).paths([
             "**/release_agent", "/proc/sys/kernel/{core_pattern,modprobe,usermodehelper/*}", "/sys/kernel/uevent_helper",
             "**/proc/sys/kernel/core_pattern",
-        ]),
-        on(Operations::CONNECT).paths(["**/{docker,containerd,crio,podman}.sock"]),
-        on(Operations::OPEN | Operations::READ | Operations::WRITE).paths(["/dev/{sd*,vd*,nvme*,xvd*,dm-*,mem,kmem,port}"]),
+        ]).given(Conditions::IN_CONTAINER),
+        on(Operations::CONNECT).paths(["**/{docker,containerd,crio,podman}.sock"]).given(Conditions::IN_CONTAINER),
+        on(Operations::OPEN | Operations::READ | Operations::WRITE).paths(["/dev/{sd*,vd*,nvme*,xvd*,dm-*,mem,kmem,port}"])
+            .given(Conditions::IN_CONTAINER),
     ],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

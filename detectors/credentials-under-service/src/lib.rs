@@ -15,8 +15,8 @@ detector! {
         "**/{.netrc,.pgpass,.my.cnf,.git-credentials,.vault-token}",
         "/etc/ssh/ssh_host_*_key",
         "/run/secrets/kubernetes.io/**",
-    ])],
-    reach: reach(1).nodes(32).operations(Operations::OPEN | Operations::READ | Operations::FORK),
+    ]).given(Conditions::BELOW_SERVER)],
+    reach: at_hand(),
     detect,
 }
 

@@ -8,8 +8,8 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Deletes itself",
     techniques: ["T1070.004"],
-    triggers: [on(Operations::UNLINK).paths(["/{tmp,dev,home,root,run,opt,srv}/**", "/var/**"])],
-    reach: reach(1).nodes(16),
+    triggers: [on(Operations::UNLINK).paths(["/{tmp,dev,home,root,run,opt,srv}/**", "/var/**"]).given(Conditions::OWN_EXECUTABLE)],
+    reach: at_hand(),
     detect,
 }
 

@@ -8,7 +8,10 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Dropped and run",
     techniques: ["T1105", "T1204.002"],
-    triggers: [on(Operations::EXEC).paths(["/{tmp,home,root,dev,run,srv,opt}/**", "/var/{tmp,www,lib,run,spool}/**"])],
+    triggers: [on(Operations::EXEC)
+        .paths(["/{tmp,home,root,dev,run,srv,opt}/**", "/var/{tmp,www,lib,run,spool}/**"])
+        .facts(Facts::RAN_OWN_WRITE)
+        .given(Conditions::WRITTEN)],
     reach: reach(3).nodes(64),
     detect,
 }

@@ -7,10 +7,12 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Fetched script run",
     techniques: ["T1105", "T1059"],
-    triggers: [on(Operations::OPEN | Operations::READ).executables([
-        "**/{sh,ash,bash,dash,zsh,ksh,perl,ruby,lua,php,node,python,python2,python3}", "**/python3.*",
-    ])],
-    reach: reach(1).nodes(24),
+    triggers: [on(Operations::OPEN | Operations::READ)
+        .executables(["**/{sh,ash,bash,dash,zsh,ksh,perl,ruby,lua,php,node,python,python2,python3}", "**/python3.*"])
+        // One that is known.
+        .paths(["**"])
+        .given(Conditions::WRITTEN)],
+    reach: at_hand(),
     detect,
 }
 

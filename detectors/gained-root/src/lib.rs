@@ -9,8 +9,8 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Became root",
     techniques: ["T1068"],
-    triggers: [on(Operations::CHANGE_CREDENTIALS).users([0])],
-    reach: reach(2).nodes(32),
+    triggers: [on(Operations::CHANGE_CREDENTIALS).users([0]).facts(Facts::GAINED_PRIVILEGE)],
+    reach: at_hand(),
     detect,
 }
 

@@ -9,7 +9,7 @@ detector! {
     name: "Hidden program",
     techniques: ["T1564.001"],
     triggers: [on(Operations::EXEC).paths(["/{tmp,dev,run,srv}/**/.*", "/var/{tmp,www,lib,spool,log,run}/**/.*", "/{etc,usr,lib}/**/.*"])],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

@@ -18,7 +18,7 @@ detector! {
             "*ln *-s*/dev/null*_history*", "*shred *_history*", "*cp /dev/null *_history*", "*cat /dev/null*>*_history*",
         ]),
     ],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

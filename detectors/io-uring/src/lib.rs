@@ -13,7 +13,7 @@ detector! {
     name: "io_uring by a newcomer",
     techniques: ["T1106", "T1562.001"],
     triggers: [on(Operations::IO_URING)],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

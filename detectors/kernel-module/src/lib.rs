@@ -9,7 +9,7 @@ detector! {
     name: "Kernel module loaded",
     techniques: ["T1547.006", "T1014"],
     triggers: [on(Operations::MODULE_LOAD)],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

@@ -12,7 +12,7 @@ detector! {
         "/var/log/{wtmp,btmp,lastlog,auth.log,secure,syslog,messages,kern.log,audit/audit.log,cron.log}",
         "/var/{run,log}/utmp", "/run/utmp",
     ])],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

@@ -16,7 +16,7 @@ detector! {
             .executables(["/{tmp,dev,home,root,run,opt}/**", "/var/**", "memfd:*"])
             .ports([3333..=3333, 5555..=5555, 7777..=7777, 9999..=9999, 14433..=14444, 45560..=45700]),
     ],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

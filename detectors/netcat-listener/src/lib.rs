@@ -11,7 +11,7 @@ detector! {
     triggers: [
         on(Operations::LISTEN).executables(["**/nc", "**/ncat", "**/netcat", "**/nc.{openbsd,traditional}", "**/socat"]),
     ],
-    reach: reach(1),
+    reach: at_hand(),
     detect,
 }
 

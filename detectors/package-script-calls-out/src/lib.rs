@@ -8,8 +8,8 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Package script calls out",
     techniques: ["T1195.002", "T1105"],
-    triggers: [on(Operations::CONNECT).ports([1..=52, 54..=65535])],
-    reach: reach(1).nodes(24),
+    triggers: [on(Operations::CONNECT).ports([1..=52, 54..=65535]).given(Conditions::OTHER_MACHINE)],
+    reach: at_hand(),
     detect,
 }
 

@@ -16,35 +16,16 @@ detector! {
         "/etc/pam.d/**", "/{usr/lib,lib}/**/security/pam_*.so", "/etc/{sudoers,doas.conf}", "/etc/sudoers.d/**",
         "/etc/{udev/rules.d,xdg/autostart,update-motd.d,NetworkManager/dispatcher.d}/**",
     ])],
-    reach: reach(1).nodes(32),
+    reach: at_hand(),
     detect,
 }
 
-const MANAGERS: &[&str] = &[
-    "dpkg",
-    "apt",
-    "apt-get",
-    "aptitude",
-    "unattended-upgr",
-    "rpm",
-    "dnf",
-    "yum",
-    "zypper",
-    "pacman",
-    "apk",
-    "snapd",
-    "rpm-ostree",
-    "systemd",
-    "systemctl",
-    "dockerd",
-    "containerd",
-    "cloud-init",
-    "update-rc.d",
-];
+/// What does it as its work, beside package managers.
+const KEEPERS: &[&str] = &["systemd", "systemctl", "dockerd", "containerd", "cloud-init", "update-rc.d"];
 
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
-    let is_manager = |name: &str| is_any(name, MANAGERS);
+    let is_manager = |name: &str| is_any(name, PACKAGE_MANAGERS) || is_any(name, KEEPERS);
     let lineage = process.ancestor_names().take_while(|name| *name != "systemd" && *name != "init");
     if is_manager(process.name()) || lineage.into_iter().any(is_manager) {
         return vec![];

@@ -8,7 +8,8 @@ detector! {
     name: "Piped to a shell",
     techniques: ["T1059.004", "T1105"],
     triggers: [on(Operations::READ)
-        .executables(["**/{sh,ash,bash,dash,zsh,ksh,perl,ruby,php,node,python,python2,python3}", "**/python3.*"])],
+        .executables(["**/{sh,ash,bash,dash,zsh,ksh,perl,ruby,php,node,python,python2,python3}", "**/python3.*"])
+        .given(Conditions::PIPE)],
     reach: reach(3).nodes(48).operations(Operations::READ | Operations::WRITE | Operations::CONNECT | Operations::RECEIVE),
     detect,
 }

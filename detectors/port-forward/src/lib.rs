@@ -15,7 +15,8 @@ detector! {
                 "/{tmp,home,root,dev,run,srv}/**", "/var/{tmp,www,lib,spool}/**", "memfd:*",
                 "**/{python*,perl,ruby,node,php*,bash,sh,dash}",
             ])
-            .ports([1..=52, 54..=65535]),
+            .ports([1..=52, 54..=65535])
+            .given(Conditions::OTHER_MACHINE),
         on(Operations::EXEC).command_lines([
             "*socat *-LISTEN:* TCP*:*", "*socat *-listen:* tcp*:*", "*ncat *-l*--sh-exec*ncat *", "*iptables *DNAT*--to-destination*",
             "*nft *dnat to*", "*netsh *portproxy*",

@@ -10,7 +10,8 @@ detector! {
     techniques: ["T1059.004", "T1095"],
     triggers: [on(Operations::READ | Operations::RECEIVE | Operations::WRITE | Operations::SEND | Operations::CONNECT)
         .executables(["**/{sh,ash,bash,dash,zsh,ksh,csh,tcsh,fish}"])
-        .ports([1..=65535])],
+        .ports([1..=65535])
+        .given(Conditions::OTHER_MACHINE)],
     reach: reach(2).nodes(32),
     detect,
 }

@@ -13,7 +13,7 @@ detector! {
         "*socat*exec:*", "*socat*EXEC:*", "*mkfifo*nc *", "*telnet*|*sh*", "*fsockopen*proc_open*", "*fsockopen*exec*",
         "*curl *|*sh*", "*wget *|*sh*", "*base64 *-d*|*sh*", "*base64 *--decode*|*sh*", "*xxd -r*|*sh*", "*openssl*s_client*|*sh*",
     ])],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

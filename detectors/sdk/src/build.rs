@@ -1,6 +1,6 @@
 //! What a detector says: when it is called, how much it sees, what it found.
 
-use crate::{Finding, NodeIndex, Operations, PortRange, Reach, Severity, Trigger};
+use crate::{Conditions, Facts, Finding, NodeIndex, Operations, PortRange, Reach, Severity, Trigger};
 use std::ops::RangeInclusive;
 
 /// A trigger for these operations on anything. What is added narrows it: all that is named must fit.
@@ -12,6 +12,8 @@ pub fn on(operations: Operations) -> Trigger {
         paths: Vec::new(),
         ports: Vec::new(),
         users: Vec::new(),
+        facts: Facts::empty(),
+        conditions: Conditions::empty(),
     }
 }
 
@@ -45,6 +47,22 @@ impl Trigger {
         self.users.extend(users);
         self
     }
+
+    /// What the host has found out about the process: all of these facts. Costs nothing where it does not hold.
+    pub fn facts(self, facts: Facts) -> Self {
+        Self { facts: self.facts | facts, ..self }
+    }
+
+    /// What else the host knows at once: all of these conditions. Costs nothing where they do not hold.
+    pub fn given(self, conditions: Conditions) -> Self {
+        Self { conditions: self.conditions | conditions, ..self }
+    }
+}
+
+/// Nothing but what the event is about: who did it with its ancestors, what it was done to, and who wrote that last. Costs a fraction of
+/// what any edge around them costs.
+pub fn at_hand() -> Reach {
+    Reach { hops: 0, nodes_max: 16, edges_max: 1, operations: Operations::empty() }
 }
 
 /// So many edges around the ends of the event, at most 64 nodes and 128 edges, of all operations but the mapping of code.

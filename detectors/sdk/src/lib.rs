@@ -65,11 +65,12 @@ pub use contract::exports::tracewell::detector::detector::*;
 /// What a detector needs.
 pub mod prelude {
     pub use crate::address::Class;
-    pub use crate::build::{finding, on, reach, short};
+    pub use crate::build::{at_hand, finding, on, reach, short};
     pub use crate::glob::{base_name, fits, is_any};
+    pub use crate::seen::PACKAGE_MANAGERS;
     pub use crate::{
-        Detail, Edge, Facts, File, FileKind, Finding, Neighbourhood, Node, NodeIndex, Operation, Operations, Process,
-        Protocol, Severity, Socket, detector,
+        Conditions, Detail, Edge, Facts, File, FileKind, Finding, Neighbourhood, Node, NodeIndex, Operation,
+        Operations, Process, Protocol, Severity, Socket, detector,
     };
 }
 

@@ -146,6 +146,23 @@ impl Operation {
     }
 }
 
+/// Programs that install, replace and remove packages, by name.
+pub const PACKAGE_MANAGERS: &[&str] = &[
+    "dpkg",
+    "apt",
+    "apt-get",
+    "aptitude",
+    "unattended-upgr",
+    "rpm",
+    "rpm-ostree",
+    "dnf",
+    "yum",
+    "zypper",
+    "pacman",
+    "apk",
+    "snapd",
+];
+
 impl Process {
     /// The last part of the executable's path, empty if that is not known.
     pub fn name(&self) -> &str {

@@ -11,7 +11,8 @@ detector! {
     techniques: ["T1552.001", "T1552.004", "T1041", "T1048"],
     triggers: [on(Operations::CONNECT)
         .executables(["**/{curl,wget,nc,ncat,netcat,socat,scp,sftp,ftp,rsync,openssl,rclone,aws,perl,ruby,php,sh,bash,dash}", "**/python*"])
-        .ports([1..=52, 54..=65535])],
+        .ports([1..=52, 54..=65535])
+        .given(Conditions::OTHER_MACHINE)],
     reach: reach(3).nodes(160).operations(Operations::FORK | Operations::READ | Operations::OPEN | Operations::CONNECT),
     detect,
 }

@@ -11,25 +11,15 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Set-user-id bit set",
     techniques: ["T1548.001"],
-    triggers: [on(Operations::CHMOD).executables(["**/{chmod,install,busybox,python*,perl}"])],
-    reach: reach(2).nodes(48),
+    triggers: [on(Operations::CHMOD).executables(["**/{chmod,install,busybox,python*,perl}"])
+        // What may hold such a mode; `sets_id` looks closer.
+        .command_lines(["*[246][0-7][0-7][0-7]*", "*[+=]*s*"])],
+    reach: at_hand(),
     detect,
 }
 
-const MANAGERS: &[&str] = &[
-    "dpkg",
-    "apt",
-    "apt-get",
-    "rpm",
-    "dnf",
-    "yum",
-    "zypper",
-    "pacman",
-    "apk",
-    "dpkg-statoverride",
-    "make",
-    "debootstrap",
-];
+/// What sets modes beside package managers.
+const BUILDERS: &[&str] = &["dpkg-statoverride", "make", "debootstrap"];
 const SHELLS: &[&str] = &[
     "sh", "ash", "bash", "dash", "zsh", "ksh", "busybox", "python", "perl", "ruby", "vim", "find", "env", "cp", "nmap",
     "tclsh",
@@ -55,7 +45,7 @@ fn sets_id(argument: &str) -> bool {
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
     let path = seen.object_path().unwrap_or("a file");
-    let is_manager = process.ancestor_names().any(|name| is_any(name, MANAGERS));
+    let is_manager = process.ancestor_names().any(|name| is_any(name, PACKAGE_MANAGERS) || is_any(name, BUILDERS));
     // A folder's set-group-id bit hands on its group; that is no program.
     let is_folder = seen.file(file).is_some_and(|file| matches!(file.kind, FileKind::Directory));
     if is_manager || is_folder || !process.arguments().skip(1).any(sets_id) {

@@ -13,8 +13,8 @@ detector! {
         "**/{sh,ash,bash,dash,zsh,ksh,csh,tcsh,fish,busybox}",
         "**/{python,python2,python3,perl,ruby,lua,php,node,nodejs}",
         "**/python3.*",
-    ])],
-    reach: reach(1).nodes(32).operations(Operations::EXEC | Operations::FORK),
+    ]).given(Conditions::BELOW_SERVER)],
+    reach: at_hand(),
     detect,
 }
 

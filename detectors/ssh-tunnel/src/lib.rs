@@ -9,7 +9,7 @@ detector! {
     name: "Tunnel by ssh",
     techniques: ["T1572", "T1090"],
     triggers: [on(Operations::EXEC).paths(["**/{ssh,autossh,sshuttle,dbclient}"])],
-    reach: reach(1).nodes(16),
+    reach: at_hand(),
     detect,
 }
 

@@ -13,7 +13,7 @@ detector! {
     triggers: [on(Operations::MAP_EXECUTABLE)
         .executables(["/usr/{bin,sbin,lib,libexec}/**", "/{bin,sbin,lib}/**"])
         .paths(["/{tmp,home,root,dev,run/user,srv}/**", "/var/{tmp,www,spool,log,cache}/**"])],
-    reach: reach(2).nodes(32),
+    reach: at_hand(),
     detect,
 }
 

@@ -8,8 +8,10 @@ use tracewell_detector_sdk::prelude::*;
 detector! {
     name: "Fetched and made executable",
     techniques: ["T1105", "T1222.002"],
-    triggers: [on(Operations::CHMOD).paths(["/{tmp,dev,home,root,run,opt,srv,usr,lib,bin,sbin,etc}/**", "/var/**"])],
-    reach: reach(2).nodes(32),
+    triggers: [on(Operations::CHMOD)
+        .paths(["/{tmp,dev,home,root,run,opt,srv,usr,lib,bin,sbin,etc}/**", "/var/**"])
+        .given(Conditions::WRITTEN)],
+    reach: at_hand(),
     detect,
 }
 

@@ -11,12 +11,13 @@ detector! {
     triggers: [
         on(Operations::EXEC | Operations::MAP_EXECUTABLE).paths([
             "/var/www/**", "/srv/{www,http}/**", "/usr/share/nginx/**", "/var/lib/tomcat*/**", "/opt/*/webapps/**",
-        ]),
+        ]).given(Conditions::WRITTEN),
         on(Operations::READ | Operations::OPEN)
             .executables(["**/php*", "**/{perl,python,python3,ruby,lua,sh,ash,dash,bash}"])
-            .paths(["/var/www/**", "/srv/{www,http}/**", "/usr/share/nginx/**"]),
+            .paths(["/var/www/**", "/srv/{www,http}/**", "/usr/share/nginx/**"])
+            .given(Conditions::WRITTEN),
     ],
-    reach: reach(2).nodes(48),
+    reach: at_hand(),
     detect,
 }
 

@@ -12,7 +12,7 @@ detector! {
         "/{var/www,srv/www,srv/http,usr/share/nginx,usr/lib/cgi-bin}/**/*.{php,php3,php5,phtml,phar,jsp,jspx,war,asp,aspx,cgi,pl,py,sh,rb,lua}",
         "/{var/lib/tomcat*,opt/*/webapps}/**/*.{jsp,jspx,war}",
     ])],
-    reach: reach(1).nodes(32),
+    reach: at_hand(),
     detect,
 }
 
