@@ -26,7 +26,11 @@ fn an_older_program_refuses_a_newer_store_and_leaves_it_alone() {
     assert!(matches!(error, StoreError::Newer { found, .. } if found == SCHEMA + 1), "{error}");
     assert_eq!(
         error.to_string(),
-        format!("store {} has schema 6, this program reads 5: use a newer program", folder.path().display())
+        format!(
+            "store {} has schema {}, this program reads {SCHEMA}: use a newer program",
+            folder.path().display(),
+            SCHEMA + 1
+        )
     );
     meddle(folder.path(), |db| assert_eq!(db.get(b"schema").unwrap().unwrap(), (SCHEMA + 1).to_be_bytes()));
 }
