@@ -12,6 +12,9 @@ pub const SOURCE: &str = "detector.py";
 /// One line for who cannot build it.
 pub const HOW_TO_GET: &str = "`pip install componentize-py` gets what builds detectors in Python";
 
+/// Names the program, where it is not on the path.
+const PROGRAM: &str = "TRACEWELL_COMPONENTIZE_PY";
+
 /// Builds the component of a package and leaves it at `out`. `work` holds what comes about on the way.
 ///
 /// # Errors
@@ -21,7 +24,8 @@ pub fn build(package: &Path, work: &Path, out: &Path) -> Result<()> {
     write(&contract, CONTRACT.as_bytes())?;
     let folder = out.parent().unwrap_or(out);
     fs::create_dir_all(folder).with_context(|| format!("creating folder {}", folder.display()))?;
-    let mut command = Command::new("componentize-py");
+    let program = std::env::var_os(PROGRAM).unwrap_or_else(|| "componentize-py".into());
+    let mut command = Command::new(program);
     command.arg("--wit-path").arg(work.join("wit")).args([
         "--world",
         WORLD,

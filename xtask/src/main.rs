@@ -1,7 +1,8 @@
 //! `cargo xtask`: everything that is done to the project, in Rust.
 //!
 //! Each command is one file. [`workspace`] knows where things are and how cargo is called, [`steps`] shows progress,
-//! [`packages`] installs, [`apt`] only unpacks, [`ebpf`] builds the kernel side with its own compiler, [`detectors`] the detectors, [`checks`] holds what is
+//! [`packages`] installs, [`apt`] only unpacks, [`python`] gets what builds detectors in Python, [`ebpf`] builds the kernel side with
+//! its own compiler, [`detectors`] the detectors, [`checks`] holds what is
 //! checked beyond compiler and tests. Of the product this crate
 //! knows only what builds detectors, and nothing of RocksDB, so that it builds in
 //! seconds (its own cargo profile, `xtask`).
@@ -9,6 +10,7 @@
 mod workspace;
 mod steps;
 mod packages;
+mod python;
 mod apt;
 mod setup;
 mod ebpf;

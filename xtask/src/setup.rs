@@ -1,5 +1,6 @@
 use crate::ebpf;
 use crate::packages::{self, Family};
+use crate::python;
 use crate::workspace::{Workspace, run as run_command, runs};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -56,6 +57,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         }
     }
     ebpf::setup(workspace);
+    python::setup(workspace);
     install_containers();
     Ok(())
 }

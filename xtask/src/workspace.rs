@@ -83,6 +83,10 @@ impl Workspace {
         if native.is_file() {
             command.env("TRACEWELL_DETECTORS_NATIVE", native);
         }
+        let componentize_py = self.componentize_py();
+        if componentize_py.is_file() {
+            command.env("TRACEWELL_COMPONENTIZE_PY", componentize_py);
+        }
         if runs("ccache", &["--version"]) {
             for (name, compiler) in [("CC", "ccache gcc"), ("CXX", "ccache g++")] {
                 if env::var_os(name).is_none() {
@@ -106,6 +110,16 @@ impl Workspace {
     /// Where cargo builds them for this machine.
     pub fn detectors_natively(&self) -> PathBuf {
         self.target.join("detectors-build/native")
+    }
+
+    /// A virtual environment of Python, with the tools that are kept between builds.
+    pub fn python(&self) -> PathBuf {
+        self.target.join("tools/python")
+    }
+
+    /// What `python::setup` installs there.
+    pub fn componentize_py(&self) -> PathBuf {
+        self.python().join("bin/componentize-py")
     }
 
     /// All packages in use, with all features and for all platforms.
