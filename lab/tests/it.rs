@@ -153,6 +153,7 @@ fn what_is_not_labelled_is_said() {
             attack.nodes.retain(|node| !is(node));
             attack.steps.iter_mut().for_each(|step| step.nodes.retain(|node| !is(node)));
         }
+        truth.ignored.retain(|node| !is(node));
     };
     // Of each guess what served it.
     let guesses = |truth: &mut Truth| {
