@@ -3,7 +3,8 @@
 //! [`Pipeline`] takes records in the order in which a source gives them and runs each through the steps of the data
 //! flow, one file a step: [`normalise`] vets times and splits what path-only sources leave implicit; `graph-core` keeps
 //! the graph and the links, [`profiling`] asks its profile, [`detect`] has detectors look at what is new; [`uplink`] sends the summaries, and [`contribute`] what was
-//! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. [`loss`] remembers
+//! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. In a fleet that is
+//! the `spool`, which keeps them until the aggregator has them. [`loss`] remembers
 //! what was not seen. All of them outlast the process as a [`checkpoint`].
 //! The live agent and replay run this same code; neither the clock nor a thread is read there.
 //!
@@ -23,6 +24,8 @@ pub mod profiling;
 pub mod detect;
 pub mod contribute;
 pub mod uplink;
+#[cfg(feature = "program")]
+pub mod spool;
 pub mod checkpoint;
 pub mod pipeline;
 

@@ -118,6 +118,16 @@ impl Pipeline {
         self.detection.as_mut()?.detectors_mut()
     }
 
+    /// The host's enrolments and recoveries so far.
+    pub fn epoch(&self) -> u32 {
+        self.uplink.epoch()
+    }
+
+    /// Sends under the numbers of this epoch from now on, none of which was used before.
+    pub fn begin_epoch(&mut self, epoch: u32) {
+        self.uplink.begin_epoch(epoch);
+    }
+
     pub fn host(&self) -> HostId {
         self.graph.host()
     }

@@ -5,8 +5,6 @@ use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_model::HostId;
 use tracewell_wire::{Class, Message, Payload, Transport, TransportError, WireError};
 
-const CLASSES: [Class; 4] = [Class::Control, Class::Alert, Class::Profile, Class::Telemetry];
-
 /// The sending side of one host.
 #[derive(Debug)]
 pub struct Uplink {
@@ -41,7 +39,12 @@ impl Uplink {
 
     /// Starts anew after a stop: what was sent last may have got numbers that are not known here.
     pub fn recover(&mut self) {
-        self.epoch = self.epoch.saturating_add(1);
+        self.begin_epoch(self.epoch.saturating_add(1));
+    }
+
+    /// Goes on in this epoch, with numbers from 1: whoever asks for it knows that none of them was used.
+    pub fn begin_epoch(&mut self, epoch: u32) {
+        self.epoch = epoch;
         self.sequences.clear();
     }
 
@@ -49,7 +52,7 @@ impl Uplink {
         rows.row(|row| {
             row.u64(self.epoch.into());
             row.u64(self.bytes_sent);
-            CLASSES.iter().for_each(|class| row.u64(self.sequences.get(class).copied().unwrap_or(0)));
+            Class::ALL.iter().for_each(|class| row.u64(self.sequences.get(class).copied().unwrap_or(0)));
         });
     }
 
@@ -61,7 +64,7 @@ impl Uplink {
         rows.row("an uplink", |row| {
             let (epoch, bytes_sent) = (row.u32()?, row.counter()?);
             let mut sequences = BTreeMap::new();
-            for class in CLASSES {
+            for class in Class::ALL {
                 match row.counter()? {
                     0 => {}
                     sequence => _ = sequences.insert(class, sequence),
@@ -99,8 +102,7 @@ impl Uplink {
         if let Some(Payload::NewEpoch { epoch }) =
             arrived.iter().rfind(|payload| matches!(payload, Payload::NewEpoch { .. }))
         {
-            self.epoch = *epoch;
-            self.sequences.clear();
+            self.begin_epoch(*epoch);
         }
         arrived
     }

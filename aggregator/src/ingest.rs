@@ -2,12 +2,13 @@
 
 use crate::ledger::{Entry, Ledger};
 use crate::merge::Merge;
-use crate::{Store, StoreError};
+use crate::notes;
+use crate::{Note, Store, StoreError};
 use std::collections::BTreeMap;
 use tracewell_graph_core::fleet::OfferError;
-use tracewell_model::{AlertUpdate, EventNs, HostId, Str};
+use tracewell_model::{AlertGraph, AlertUpdate, EventNs, HostId, Str};
 use tracewell_parameters::Parameters;
-use tracewell_wire::{Class, Heartbeat, Message, Payload, WireError, limits};
+use tracewell_wire::{Class, FrameKey, Heartbeat, Message, Payload, WireError, limits};
 
 /// Hosts of one aggregator. Another one is refused: it is a fault of enrolment.
 const HOSTS_MAX: usize = 100_000;
@@ -28,13 +29,16 @@ pub enum IngestError {
     /// The same.
     #[error("sequence number 0 of host {host}, expected 1 and up")]
     NoSequence { host: HostId },
+    /// The same.
+    #[error("host {host} sent a message of host {claimed}")]
+    Foreign { host: HostId, claimed: HostId },
     /// Refuse the host.
     #[error("host {host} would be one more than the {max} that fit")]
     TooManyHosts { host: HostId, max: usize },
     /// The host sends what it never should; close the session.
     #[error(transparent)]
     Profile(#[from] OfferError),
-    /// Do not acknowledge; try again.
+    /// The store is of no use any more: what was taken since the last commit is lost with this process.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -67,13 +71,32 @@ pub(crate) struct Fork {
 #[derive(Debug, Default)]
 pub(crate) struct HostState {
     pub name: Option<Str>,
-    epoch: u32,
-    ledgers: BTreeMap<(u32, Class), Ledger>,
+    /// Of the agent.
+    pub version: Option<Str>,
+    pub epoch: u32,
+    pub ledgers: BTreeMap<(u32, Class), Ledger>,
     /// From which moment on the profile was settled, or no longer.
-    settled: BTreeMap<EventNs, bool>,
-    latest: EventNs,
-    n_alerts: usize,
+    pub settled: BTreeMap<EventNs, bool>,
+    pub latest: EventNs,
+    pub n_alerts: usize,
     pub fork: Option<Fork>,
+}
+
+/// What is known of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostReport {
+    pub host: HostId,
+    /// What it calls itself.
+    pub name: Option<Str>,
+    /// Of its agent.
+    pub version: Option<Str>,
+    pub epoch: u32,
+    /// Event time that it has reached.
+    pub latest: EventNs,
+    pub n_alerts: usize,
+    pub is_settled: bool,
+    /// Two machines sent as this host.
+    pub is_forked: bool,
 }
 
 impl HostState {
@@ -82,7 +105,63 @@ impl HostState {
     }
 }
 
+/// `false` if the graph is larger than the store takes.
+fn put(store: &mut dyn Store, graph: AlertGraph) -> Result<bool, StoreError> {
+    match store.put_alert(graph) {
+        Ok(()) => Ok(true),
+        Err(StoreError::TooLarge(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Ingest {
+    /// Goes on where an earlier run stopped.
+    pub fn load(store: &dyn Store, parameters: &Parameters) -> Result<Self, StoreError> {
+        let mut ingest = Self::default();
+        store.notes(&mut |note, row| match note {
+            Note::Host(host) => {
+                let (state, forgotten) = notes::read_host(row)?;
+                let known = ingest.hosts.entry(host).or_default();
+                let mut ledgers = std::mem::take(&mut known.ledgers);
+                for (key, forgotten) in forgotten {
+                    ledgers.entry(key).or_default().forget_up_to(forgotten);
+                }
+                *known = HostState { ledgers, ..state };
+                Ok(())
+            }
+            Note::Taken(host, FrameKey { class, epoch, sequence }) => {
+                let ledger = ingest.hosts.entry(host).or_default().ledgers.entry((epoch, class)).or_default();
+                ledger.record(sequence, notes::read_hash(row)?);
+                Ok(())
+            }
+            Note::Contribution(host) => {
+                let delta = notes::read_contribution(row)?;
+                let taken = ingest.merge.take(host, &delta, &parameters.profile);
+                taken.map(drop).map_err(|error| notes::corrupt("a contribution", error.to_string()))
+            }
+            Note::Counters => {
+                ingest.counters = notes::read_counters(row)?;
+                Ok(())
+            }
+        })?;
+        Ok(ingest)
+    }
+
+    /// What is known of each host, by id.
+    pub fn reports(&self) -> Vec<HostReport> {
+        let report = |(&host, state): (&HostId, &HostState)| HostReport {
+            host,
+            name: state.name.clone(),
+            version: state.version.clone(),
+            epoch: state.epoch,
+            latest: state.latest,
+            n_alerts: state.n_alerts,
+            is_settled: state.is_settled(state.latest),
+            is_forked: state.fork.is_some(),
+        };
+        self.hosts.iter().map(report).collect()
+    }
+
     pub fn hosts(&self) -> &BTreeMap<HostId, HostState> {
         &self.hosts
     }
@@ -104,23 +183,32 @@ impl Ingest {
             return Err(IngestError::TooManyHosts { host, max: HOSTS_MAX });
         }
         let state = self.hosts.entry(host).or_default();
+        state.reach(host, epoch, store)?;
         let answer = |payload| Message { host, epoch, sequence: 0, payload };
         let class = payload.class();
         match state.look_up(epoch, class, sequence, content_hash) {
             Entry::Repeated => return Ok(vec![answer(Payload::Acknowledgement { class, sequence })]),
-            Entry::Forked => return Ok(vec![answer(Payload::NewEpoch { epoch: state.fork(epoch) })]),
+            Entry::Forked => {
+                let epoch = state.fork(epoch);
+                store.put_note(Note::Host(host), Some(notes::host(state)))?;
+                return Ok(vec![answer(Payload::NewEpoch { epoch })]);
+            }
             Entry::New => {}
         }
         let request = match payload {
             Payload::Hello(hello) => {
-                state.name = Some(hello.name);
+                (state.name, state.version) = (Some(hello.name), Some(hello.version));
                 None
             }
             Payload::Heartbeat(heartbeat) => {
                 state.beat(heartbeat);
                 self.merge.view_for(host, heartbeat.time, &parameters.profile)
             }
-            Payload::Profile(delta) => self.merge.take(host, &delta, &parameters.profile)?,
+            Payload::Profile(delta) => {
+                let request = self.merge.take(host, &delta, &parameters.profile)?;
+                store.put_note(Note::Contribution(host), notes::contribution(host, &self.merge))?;
+                request
+            }
             Payload::Loss(loss) => {
                 self.counters.n_lost_events = self.counters.n_lost_events.saturating_add(loss.n_events);
                 None
@@ -132,10 +220,21 @@ impl Ingest {
             }
             _ => None,
         };
-        state.ledgers.entry((epoch, class)).or_default().record(sequence, content_hash);
+        let forgotten = state.ledgers.entry((epoch, class)).or_default().record(sequence, content_hash);
+        let taken = |sequence| Note::Taken(host, FrameKey { class, epoch, sequence });
+        store.put_note(taken(sequence), Some(notes::hash(content_hash)))?;
+        if let Some(forgotten) = forgotten {
+            store.put_note(taken(forgotten), None)?;
+        }
+        store.put_note(Note::Host(host), Some(notes::host(state)))?;
+        store.put_note(Note::Counters, Some(notes::counters(&self.counters)))?;
         let acknowledgement = Payload::Acknowledgement { class, sequence };
         Ok([Some(acknowledgement), request].into_iter().flatten().map(answer).collect())
     }
+}
+
+fn is_remembered(epoch: u32, latest: u32) -> bool {
+    epoch.saturating_add(EPOCHS_MAX) > latest
 }
 
 /// Refuses what only the aggregator sends.
@@ -154,13 +253,23 @@ fn expected(payload: &Payload) -> Result<(), IngestError> {
 }
 
 impl HostState {
-    fn look_up(&mut self, epoch: u32, class: Class, sequence: u64, content_hash: u64) -> Entry {
+    /// Notes the epoch that a message is of; epochs long before it are forgotten.
+    fn reach(&mut self, host: HostId, epoch: u32, store: &mut dyn Store) -> Result<(), StoreError> {
         self.epoch = self.epoch.max(epoch);
-        let is_remembered = |epoch: u32| epoch.saturating_add(EPOCHS_MAX) > self.epoch;
-        self.ledgers.retain(|&(known, _), _| is_remembered(known));
+        let latest = self.epoch;
+        for (&(epoch, class), ledger) in self.ledgers.iter().filter(|((epoch, _), _)| !is_remembered(*epoch, latest)) {
+            for sequence in ledger.sequences() {
+                store.put_note(Note::Taken(host, FrameKey { class, epoch, sequence }), None)?;
+            }
+        }
+        self.ledgers.retain(|&(epoch, _), _| is_remembered(epoch, latest));
+        Ok(())
+    }
+
+    fn look_up(&self, epoch: u32, class: Class, sequence: u64, content_hash: u64) -> Entry {
         match self.ledgers.get(&(epoch, class)) {
             Some(ledger) => ledger.look_up(sequence, content_hash),
-            None if is_remembered(epoch) => Entry::New,
+            None if is_remembered(epoch, self.epoch) => Entry::New,
             None => Entry::Repeated,
         }
     }
@@ -197,7 +306,9 @@ impl HostState {
             if update.extends > 0 {
                 return want_whole(0);
             }
-            store.put_alert(update.graph)?;
+            if !put(store, update.graph)? {
+                return want_whole(0);
+            }
             self.n_alerts += 1;
             counters.n_alerts += 1;
             if self.n_alerts > alerts_per_host_max {
@@ -214,8 +325,8 @@ impl HostState {
         if graph.nodes.len() > limits::NODES_MAX || graph.edges.len() > limits::EDGES_MAX {
             return want_whole(known_revision);
         }
-        if graph.revision > known_revision {
-            store.put_alert(graph)?;
+        if graph.revision > known_revision && !put(store, graph)? {
+            return want_whole(known_revision);
         }
         Ok(None)
     }

@@ -30,13 +30,30 @@ impl Ledger {
         }
     }
 
-    /// Notes a message as taken, once all that it asks for is done.
-    pub fn record(&mut self, sequence: u64, content_hash: u64) {
+    /// Notes a message as taken, once all that it asks for is done. Gives the number whose content is forgotten for it.
+    pub fn record(&mut self, sequence: u64, content_hash: u64) -> Option<u64> {
         self.hashes.insert(sequence, content_hash);
-        if self.hashes.len() > REMEMBERED_MAX
-            && let Some((oldest, _)) = self.hashes.pop_first()
-        {
-            self.forgotten = oldest;
+        if self.hashes.len() <= REMEMBERED_MAX {
+            return None;
         }
+        let (oldest, _) = self.hashes.pop_first()?;
+        self.forgotten = oldest;
+        Some(oldest)
+    }
+
+    /// Every number up to this one counts as taken, though its content is forgotten.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Goes on where a ledger of an earlier run stopped.
+    pub fn forget_up_to(&mut self, forgotten: u64) {
+        self.forgotten = forgotten;
+        self.hashes.retain(|&sequence, _| sequence > forgotten);
+    }
+
+    /// The numbers whose content is remembered.
+    pub fn sequences(&self) -> impl Iterator<Item = u64> {
+        self.hashes.keys().copied()
     }
 }

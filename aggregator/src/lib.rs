@@ -8,11 +8,13 @@
 //! nothing else that decides. [`Aggregator::incidents`] computes the analyst's list from what is stored, in canonical
 //! order, so that it depends on what arrived and not on the order in which hosts took turns.
 //!
-//! There is no clock here (a day is a day of event time), no thread and no socket.
+//! There is no clock here (a day is a day of event time), no thread and no socket: they are with the program. What outlasts the
+//! process is in a [`Store`]; `disk` is the one of the program, and `document` what people get.
 
 mod pipeline;
 mod ingest;
 mod ledger;
+mod notes;
 mod merge;
 mod store;
 mod story;
@@ -23,10 +25,14 @@ mod exceptions;
 mod budget;
 mod notice;
 mod view;
+#[cfg(feature = "program")]
+pub mod disk;
+#[cfg(feature = "document")]
+pub mod document;
 
 pub use exceptions::{Exception, ExceptionError, Matcher, Preview};
 pub use incident::{Counters, Incident, IncidentId, Incidents, Overflow};
-pub use ingest::IngestError;
+pub use ingest::{HostReport, IngestError};
 pub use pipeline::Aggregator;
-pub use store::{MemoryStore, Store, StoreError};
+pub use store::{MemoryStore, Note, Store, StoreError, TakeNote};
 pub use view::{View, ViewEdge, ViewGroup, ViewNode};

@@ -42,6 +42,12 @@ impl Merge {
         }
     }
 
+    /// What a host has contributed, as the whole that it could have sent; `None` if there is nothing that could be.
+    pub fn contribution(&self, host: HostId) -> Option<ContributionDelta> {
+        let entry = self.map.get(host)?;
+        Some(ContributionDelta::whole(entry.version, entry.contribution.clone()))
+    }
+
     /// The view for this host if there is a newer one than it was given.
     ///
     /// A vote takes days to count, so the view is made once a day at most.

@@ -2,13 +2,14 @@ use crate::budget::{Sorted, share_out};
 use crate::exceptions::{Exception, ExceptionError, Exceptions, Preview};
 use crate::fold::fold;
 use crate::incident::{Counters, Incident, Incidents};
-use crate::ingest::{Ingest, IngestError};
+use crate::ingest::{HostReport, Ingest, IngestError};
 use crate::notice;
 use crate::score::Scored;
 use crate::story::join;
 use crate::{MemoryStore, Store, StoreError};
+use tracewell_model::HostId;
 use tracewell_parameters::Parameters;
-use tracewell_wire::{decode_with_hash, encode};
+use tracewell_wire::{decode_with_hash, encode, head};
 
 /// One aggregator: frames of hosts in, incidents out.
 pub struct Aggregator {
@@ -21,12 +22,42 @@ pub struct Aggregator {
 impl Aggregator {
     /// An aggregator that keeps everything in memory.
     pub fn new(parameters: &Parameters) -> Self {
-        Self::with_store(parameters, Box::new(MemoryStore::default()))
+        let (parameters, ingest, exceptions) = (parameters.clone(), Ingest::default(), Exceptions::default());
+        Self { parameters, ingest, store: Box::new(MemoryStore::default()), exceptions }
     }
 
-    pub fn with_store(parameters: &Parameters, store: Box<dyn Store>) -> Self {
-        let (parameters, ingest, exceptions) = (parameters.clone(), Ingest::default(), Exceptions::default());
-        Self { parameters, ingest, store, exceptions }
+    /// An aggregator that goes on with what a store holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn with_store(parameters: &Parameters, store: Box<dyn Store>) -> Result<Self, StoreError> {
+        let ingest = Ingest::load(store.as_ref(), parameters)?;
+        Ok(Self { parameters: parameters.clone(), ingest, store, exceptions: Exceptions::default() })
+    }
+
+    /// Takes one frame of a host that is known by other means than what the frame says. What it gives is to be sent back once
+    /// [`Self::commit`] has returned.
+    ///
+    /// # Errors
+    /// As [`Self::receive`], and when the frame says to be of another host.
+    pub fn receive_from(&mut self, host: HostId, frame: &[u8]) -> Result<Vec<Vec<u8>>, IngestError> {
+        match head(frame)?.host {
+            claimed if claimed == host => self.receive(frame),
+            claimed => Err(IngestError::Foreign { host, claimed }),
+        }
+    }
+
+    /// Makes durable what was taken.
+    ///
+    /// # Errors
+    /// When the store cannot be written; to be tried again.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        self.store.commit()
+    }
+
+    /// What is known of each host, by id.
+    pub fn hosts(&self) -> Vec<HostReport> {
+        self.ingest.reports()
     }
 
     /// Takes one frame and gives the frames to send back to its host.

@@ -6,19 +6,18 @@
 //! all of it ⇒ directory (alerts.json, summary.json, run.json; nothing half-written)
 //! ```
 
-pub mod alerts;
 pub mod directory;
 pub mod document;
 pub mod dot;
 pub mod drawn;
-pub mod members;
 pub mod report;
 pub mod run;
 pub mod summary;
 pub mod table;
 pub mod text;
-pub mod time;
 pub mod tree;
+
+pub use tracewell_aggregator::document::{alerts, members, time};
 
 #[cfg(test)]
 mod testing;

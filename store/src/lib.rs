@@ -8,6 +8,8 @@
 //! from its last checkpoint and records the gap as loss. All families are flushed together, so that a crash never leaves an
 //! edge without the node that was spilled before it.
 //!
+//! What waits to be sent ([`SpoolRows`]) is the exception: it has a log, and is synced where it must not be lost.
+//!
 //! Not here: what the rows of nodes and blobs mean (they are bytes of `graph-core`), and when anything expires.
 
 mod schema;
@@ -17,9 +19,11 @@ mod latest;
 mod edges;
 mod pending;
 mod history;
+mod spool;
 mod backup;
 
 pub use history::RocksHistory;
 pub use key::{BUCKET_NS, Bucket};
 pub use open::{Store, StoreError, StoreOptions};
 pub use schema::SCHEMA;
+pub use spool::SpoolRows;

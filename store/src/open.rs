@@ -47,10 +47,12 @@ pub(crate) enum Family {
     Heads,
     /// Small values by number.
     Blobs,
+    /// What waits to be sent, with a log of its own ([`SpoolRows`](crate::SpoolRows)).
+    Spool,
 }
 
 impl Family {
-    const ALL: [Self; 4] = [Self::Edges, Self::Nodes, Self::Heads, Self::Blobs];
+    const ALL: [Self; 5] = [Self::Edges, Self::Nodes, Self::Heads, Self::Blobs, Self::Spool];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -58,6 +60,7 @@ impl Family {
             Self::Nodes => "nodes",
             Self::Heads => "heads",
             Self::Blobs => "blobs",
+            Self::Spool => "spool",
         }
     }
 
@@ -66,7 +69,7 @@ impl Family {
         match self {
             Self::Edges => 8,
             Self::Nodes | Self::Heads => 3,
-            Self::Blobs => 1,
+            Self::Blobs | Self::Spool => 1,
         }
     }
 }
@@ -99,7 +102,7 @@ impl Store {
         });
         let db =
             DB::open_cf_descriptors(&database_options(options, &cache), path, families).map_err(failed("opening"))?;
-        if let Found::Nothing = found {
+        if let Found::Nothing | Found::Before = found {
             schema::write(&db).map_err(failed("writing the schema"))?;
         }
         Ok(Self { shared: Arc::new(Shared { db, path: path.into(), cache, horizons }) })
@@ -217,6 +220,8 @@ fn family_options(family: Family, options: StoreOptions, cache: &Cache, horizons
             table.set_whole_key_filtering(false);
         }
         Family::Nodes | Family::Heads | Family::Blobs => latest::forget_expired(&mut rows, horizons),
+        // What was sent goes by its key.
+        Family::Spool => {}
     }
     rows.set_block_based_table_factory(&table);
     rows

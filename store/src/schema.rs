@@ -11,7 +11,12 @@ use std::path::Path;
 /// |---|---|
 /// | 1 to 4 | never released |
 /// | 5 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
-pub const SCHEMA: u32 = 6;
+/// | 6 | rows of nodes say what recurs |
+/// | 7 | family `spool` |
+pub const SCHEMA: u32 = 7;
+
+/// The oldest layout that opening brings up to date: it makes the families that are missing.
+const OLDEST: u32 = 6;
 
 const KEY: &[u8] = b"schema";
 
@@ -19,7 +24,9 @@ const KEY: &[u8] = b"schema";
 pub(crate) enum Found {
     /// Nothing, or a store that was never finished being made.
     Nothing,
-    /// A store of a layout that this program reads.
+    /// A store of an older layout that this program reads.
+    Before,
+    /// A store of this program's layout.
     Known,
 }
 
@@ -39,7 +46,8 @@ pub(crate) fn look(path: &Path) -> Result<Found, StoreError> {
     };
     match u32::from_be_bytes(bytes) {
         SCHEMA => Ok(Found::Known),
-        found @ ..SCHEMA => Err(StoreError::Older { path: path.into(), found }),
+        OLDEST..SCHEMA => Ok(Found::Before),
+        found @ ..OLDEST => Err(StoreError::Older { path: path.into(), found }),
         found => Err(StoreError::Newer { path: path.into(), found }),
     }
 }

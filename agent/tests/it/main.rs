@@ -14,4 +14,6 @@ mod normaliser;
 mod program;
 mod shared_history;
 #[cfg(feature = "program")]
+mod spool;
+#[cfg(feature = "program")]
 mod swap;

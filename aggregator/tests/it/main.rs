@@ -1,6 +1,8 @@
 //! Frames in, incidents out, as a host and an analyst meet the aggregator.
 
 mod budget;
+#[cfg(feature = "program")]
+mod disk;
 mod exceptions;
 mod fold;
 mod host;

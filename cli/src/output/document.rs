@@ -1,24 +1,11 @@
-//! From the aggregator's incidents to the document of `alerts.json`, and to what evaluation looks at.
+//! From the aggregator's incidents to what evaluation looks at, beside the document that people get.
 
-use super::alerts::{Alerts, Contribution, Group, Incident, SCHEMA};
-use super::members::{HostNames, host_name, member, nodes_and_edges};
-use super::time::rfc3339;
 use crate::eval::{Shown, ShownIncident, ShownNode};
-use std::collections::BTreeMap;
-use tracewell_aggregator::{Incident as Found, Incidents, View};
+use tracewell_aggregator::document::DRAWN_MAX;
+use tracewell_aggregator::{Incident as Found, Incidents};
 use tracewell_model::AlertGraph;
 
-/// What a person takes in at first sight (DESIGN.md, "Numbers to reach").
-const DRAWN_MAX: usize = 50;
-
-/// The shown incidents, best first, with all their members.
-pub fn alerts(incidents: &Incidents, parameters_hash: &str, names: &HostNames) -> Alerts {
-    Alerts {
-        schema: SCHEMA.to_owned(),
-        parameters_hash: parameters_hash.to_owned(),
-        incidents: incidents.shown.iter().map(|found| incident(found, names)).collect(),
-    }
-}
+pub use tracewell_aggregator::document::of as alerts;
 
 /// What evaluation scores: the union of the members, and which of their nodes are drawn as one.
 pub fn shown(incidents: &Incidents) -> Shown {
@@ -44,49 +31,11 @@ fn shown_nodes(graph: &AlertGraph) -> Vec<ShownNode> {
     graph.nodes.iter().map(node).collect()
 }
 
-fn incident(found: &Found, names: &HostNames) -> Incident {
-    let members: Vec<_> = found.members.iter().map(AsRef::as_ref).collect();
-    let view = found.view(DRAWN_MAX);
-    let (mut nodes, edges) = nodes_and_edges(&members, names);
-    let in_view: BTreeMap<String, Option<usize>> =
-        view.nodes.iter().map(|node| (node.key.to_string(), node.group)).collect();
-    for node in &mut nodes {
-        let group = in_view.get(&node.id);
-        node.first_sight = group.is_some();
-        node.group = group.copied().flatten();
-    }
-    let explanation = found.explanation.iter();
-    let mut hosts: Vec<_> = found.hosts.iter().map(|&host| host_name(names, host)).collect();
-    hosts.sort();
-    Incident {
-        id: found.id.to_string(),
-        score: found.score.into(),
-        severity: found.severity.name().to_owned(),
-        title: found.title.clone(),
-        hosts,
-        first: rfc3339(found.first),
-        last: rfc3339(found.last),
-        repeats: found.repeats.into(),
-        explanation: explanation
-            .map(|part| Contribution { score: part.points.into(), words: part.words.clone() })
-            .collect(),
-        incomplete: found.incomplete || found.loss != tracewell_model::Loss::default(),
-        members: members.iter().map(|graph| member(graph, names)).collect(),
-        nodes,
-        edges,
-        drawn: view.n_drawn,
-        groups: groups(view),
-    }
-}
-
-fn groups(view: View) -> Vec<Group> {
-    view.groups.into_iter().map(|group| Group { nodes: group.nodes.len(), label: group.label }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use crate::output::members::HostNames;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::Arc;
     use tracewell_aggregator::IncidentId;
     use tracewell_alert_scorer::{Contribution as Part, Severity, Signature};

@@ -86,3 +86,44 @@ pub fn dropper() -> Incident {
     ];
     incident(nodes, edges)
 }
+
+/// The document is the aggregator's; the incident that shows it is this file's.
+mod tests {
+    use super::super::alerts::{Alerts, Incident, SCHEMA};
+    use super::dropper;
+
+    fn alerts(ids: &[&str]) -> Alerts {
+        let incidents = ids.iter().map(|id| Incident { id: (*id).to_owned(), ..dropper() }).collect();
+        Alerts { schema: SCHEMA.to_owned(), parameters_hash: String::new(), incidents }
+    }
+
+    #[test]
+    fn incidents_are_found_by_rank_id_and_beginning() {
+        let alerts = alerts(&["aab1", "aac2", "bb", "bbcc"]);
+        for (wanted, rank) in [("#1", 1), ("#4", 4), ("aab", 1), ("aac2", 2), ("bbc", 4), ("bb", 3)] {
+            let (found, incident) = alerts.find(wanted).unwrap();
+            assert_eq!((found, &incident.id), (rank, &alerts.incidents[rank - 1].id), "{wanted}");
+        }
+        for (wanted, problem) in [
+            ("#0", "there are 4"),
+            ("#5", "there are 4"),
+            ("#x", "there are 4"),
+            ("", "no incident"),
+            ("cc", "no incident"),
+            ("aa", "the start of aab1 and aac2"),
+        ] {
+            let error = alerts.find(wanted).unwrap_err();
+            assert!(error.contains(problem), "{wanted}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_and_other_versions_are_refused() {
+        let alerts = alerts(&["aa"]);
+        assert_eq!(Alerts::from_bytes(&alerts.to_bytes()).unwrap(), alerts);
+        for wrong in ["", "{}", "[]", "{\"schema\":\"tracewell-alerts/2\"}", "{\"schema\":\"tracewell-alerts/1\"}"] {
+            let error = Alerts::from_bytes(wrong.as_bytes()).unwrap_err();
+            assert!(error.starts_with("expected a document tracewell-alerts/1"), "{error}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod convert;
 mod coverage;
 mod detectors;
 mod errors;
+mod fleet;
 mod guide;
 mod recordings;
 mod renaming;

@@ -3,7 +3,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tracewell_graph_core::history::{Direction, History, HistoryError};
 use tracewell_model::{EventNs, HostId, NodeKey, Operation};
-use tracewell_store::{RocksHistory, SCHEMA, Store, StoreError, StoreOptions};
+use tracewell_store::{RocksHistory, SCHEMA, SpoolRows, Store, StoreError, StoreOptions};
 
 fn open(path: &Path) -> Result<Store, StoreError> {
     Store::open(path, StoreOptions::default())
@@ -41,6 +41,29 @@ fn a_store_of_the_first_schema_is_refused() {
     drop(open(folder.path()).unwrap());
     meddle(folder.path(), |db| db.put(b"schema", 1u32.to_be_bytes()).unwrap());
     assert!(matches!(open(folder.path()), Err(StoreError::Older { found: 1, .. })));
+}
+
+/// What was spooled is there again, and so is all else.
+#[test]
+fn a_store_of_the_schema_before_the_spool_gets_one() {
+    let folder = TempDir::new().unwrap();
+    let mut history = RocksHistory::open(&open(folder.path()).unwrap(), HostId(1)).unwrap();
+    history.put_node(NodeKey(1), EventNs(1), b"row").unwrap();
+    history.flush().unwrap();
+    drop(history);
+    meddle(folder.path(), |db| {
+        db.put(b"schema", 6u32.to_be_bytes()).unwrap();
+        db.drop_cf("spool").unwrap();
+    });
+    let store = open(folder.path()).unwrap();
+    SpoolRows::of(&store).change(&[(b"a", b"frame")], &[], true).unwrap();
+    let mut history = RocksHistory::open(&store, HostId(1)).unwrap();
+    assert_eq!(history.node(NodeKey(1)).unwrap().as_deref(), Some(b"row".as_slice()));
+    drop((history, store));
+    let rows = SpoolRows::of(&open(folder.path()).unwrap());
+    assert_eq!(rows.get(b"a").unwrap().as_deref(), Some(b"frame".as_slice()));
+    drop(rows);
+    meddle(folder.path(), |db| assert_eq!(db.get(b"schema").unwrap().unwrap(), SCHEMA.to_be_bytes()));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 use crate::config::{DISK_BYTES, Fields, MEMORY_BYTES, PIDS, RING_SIZES, is_ring_size, user_of};
+use crate::failure::Failure;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 use tracewell_agent::sensor::attach::Group;
+use tracewell_wire::session::Token;
 
 /// Watches this host: what led to what, and what of it is out of the ordinary.
 #[derive(Debug, Parser)]
@@ -35,6 +37,10 @@ pub enum Command {
     Detectors(DetectorsArgs),
     /// Say what this machine allows, what that costs, and how to mend it
     Doctor(DoctorArgs),
+    /// Make this machine a host of a fleet: get it a certificate, by a token of `tracewell-aggregator token`
+    Enrol(EnrolArgs),
+    /// Send what a recording of this host gives to the aggregator, in place of what happens
+    Replay(ReplayArgs),
     /// Print the configuration that is in force for `run`, as TOML, with its hash
     Config(RunArgs),
 }
@@ -234,6 +240,82 @@ pub struct DoctorArgs {
     pub output: Form,
 }
 
+#[derive(Debug, clap::Args)]
+pub struct EnrolArgs {
+    /// Aggregator's name or address and port; may be given several times, tried in this order
+    #[arg(long, value_name = "HOST:PORT")]
+    pub server: Vec<String>,
+    /// Token; better in a file, since all users see command lines
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file", required_unless_present = "token_file")]
+    token: Option<String>,
+    /// File with the token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Name of this host; what the machine calls itself by default
+    #[arg(long, value_name = "NAME")]
+    pub host: Option<String>,
+    /// Folder of the local history
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
+    /// Ask for another certificate though there is one; the last is kept beside it
+    #[arg(long)]
+    pub again: bool,
+}
+
+impl EnrolArgs {
+    pub fn lay_over(&self, fields: &mut Fields) {
+        put(&mut fields.host.name, &self.host);
+        lay_over_uplink(fields, &self.server, &self.history);
+    }
+
+    /// # Errors
+    /// When the file cannot be read, or holds no token.
+    pub fn token(&self) -> Result<Token, Failure> {
+        let text = match (&self.token, &self.token_file) {
+            (_, Some(file)) => std::fs::read_to_string(file)
+                .map_err(|error| Failure::Input(format!("cannot read {}: {error}", file.display())))?,
+            (token, None) => token.clone().unwrap_or_default(),
+        };
+        text.parse().map_err(|error| Failure::Input(format!("not a token: {error}")))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// Recording of this host
+    #[arg(value_name = "RECORDING")]
+    pub recording: PathBuf,
+    /// "max", or how many times as fast as it happened
+    #[arg(long, value_name = "SPEED", default_value = "max", value_parser = speed)]
+    pub speed: Speed,
+    /// Aggregator's name or address and port; may be given several times, tried in this order
+    #[arg(long, value_name = "HOST:PORT")]
+    pub server: Vec<String>,
+    /// Folder of the local history
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
+}
+
+impl ReplayArgs {
+    pub fn lay_over(&self, fields: &mut Fields) {
+        lay_over_uplink(fields, &self.server, &self.history);
+    }
+}
+
+fn lay_over_uplink(fields: &mut Fields, servers: &[String], history: &Option<PathBuf>) {
+    if !servers.is_empty() {
+        fields.uplink.servers = servers.to_vec();
+    }
+    put(&mut fields.pipeline.history, &history.as_ref().map(|path| from_here(path).to_string_lossy().into_owned()));
+}
+
+/// How fast a recording goes by.
+#[derive(Clone, Copy, Debug)]
+pub enum Speed {
+    Max,
+    Times(f64),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
     Text,
@@ -265,6 +347,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds) if (0.1..=1e9).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
         _ => Err("expected a number of seconds of at least 0.1".into()),
+    }
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    match (text, text.parse()) {
+        ("max", _) => Ok(Speed::Max),
+        (_, Ok(factor)) if (1e-3..=1e9).contains(&factor) => Ok(Speed::Times(factor)),
+        _ => Err("expected \"max\" or a number from 0.001 to 1000000000".into()),
     }
 }
 

@@ -23,7 +23,6 @@ use tracewell_agent::sensor::attach::Group;
 use tracewell_agent::sensor::tier::Asked;
 use tracewell_agent::sensor::{ORDER_BYTES_MAX, Options};
 use tracewell_detector_host::Settings;
-use tracewell_model::HostId;
 use tracewell_parameters::Parameters;
 
 /// Read where nothing else is named, if it is there.
@@ -72,6 +71,8 @@ pub struct Config {
     /// Between two checkpoints.
     pub checkpoint_every: Duration,
     pub detectors: Settings,
+    /// `None` without a server.
+    pub uplink: Option<Uplink>,
     pub form: Form,
     pub output: Output,
     pub limits: Limits,
@@ -79,6 +80,16 @@ pub struct Config {
     pub recording_bytes_max: u64,
     pub metrics: Option<SocketAddr>,
     pub control: Option<PathBuf>,
+}
+
+/// Where what is found is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uplink {
+    pub servers: Vec<String>,
+    /// Folder of key and certificates.
+    pub identity: PathBuf,
+    pub spool_bytes: u64,
+    pub keep_alive: Duration,
 }
 
 /// Where alerts go beside or in place of stdout.
@@ -150,9 +161,10 @@ impl Config {
             host_name: host_name(&fields.host.name)?,
             sensor,
             parameters,
-            history,
             checkpoint_every: Duration::from_secs(fields.pipeline.checkpoint_seconds),
             detectors,
+            uplink: texts::uplink(&fields.uplink, history.as_deref())?,
+            history,
             form,
             output: texts::output(&fields.output)?,
             limits: limits(&fields.limits)?,
@@ -161,10 +173,6 @@ impl Config {
             control: path(&fields.control.socket),
             fields,
         })
-    }
-
-    pub fn host_id(&self) -> HostId {
-        HostId::from_name(&self.host_name)
     }
 
     /// What is in force, as TOML.

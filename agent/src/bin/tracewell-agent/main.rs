@@ -7,6 +7,9 @@
 //! What is asked meanwhile reaches it as [`requests`]: from the [`control`] socket and, for [`metrics`], over [`http`]; both
 //! serve [`clients`] on threads of their own, and what they get is a [`status`]. [`supervisor`] is systemd.
 //!
+//! Where there is an aggregator, [`enrol`] gives this machine an [`identity`] in its fleet, and the [`uplink`] sends what the
+//! pipeline puts into the spool, at one of its [`ends`]. [`replay`] does so with a recording.
+//!
 //! [`record`] writes the stream to a file, [`trace`] shows it, [`snapshot`] shows what ran before, [`doctor`] says what this
 //! machine allows.
 //!
@@ -18,6 +21,11 @@ mod run;
 mod start;
 mod detectors;
 mod watch;
+mod ends;
+mod identity;
+mod uplink;
+mod enrol;
+mod replay;
 mod checkpoint;
 mod pressure;
 mod alerts;
@@ -88,6 +96,8 @@ fn main() -> ExitCode {
         Command::Probes(args) => control::probes(&args, config),
         Command::Detectors(args) => control::detectors(&args, config),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Enrol(args) => enrol::run(&args, config),
+        Command::Replay(args) => replay::run(&args, config),
         Command::Config(args) => show_config(&args, config),
     };
     match done {

@@ -5,9 +5,11 @@ use crate::args::RunArgs;
 use crate::config::Config;
 use crate::control::Control;
 use crate::detectors::Detectors;
+use crate::ends::Ends;
 use crate::failure::{Failure, Printed};
 use crate::host::Host;
 use crate::http::Http;
+use crate::identity;
 use crate::outlet::Outlet;
 use crate::privileges;
 use crate::record::Recording;
@@ -15,10 +17,12 @@ use crate::requests;
 use crate::start::{self, Start};
 use crate::stop::{Reload, Stop};
 use crate::supervisor::Supervisor;
+use crate::uplink::Uplink;
 use crate::watch::{Stream, Watch};
 use std::path::Path;
 use tempfile::TempDir;
 use tracewell_agent::live::Live;
+use tracewell_agent::spool::Spool;
 use tracewell_model::HostRecord;
 use tracewell_store::{Store, StoreOptions};
 use tracewell_wire::memory_pair;
@@ -26,7 +30,11 @@ use tracewell_wire::memory_pair;
 pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     let read = || Config::load(file, |fields| args.lay_over(fields));
     let config = read()?;
-    let host = Host::claim(&config.host_name)?;
+    let identity = config.uplink.as_ref().map(|uplink| identity::load(&uplink.identity)).transpose()?;
+    let mut host = Host::claim(&config.host_name)?;
+    if let Some((enrolled_as, _)) = &identity {
+        host.id = *enrolled_as;
+    }
     let reload = Reload::new()?;
     let mut stop = Stop::new(None)?;
     // What needs rights comes before they are dropped, and what starts threads after: rights belong to threads.
@@ -44,10 +52,18 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     let (store, _temporary) = open_store(&config)?;
 
     let record = HostRecord { host: host.id, name: host.name.as_str().into() };
-    let (agent_end, other_end) = memory_pair();
-    let Start { mut pipeline, checkpoints, is_resumed, noted } = start::pipeline(&config, &record, &store, live.now())?;
+    let (local, other_end) = memory_pair();
+    let spool = config.uplink.as_ref().map(|uplink| Spool::open(&store, uplink.spool_bytes)).transpose();
+    let spool = spool.map_err(Failure::internal)?;
+    let start = start::pipeline(&config, &record, (&store, spool.as_ref()), live.now())?;
+    let Start { mut pipeline, checkpoints, is_resumed, noted } = start;
+    let _uplink = match (&config.uplink, identity, &spool) {
+        (Some(uplink), Some((_, identity)), Some(spool)) => Some(Uplink::start(uplink, identity, spool.clone())?),
+        _ => None,
+    };
+    let ends = Ends { local, spool };
     let detectors = Detectors::start(&config.detectors, &mut pipeline)?;
-    let mut stream = Stream { pipeline, agent_end, recording, recording_ended: None, noted, detectors };
+    let mut stream = Stream { pipeline, ends, recording, recording_ended: None, noted, detectors };
     start::stream(&mut stream, record, &mut live, is_resumed)?;
     let alerts = Alerts::new(config.form, outlet, other_end);
     let (asker, answerer) = requests::channel();

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::live::snapshot::PROCESSES_MAX;
+use tracewell_agent::spool::Spool;
 use tracewell_graph_core::history::{History, Noted, Witness};
 use tracewell_model::{EventNs, HostRecord, Record};
 use tracewell_store::{RocksHistory, Store};
@@ -28,7 +29,12 @@ pub struct Start {
 ///
 /// # Errors
 /// When the store fails, or a checkpoint that is refused cannot be put aside.
-pub fn pipeline(config: &Config, host: &HostRecord, store: &Store, now: EventNs) -> Result<Start, Failure> {
+pub fn pipeline(
+    config: &Config,
+    host: &HostRecord,
+    (store, spool): (&Store, Option<&Spool>),
+    now: EventNs,
+) -> Result<Start, Failure> {
     let history = || RocksHistory::open(store, host.host).map_err(Failure::internal);
     let over = |history| {
         let (history, noted) = Witness::over(history);
@@ -49,6 +55,10 @@ pub fn pipeline(config: &Config, host: &HostRecord, store: &Store, now: EventNs)
         let mut history = history()?;
         history.expire(now.after(EventNs::DAY)).map_err(Failure::internal)?;
         (pipeline, noted) = over(history);
+    }
+    // The last run may have got further than its checkpoint says.
+    if let Some(used) = spool.map(Spool::epoch).filter(|used| *used >= pipeline.epoch()) {
+        pipeline.begin_epoch(used.saturating_add(1));
     }
     let mut checkpoints = Checkpoints::start(path, config.checkpoint_every, store.clone())?;
     // Or a run that ends before its first would be followed by one that uses its numbers again.

@@ -8,6 +8,7 @@ use tracewell_agent::container::{Source, SourceState};
 use tracewell_agent::sensor::Ignored;
 use tracewell_agent::sensor::counts::{Counts, OpCounts};
 use tracewell_agent::sensor::tier::Tier;
+use tracewell_agent::spool::SpoolStatus;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -42,6 +43,8 @@ pub struct Status {
     pub detectors: DetectorsStatus,
     /// `None` if the history is a temporary one.
     pub checkpoint: Option<CheckpointStatus>,
+    /// `None` without an aggregator.
+    pub uplink: Option<UplinkStatus>,
     pub pressure: PressureStatus,
     pub alerts: u64,
     /// Alerts that were not written to the file where they should be.
@@ -66,6 +69,22 @@ pub struct ConfigurationStatus {
     pub error: Option<String>,
     /// Fields of the file that the next start takes up.
     pub needs_restart: Vec<String>,
+}
+
+/// How what is found reaches the aggregator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UplinkStatus {
+    /// The server that is connected now.
+    pub server: Option<String>,
+    /// Why the last attempt failed or the last connection ended.
+    pub error: Option<String>,
+    pub connections: u64,
+    pub failures: u64,
+    pub acknowledged_frames: u64,
+    pub waiting_frames: u64,
+    pub waiting_bytes: u64,
+    /// For lack of room in the spool.
+    pub dropped_frames: u64,
 }
 
 /// What is loaded, and what is not.
@@ -437,6 +456,7 @@ impl Status {
             "checkpoint",
             &self.checkpoint.as_ref().map_or_else(|| "none: the history is temporary".into(), checkpoint),
         );
+        line("uplink", &self.uplink.as_ref().map_or_else(|| "none".into(), UplinkStatus::text));
         line("processes", &self.processes.to_string());
         line("memory", &format!("{:.1} MB resident", self.resident_bytes as f64 / 1e6));
         let pressure = &self.pressure;
@@ -507,6 +527,39 @@ impl Status {
 fn user(uid: u32) -> String {
     let known = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     known.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+impl From<SpoolStatus> for UplinkStatus {
+    fn from(status: SpoolStatus) -> Self {
+        let SpoolStatus { n_frames, n_bytes, n_dropped, link } = status;
+        Self {
+            server: link.server,
+            error: link.error,
+            connections: link.n_connected,
+            failures: link.n_failed,
+            acknowledged_frames: link.n_acknowledged,
+            waiting_frames: n_frames,
+            waiting_bytes: n_bytes,
+            dropped_frames: n_dropped,
+        }
+    }
+}
+
+impl UplinkStatus {
+    fn text(&self) -> String {
+        let state = match (&self.server, &self.error) {
+            (Some(server), _) => format!("connected to {server}"),
+            (None, Some(error)) => format!("not connected: {error}"),
+            (None, None) => "not connected yet".into(),
+        };
+        let dropped =
+            if self.dropped_frames > 0 { format!(", {} dropped", self.dropped_frames) } else { String::new() };
+        let (waiting, kilobytes) = (self.waiting_frames, self.waiting_bytes as f64 / 1e3);
+        format!(
+            "{state}; {} frames acknowledged, {waiting} wait ({kilobytes:.1} kB){dropped}",
+            self.acknowledged_frames
+        )
+    }
 }
 
 fn checkpoint(checkpoint: &CheckpointStatus) -> String {

@@ -4,6 +4,7 @@ use crate::alerts::Alerts;
 use crate::checkpoint::Checkpoints;
 use crate::config::{Config, ConfigError};
 use crate::detectors::Detectors;
+use crate::ends::Ends;
 use crate::failure::{Failure, Printed};
 use crate::pressure::{Pressure, STEPS, Use};
 use crate::record::Recording;
@@ -20,9 +21,9 @@ use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::SensorError;
 use tracewell_agent::sensor::attach::Group;
+use tracewell_agent::spool::Spool;
 use tracewell_graph_core::history::Noted;
-use tracewell_model::{HistoryRecord, Record};
-use tracewell_wire::MemoryEnd;
+use tracewell_model::{HistoryRecord, LossCause, LossRecord, Record};
 
 pub struct Watch {
     config: Config,
@@ -40,7 +41,7 @@ pub struct Watch {
 /// What a record goes through.
 pub struct Stream {
     pub pipeline: Pipeline,
-    pub agent_end: MemoryEnd,
+    pub ends: Ends,
     pub recording: Option<Recording>,
     /// Why the recording has ended, if it has.
     pub recording_ended: Option<String>,
@@ -52,7 +53,7 @@ pub struct Stream {
 
 impl Stream {
     pub fn take(&mut self, record: &Record) -> Result<(), Failure> {
-        let done = self.pipeline.record(record, &mut self.agent_end);
+        let done = self.pipeline.record(record, &mut self.ends);
         // A replay needs them before the record.
         self.record_history();
         self.write(|recording, _| recording.put(record));
@@ -64,9 +65,20 @@ impl Stream {
     /// # Errors
     /// When the pipeline fails.
     pub fn finish(&mut self) -> Result<(), Failure> {
-        let done = self.pipeline.finish(&mut self.agent_end);
+        let done = self.pipeline.finish(&mut self.ends);
         self.record_history();
         Ok(done?)
+    }
+
+    /// Tells that the spool had to drop something, as a gap: nobody knows what it would have said.
+    pub fn tell_dropped(&mut self) -> Result<(), Failure> {
+        let Some(dropped) = self.ends.spool.as_ref().and_then(Spool::dropped) else { return Ok(()) };
+        let (host, time) = (self.pipeline.host(), self.pipeline.stats().last);
+        self.take(&Record::Loss(LossRecord { host, time, cause: LossCause::Gap, n_events: 0 }))?;
+        if let Some(spool) = &self.ends.spool {
+            spool.told_dropped(dropped);
+        }
+        Ok(())
     }
 
     fn record_history(&mut self) {
@@ -119,6 +131,7 @@ impl Watch {
         let stream = &mut self.stream;
         stream.detectors.swap(&mut stream.pipeline);
         self.live.turn(|record| stream.take(&record))?;
+        stream.tell_dropped()?;
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.write_if_due(&mut stream.pipeline);
         }
@@ -142,7 +155,8 @@ impl Watch {
             _ => return Ok(()),
         };
         let recording = self.stream.end_recording(why.to_owned());
-        recording.map_or(Ok(()), |recording| recording.finish_early(self.config.host_id(), why))
+        let host = self.stream.pipeline.host();
+        recording.map_or(Ok(()), |recording| recording.finish_early(host, why))
     }
 
     pub fn answer(&mut self, request: Request) -> Answer {
@@ -277,6 +291,7 @@ impl Watch {
             },
             detectors: self.stream.detectors.status(),
             checkpoint: self.checkpoints.as_ref().map(Checkpoints::status),
+            uplink: self.stream.ends.spool.as_ref().map(|spool| spool.status().into()),
             pressure: self.pressure_status(),
             alerts: self.alerts.n_alerts(),
             failed_alerts: self.alerts.n_failed(),

@@ -16,6 +16,7 @@ pub struct Fields {
     pub containers: ContainerFields,
     pub pipeline: PipelineFields,
     pub detectors: DetectorFields,
+    pub uplink: UplinkFields,
     pub output: OutputFields,
     pub metrics: MetricsFields,
     pub control: ControlFields,
@@ -111,6 +112,19 @@ pub struct DetectorFields {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub struct UplinkFields {
+    /// Names or addresses of aggregators with ports, tried in this order: at most 8; none for no uplink.
+    pub servers: Vec<String>,
+    /// Folder of key and certificates; empty for `identity` beside the history.
+    pub identity: String,
+    /// Bytes of what waits to be sent: 2 MiB to 1 TiB.
+    pub spool_bytes: u64,
+    /// Seconds after which an idle connection says something: 10 to 600.
+    pub keep_alive_seconds: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct OutputFields {
     /// How alerts are shown: "text" or "json".
     pub form: String,
@@ -199,6 +213,12 @@ impl Default for PipelineFields {
 impl Default for DetectorFields {
     fn default() -> Self {
         Self { folder: String::new(), trust: Trust::default().name().into(), keys: Vec::new() }
+    }
+}
+
+impl Default for UplinkFields {
+    fn default() -> Self {
+        Self { servers: Vec::new(), identity: String::new(), spool_bytes: 64 << 20, keep_alive_seconds: 120 }
     }
 }
 

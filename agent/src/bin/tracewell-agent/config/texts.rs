@@ -1,9 +1,10 @@
 //! Names, patterns and paths of the configuration.
 
-use super::fields::{ContainerFields, DetectorFields, OutputFields};
-use super::{ConfigError, Output, in_range, wrong};
+use super::fields::{ContainerFields, DetectorFields, OutputFields, UplinkFields};
+use super::{ConfigError, Output, Uplink, in_range, wrong};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tracewell_agent::container::{Options as ContainerOptions, SOCKETS_MAX};
 use tracewell_agent::redact::Redactor;
 use tracewell_detector_host::Settings;
@@ -83,6 +84,44 @@ pub fn detectors(fields: &DetectorFields, history: Option<&Path>) -> Result<Sett
         policy: Policy { trust, keys },
         bytes_max: COMPONENT_BYTES_MAX,
     })
+}
+
+/// Aggregators that are tried.
+const SERVERS_MAX: usize = 8;
+
+pub fn uplink(fields: &UplinkFields, history: Option<&Path>) -> Result<Option<Uplink>, ConfigError> {
+    const SERVERS: &str = "uplink.servers";
+    in_range("uplink.spool_bytes", fields.spool_bytes, 2 << 20..=1 << 40)?;
+    in_range("uplink.keep_alive_seconds", fields.keep_alive_seconds, 10..=600)?;
+    let n_servers = fields.servers.len();
+    if n_servers > SERVERS_MAX {
+        return Err(wrong(SERVERS, format!("a list of {n_servers}"), &format!("at most {SERVERS_MAX} servers")));
+    }
+    let is_server = |server: &&String| {
+        let parts = server.rsplit_once(':');
+        parts.is_some_and(|(name, port)| !name.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0))
+    };
+    if let Some(server) = fields.servers.iter().find(|server| !is_server(server)) {
+        return Err(wrong(SERVERS, format!("{server:?}"), "a name or address and a port, as \"aggregator:7443\""));
+    }
+    let identity = Some(&fields.identity).filter(|folder| !folder.is_empty());
+    let identity = identity.map(|folder| absolute("uplink.identity", folder)).transpose()?;
+    if n_servers == 0 {
+        return Ok(None);
+    }
+    let Some(history) = history else {
+        return Err(wrong(
+            "pipeline.history",
+            "\"\"",
+            "a folder where there are uplink.servers: what waits to be sent is there",
+        ));
+    };
+    Ok(Some(Uplink {
+        servers: fields.servers.clone(),
+        identity: identity.unwrap_or_else(|| history.join("identity")),
+        spool_bytes: fields.spool_bytes,
+        keep_alive: Duration::from_secs(fields.keep_alive_seconds),
+    }))
 }
 
 pub fn output(fields: &OutputFields) -> Result<Output, ConfigError> {

@@ -1,0 +1,117 @@
+//! `tracewell-agent replay`: a recording in place of the live source, through the same pipeline, spool and uplink.
+//!
+//! It gives the same frames under the same numbers each time, so that one that was cut off is simply begun again: what the
+//! aggregator has already, it knows.
+
+use crate::args::{ReplayArgs, Speed};
+use crate::config::Config;
+use crate::failure::{Failure, print};
+use crate::identity;
+use crate::stop::Stop;
+use crate::uplink::Uplink;
+use std::io::Read;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+use tracewell_agent::Pipeline;
+use tracewell_agent::normalise::host_of;
+use tracewell_agent::spool::Spool;
+use tracewell_datasets::{ReadOptions, Reader};
+use tracewell_model::{EventNs, HostId, HostRecord, Record};
+use tracewell_store::{RocksHistory, Store, StoreOptions};
+
+/// Between two looks whether something is done.
+const BREATH: Duration = Duration::from_millis(5);
+
+pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
+    let config = Config::load(file, |fields| args.lay_over(fields))?;
+    let Some(uplink) = &config.uplink else {
+        return Err(Failure::Input("there is no server: give --server, or uplink.servers in the configuration".into()));
+    };
+    let (host, identity) = identity::load(&uplink.identity)?;
+    let mut reader = open(&args.recording)?.peekable();
+    let stop = Stop::new(None)?;
+    let folder = config.history.as_deref().expect("an uplink has one");
+    let store = Store::open(folder, StoreOptions::default()).map_err(Failure::input)?;
+    let mut spool = Spool::open(&store, uplink.spool_bytes).map_err(Failure::internal)?;
+    // What the graph forgets is of this replay alone.
+    let history_folder = tempfile::Builder::new().prefix("tracewell-agent-").tempdir().map_err(Failure::internal)?;
+    let history_store = Store::open(history_folder.path(), StoreOptions::default()).map_err(Failure::internal)?;
+    let history = RocksHistory::open(&history_store, host).map_err(Failure::internal)?;
+    let name = match reader.peek() {
+        Some(Ok(Record::Host(recorded))) => recorded.name.clone(),
+        _ => config.host_name.as_str().into(),
+    };
+    let record = HostRecord { host, name };
+    let mut pipeline = Pipeline::new(&record, &config.parameters, Box::new(history));
+    pipeline.begin_epoch(spool.epoch_of(&work(args, &config, host)?).map_err(Failure::internal)?);
+    let _uplink = Uplink::start(uplink, identity, spool.clone())?;
+
+    let mut pace = Pace { speed: args.speed, begun: None };
+    let mut n_events = 0u64;
+    for record in reader {
+        let record = record.map_err(Failure::input)?;
+        let found = host_of(&record);
+        if found != host {
+            let message = format!("the recording is of host {found}, this host is enrolled as {host}");
+            return Err(Failure::Input(message));
+        }
+        n_events += u64::from(matches!(record, Record::Event(_)));
+        pace.wait(&record, &stop);
+        // A recording can wait for the network where a host cannot.
+        while spool.status().n_bytes > uplink.spool_bytes / 2 && !stop.is_now() {
+            thread::park_timeout(BREATH);
+        }
+        if stop.is_now() {
+            return Err(Failure::Input("told to stop before the recording's end".into()));
+        }
+        pipeline.record(&record, &mut spool)?;
+    }
+    pipeline.finish(&mut spool)?;
+    while spool.status().n_frames > 0 && !stop.is_now() {
+        thread::park_timeout(BREATH);
+    }
+    let status = spool.status();
+    let (n_acknowledged, n_waiting) = (status.link.n_acknowledged, status.n_frames);
+    print(&format!("{n_events} events, {n_acknowledged} frames acknowledged, {n_waiting} wait in the spool\n"))
+        .map(|_| ())
+}
+
+fn open(path: &Path) -> Result<Reader, Failure> {
+    tracewell_datasets::open(path, None, &ReadOptions::default()).map_err(Failure::input)
+}
+
+/// By what two replays are the same one: host, recording and parameters.
+fn work(args: &ReplayArgs, config: &Config, host: HostId) -> Result<[u8; 32], Failure> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&host.0.to_le_bytes());
+    hasher.update(&config.parameters.digest());
+    hasher.update(config.host_name.as_bytes());
+    let failed = |error| Failure::Input(format!("cannot read {}: {error}", args.recording.display()));
+    let mut file = std::fs::File::open(&args.recording).map_err(failed)?;
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut piece).map_err(failed)? {
+            0 => break,
+            n => _ = hasher.update(&piece[..n]),
+        }
+    }
+    Ok(hasher.finalize().into())
+}
+
+/// Lets records pass when it is time for them.
+struct Pace {
+    speed: Speed,
+    begun: Option<(Instant, EventNs)>,
+}
+
+impl Pace {
+    fn wait(&mut self, record: &Record, stop: &Stop) {
+        let (Speed::Times(factor), Some(time)) = (self.speed, record.time()) else { return };
+        let (began, first) = *self.begun.get_or_insert((Instant::now(), time));
+        let due = began + Duration::from_nanos(time.since(first)).div_f64(factor);
+        while Instant::now() < due && !stop.is_now() {
+            thread::park_timeout(BREATH.min(due.saturating_duration_since(Instant::now())));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The thread that owns the pipeline and its store: takes frames in, writes, and answers what is written.
+
+use anyhow::{Context, Result};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
+use tracewell_aggregator::document::alerts::Alerts;
+use tracewell_aggregator::document::members::HostNames;
+use tracewell_aggregator::{Aggregator, HostReport, IngestError, document};
+use tracewell_wire::quic::server::Arrived;
+use tracewell_wire::session::Close;
+
+/// Frames that are written together.
+const BATCH_FRAMES_MAX: usize = 256;
+/// Questions that wait.
+const QUESTIONS_MAX: usize = 16;
+/// Between two tries to write. Hosts keep what is not acknowledged.
+const BREATH: Duration = Duration::from_secs(1);
+/// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
+const TRIES_MAX: u32 = 600;
+
+pub enum Question {
+    Incidents(oneshot::Sender<Result<Alerts, String>>),
+    Hosts(oneshot::Sender<Vec<HostReport>>),
+}
+
+pub type Asker = mpsc::Sender<Question>;
+
+/// Starts it. It ends when nobody can send any more; all that was taken is then on the disk.
+///
+/// # Errors
+/// When no thread can be started.
+pub fn start(
+    aggregator: Aggregator,
+    parameters_hash: String,
+    frames: mpsc::Receiver<Arrived>,
+) -> Result<(Asker, JoinHandle<Result<()>>)> {
+    let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
+    let runtime = runtime::Builder::new_current_thread().build()?;
+    let mut engine = Engine { aggregator, parameters_hash };
+    let run = move || runtime.block_on(engine.run(frames, questions));
+    let thread = thread::Builder::new().name("engine".into()).spawn(run)?;
+    Ok((asker, thread))
+}
+
+struct Engine {
+    aggregator: Aggregator,
+    parameters_hash: String,
+}
+
+impl Engine {
+    async fn run(
+        &mut self,
+        mut frames: mpsc::Receiver<Arrived>,
+        mut questions: mpsc::Receiver<Question>,
+    ) -> Result<()> {
+        let mut batch = Vec::new();
+        loop {
+            tokio::select! {
+                n = frames.recv_many(&mut batch, BATCH_FRAMES_MAX) => match n {
+                    0 => return Ok(()),
+                    _ => self.take(batch.drain(..))?,
+                },
+                Some(question) = questions.recv() => self.answer(question),
+            }
+        }
+    }
+
+    /// Takes frames, writes what came of them at once, and answers.
+    fn take(&mut self, batch: impl Iterator<Item = Arrived>) -> Result<()> {
+        let mut taken = Vec::new();
+        for arrived in batch {
+            match self.aggregator.receive_from(arrived.host, &arrived.frame) {
+                Ok(answers) => taken.push((arrived, answers)),
+                Err(IngestError::Store(error)) => return Err(error).context("taking a frame"),
+                Err(error) => {
+                    let full = matches!(error, IngestError::TooManyHosts { .. });
+                    tracing::warn!(host = %arrived.host, %error, "a host's frame was refused");
+                    arrived.close(if full { Close::Overloaded } else { Close::Violation });
+                }
+            }
+        }
+        self.commit()?;
+        for (arrived, answers) in taken {
+            answers.into_iter().for_each(|answer| arrived.answer(answer));
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        for n_tried in 1.. {
+            match self.aggregator.commit() {
+                Ok(()) => break,
+                Err(error) if n_tried >= TRIES_MAX => return Err(error).context("writing to the store"),
+                Err(error) => {
+                    tracing::error!(%error, n_tried, "the store cannot be written; hosts wait");
+                    thread::park_timeout(BREATH);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Who asked may have gone.
+    fn answer(&self, question: Question) {
+        match question {
+            Question::Incidents(to) => {
+                let hosts = self.aggregator.hosts().into_iter();
+                let names: HostNames = hosts.filter_map(|host| Some((host.host, host.name?))).collect();
+                let incidents = self.aggregator.incidents().map_err(|error| error.to_string());
+                let document = incidents.map(|incidents| document::of(&incidents, &self.parameters_hash, &names));
+                let _ = to.send(document);
+            }
+            Question::Hosts(to) => _ = to.send(self.aggregator.hosts()),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Connections: who they are, whether they may, and how many there are.
+
+use crate::authority::Authority;
+use crate::enrolment;
+use crate::registry::Registry;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tracewell_model::HostId;
+use tracewell_wire::quic::identity::fingerprint;
+use tracewell_wire::quic::server::{Inbox, Peer, accept, serve};
+use tracewell_wire::quic::{Connection, Endpoint, Incoming, QuicError};
+use tracewell_wire::session::Close;
+
+/// What all connections share.
+pub struct Listener {
+    pub registry: Arc<Mutex<Registry>>,
+    pub authority: Authority,
+    pub inbox: Inbox,
+    /// How long a host's certificate holds.
+    pub certificate_holds: Duration,
+    pub sessions: Arc<Sessions>,
+    pub handshakes: Arc<Semaphore>,
+}
+
+/// The hosts that are connected, and what came of connections so far.
+#[derive(Default)]
+pub struct Sessions {
+    open: Mutex<BTreeMap<HostId, Connection>>,
+    pub counts: Counts,
+}
+
+#[derive(Default)]
+pub struct Counts {
+    pub accepted: AtomicU64,
+    /// Turned away, since too many handshakes were under way.
+    pub turned_away: AtomicU64,
+    /// Did not come about.
+    pub failed: AtomicU64,
+    /// Not let in.
+    pub refused: AtomicU64,
+    /// Did not keep to the rules.
+    pub violations: AtomicU64,
+    pub enrolled: AtomicU64,
+}
+
+/// The counts as they are now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    pub connected: u64,
+    pub accepted: u64,
+    pub turned_away: u64,
+    pub failed: u64,
+    pub refused: u64,
+    pub violations: u64,
+    pub enrolled: u64,
+}
+
+impl Listener {
+    /// Takes connections until the endpoint is closed.
+    pub async fn run(self, endpoint: Endpoint) {
+        let listener = Arc::new(self);
+        while let Some(incoming) = endpoint.accept().await {
+            let Ok(place) = Arc::clone(&listener.handshakes).try_acquire_owned() else {
+                listener.turn_away(incoming);
+                continue;
+            };
+            let listener = Arc::clone(&listener);
+            tokio::spawn(async move {
+                let accepted = accept(incoming).await;
+                let counts = &listener.sessions.counts;
+                match accepted {
+                    // A newcomer holds its place until it is done: it may ask once, and not for long.
+                    Ok((connection, Peer::Newcomer)) => {
+                        listener.newcomer(&connection).await;
+                        drop(place);
+                    }
+                    Ok((connection, Peer::Host { host, certificate })) => {
+                        drop(place);
+                        listener.host(&connection, host, fingerprint(&certificate)).await;
+                    }
+                    Err(error) => {
+                        add(&counts.failed);
+                        tracing::debug!(%error, "a connection did not come about");
+                    }
+                }
+            });
+        }
+    }
+
+    /// Whoever has not shown that it is where it says costs nothing; the others are told.
+    fn turn_away(&self, incoming: Incoming) {
+        add(&self.sessions.counts.turned_away);
+        match incoming.remote_address_validated() {
+            true => incoming.refuse(),
+            false => _ = incoming.retry(),
+        }
+    }
+
+    async fn newcomer(&self, connection: &Connection) {
+        match enrolment::serve(connection, &self.registry, &self.authority, self.certificate_holds).await {
+            Ok(Some(host)) => {
+                add(&self.sessions.counts.enrolled);
+                // The machine that had this id before, if another did.
+                self.sessions.close(host, Close::Refused);
+            }
+            Ok(None) => add(&self.sessions.counts.refused),
+            Err(error) => self.ended(connection, &error, None),
+        }
+    }
+
+    async fn host(&self, connection: &Connection, host: HostId, certificate: [u8; 32]) {
+        let from = connection.remote_address();
+        let admitted = self.registry().admit(host, certificate).map(|entry| entry.name.clone());
+        let name = match admitted {
+            Ok(name) => name,
+            Err(refusal) => {
+                add(&self.sessions.counts.refused);
+                tracing::warn!(%host, %from, reason = %refusal, "refused a host");
+                connection.close(Close::Refused.code().into(), b"");
+                return;
+            }
+        };
+        add(&self.sessions.counts.accepted);
+        self.sessions.open(host, connection);
+        // Who was revoked meanwhile did not see it.
+        if self.registry().admit(host, certificate).is_err() {
+            self.sessions.close(host, Close::Refused);
+        }
+        tracing::info!(%host, name, %from, "a host is connected");
+        let Err(error) = serve(connection, host, &self.inbox).await else { return };
+        self.ended(connection, &error, Some(host));
+        self.sessions.ended(host, connection);
+    }
+
+    fn ended(&self, connection: &Connection, error: &QuicError, host: Option<HostId>) {
+        let (host, from) = (host.map(|host| host.to_string()), connection.remote_address());
+        match error.close() {
+            Close::Done => tracing::info!(host, %from, %error, "a connection ended"),
+            close => {
+                add(&self.sessions.counts.violations);
+                tracing::warn!(host, %from, %error, "a connection was ended");
+                connection.close(close.code().into(), b"");
+            }
+        }
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sessions {
+    pub fn is_connected(&self, host: HostId) -> bool {
+        self.lock().contains_key(&host)
+    }
+
+    /// Ends a host's connection, if it has one.
+    pub fn close(&self, host: HostId, why: Close) {
+        if let Some(connection) = self.lock().get(&host) {
+            connection.close(why.code().into(), b"");
+        }
+    }
+
+    pub fn counted(&self) -> Counted {
+        let Counts { accepted, turned_away, failed, refused, violations, enrolled } = &self.counts;
+        let [accepted, turned_away, failed, refused, violations, enrolled] =
+            [accepted, turned_away, failed, refused, violations, enrolled].map(|count| count.load(Ordering::Relaxed));
+        let connected = self.lock().len() as u64;
+        Counted { connected, accepted, turned_away, failed, refused, violations, enrolled }
+    }
+
+    /// A host has one connection; the newer one counts, since the other may only not know yet that it is lost.
+    fn open(&self, host: HostId, connection: &Connection) {
+        if let Some(before) = self.lock().insert(host, connection.clone()) {
+            before.close(Close::Replaced.code().into(), b"");
+        }
+    }
+
+    fn ended(&self, host: HostId, connection: &Connection) {
+        let mut open = self.lock();
+        if open.get(&host).is_some_and(|open| open.stable_id() == connection.stable_id()) {
+            open.remove(&host);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<HostId, Connection>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}

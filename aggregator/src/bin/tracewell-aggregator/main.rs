@@ -1,0 +1,59 @@
+//! The command `tracewell-aggregator`: takes in what the hosts of a fleet have found.
+//!
+//! In reading order: [`args`] says what can be asked for, [`config`] how it is done. [`run`] is the main job: the [`listener`]
+//! takes connections, asks the [`registry`] who they are, and lets newcomers through [`enrolment`], which has the
+//! [`authority`] sign; frames go to the [`engine`], a thread that owns the pipeline and its store and answers when what it
+//! took is on the disk. The [`control`] socket gives the other commands what they ask for, as [`requests`].
+//!
+//! Results go to stdout, everything else to stderr.
+
+mod args;
+mod config;
+mod run;
+mod listener;
+mod registry;
+mod enrolment;
+mod authority;
+mod engine;
+mod requests;
+mod control;
+mod client;
+
+use args::{Args, Command};
+use clap::Parser;
+use rustix::fs::Mode;
+use rustix::process::umask;
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // Keys, and what all hosts have found: for the aggregator's own alone.
+    umask(Mode::RWXG | Mode::RWXO);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = log.with_ansi(io::stderr().is_terminal());
+    // The journal notes the time itself (systemd.exec(5), JOURNAL_STREAM).
+    if env::var_os("JOURNAL_STREAM").is_some() {
+        log.without_time().init();
+    } else {
+        log.init();
+    }
+    let config = args.config.as_deref();
+    let done = match &args.command {
+        Command::Run(args) => run::run(args, config),
+        Command::Token(args) => client::token(args, config),
+        Command::Hosts(args) => client::hosts(args, config),
+        Command::Revoke(args) => client::revoke(args, config),
+        Command::Incidents(args) => client::incidents(args, config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "tracewell-aggregator: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Who is a host, and who may become one. What is said here is on the disk before it counts.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tracewell_aggregator::StoreError;
+use tracewell_aggregator::disk::{Change, Disk, Family};
+use tracewell_model::HostId;
+use tracewell_wire::quic::random;
+use tracewell_wire::session::Token;
+
+/// Tokens that there may be at once; those that have expired make room.
+const TOKENS_MAX: usize = 10_000;
+/// Names that are tried for a host whose own is taken.
+const IDS_TRIED_MAX: u32 = 64;
+
+pub type Labels = BTreeMap<String, String>;
+
+/// A host as the registry knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// What it called itself when it was enrolled.
+    pub name: String,
+    pub labels: Labels,
+    /// SHA-256 of its certificate: the one that lets it in. Empty until it is first given.
+    pub certificate: String,
+    pub revoked: bool,
+    /// Seconds since 1970.
+    pub enrolled: u64,
+    pub n_enrolments: u64,
+    /// The token that it came with, last.
+    pub token: String,
+    /// The address that it came from, last.
+    pub enrolled_from: String,
+}
+
+/// A token without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// BLAKE3 of the secret.
+    secret_hash: String,
+    /// Seconds since 1970.
+    pub expires: u64,
+    pub uses_left: u64,
+    pub labels: Labels,
+    /// The host that it enrols again.
+    pub host: Option<u64>,
+}
+
+/// Why somebody is not let in. The other side never learns which of them.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no such token")]
+    NoToken,
+    #[error("the token's secret is wrong")]
+    Secret,
+    #[error("the token expired {0} s ago")]
+    Expired(u64),
+    #[error("the token was used as often as it may be")]
+    Used,
+    #[error("the signing request is of no use: {0}")]
+    Request(String),
+    #[error("{0} hosts are enrolled, no more fit (hosts_max)")]
+    Full(usize),
+    #[error("no id is left for a host of this name")]
+    NoId,
+    #[error("host {0} is not enrolled")]
+    NoHost(HostId),
+    #[error("host {0} is revoked")]
+    Revoked(HostId),
+    #[error("host {0} was given another certificate since")]
+    Superseded(HostId),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+pub struct Registry {
+    disk: Disk,
+    hosts: BTreeMap<HostId, Host>,
+    tokens: BTreeMap<String, Admission>,
+    hosts_max: usize,
+}
+
+impl Registry {
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(disk: Disk, hosts_max: usize) -> Result<Self, StoreError> {
+        let mut hosts = BTreeMap::new();
+        for (key, row) in disk.rows(Family::Hosts, &[])? {
+            let id = key.as_slice().try_into().map_err(|_| corrupt("a host's key", format!("{key:02x?}")))?;
+            hosts.insert(HostId(u64::from_be_bytes(id)), read("a host", &row)?);
+        }
+        let tokens = disk.rows(Family::Tokens, &[])?.into_iter();
+        let tokens = tokens.map(|(key, row)| Ok((String::from_utf8_lossy(&key).into(), read("a token", &row)?)));
+        let tokens = tokens.collect::<Result<_, StoreError>>()?;
+        Ok(Self { disk, hosts, tokens, hosts_max })
+    }
+
+    pub fn hosts(&self) -> &BTreeMap<HostId, Host> {
+        &self.hosts
+    }
+
+    pub fn tokens(&self) -> &BTreeMap<String, Admission> {
+        &self.tokens
+    }
+
+    /// Makes a token. Its secret is in what this gives, and nowhere else.
+    ///
+    /// # Errors
+    /// When there are too many, or the store cannot be written.
+    pub fn token(
+        &mut self,
+        authority: [u8; 32],
+        expires: u64,
+        uses: u64,
+        labels: Labels,
+        host: Option<u64>,
+    ) -> anyhow::Result<Token> {
+        let now = now();
+        let stale: Vec<_> =
+            self.tokens.iter().filter(|(_, token)| token.expires <= now).map(|(id, _)| id.clone()).collect();
+        let removed: Vec<Change> = stale.iter().map(|id| (Family::Tokens, id.clone().into_bytes(), None)).collect();
+        self.disk.change(&removed)?;
+        stale.iter().for_each(|id| drop(self.tokens.remove(id)));
+        anyhow::ensure!(self.tokens.len() < TOKENS_MAX, "there are {TOKENS_MAX} tokens, no more fit");
+        if let Some(host) = host.map(HostId) {
+            anyhow::ensure!(self.hosts.contains_key(&host), "{}", Refusal::NoHost(host));
+        }
+        let token = Token { id: random()?, secret: random()?, authority };
+        let secret_hash = blake3::hash(&token.secret).to_hex().to_string();
+        let admission = Admission { secret_hash, expires, uses_left: uses, labels, host };
+        let id = hex(&token.id);
+        self.disk.change(&[(Family::Tokens, id.clone().into_bytes(), Some(write(&admission)))])?;
+        self.tokens.insert(id, admission);
+        Ok(token)
+    }
+
+    /// Takes a machine in as a host. `sign` makes the certificate and gives its SHA-256 with it; the token counts as used once
+    /// it has.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn enrol<T>(
+        &mut self,
+        (token, secret): (&[u8; 16], &[u8; 32]),
+        (name, from): (&str, &str),
+        sign: impl FnOnce(HostId) -> Result<(T, [u8; 32]), String>,
+    ) -> Result<(HostId, T), Refusal> {
+        let (id, now) = (hex(token), now());
+        let admission = self.tokens.get(&id).ok_or(Refusal::NoToken)?;
+        // Hashes are compared: how long that takes says nothing of the secret.
+        if blake3::hash(secret).to_hex().as_str() != admission.secret_hash {
+            return Err(Refusal::Secret);
+        }
+        if admission.expires <= now {
+            return Err(Refusal::Expired(now - admission.expires));
+        }
+        if admission.uses_left == 0 {
+            return Err(Refusal::Used);
+        }
+        let host = match admission.host.map(HostId) {
+            Some(host) => host,
+            None => self.free_id(name)?,
+        };
+        let (certificate, sha256) = sign(host).map_err(Refusal::Request)?;
+        let admission = Admission { uses_left: admission.uses_left - 1, ..admission.clone() };
+        let before = self.hosts.get(&host);
+        let entry = Host {
+            name: name.into(),
+            labels: admission.labels.clone(),
+            certificate: hex(&sha256),
+            revoked: false,
+            enrolled: now,
+            n_enrolments: before.map_or(0, |before| before.n_enrolments) + 1,
+            token: id.clone(),
+            enrolled_from: from.into(),
+        };
+        self.disk.change(&[
+            (Family::Tokens, id.clone().into_bytes(), Some(write(&admission))),
+            (Family::Hosts, host.0.to_be_bytes().to_vec(), Some(write(&entry))),
+        ])?;
+        self.tokens.insert(id, admission);
+        self.hosts.insert(host, entry);
+        Ok((host, certificate))
+    }
+
+    /// Whether a certificate that the authority vouches for lets a host in now.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn admit(&self, host: HostId, certificate: [u8; 32]) -> Result<&Host, Refusal> {
+        let entry = self.hosts.get(&host).ok_or(Refusal::NoHost(host))?;
+        if entry.revoked {
+            return Err(Refusal::Revoked(host));
+        }
+        if entry.certificate != hex(&certificate) {
+            return Err(Refusal::Superseded(host));
+        }
+        Ok(entry)
+    }
+
+    /// Lets a host in no more, until it is enrolled again.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be written.
+    pub fn revoke(&mut self, host: HostId) -> Result<(), Refusal> {
+        let entry = self.hosts.get(&host).ok_or(Refusal::NoHost(host))?;
+        let entry = Host { revoked: true, ..entry.clone() };
+        self.disk.change(&[(Family::Hosts, host.0.to_be_bytes().to_vec(), Some(write(&entry)))])?;
+        self.hosts.insert(host, entry);
+        Ok(())
+    }
+
+    /// The id that follows from the name, as in recordings; another one if a host has that. A name is a claim, an id is not:
+    /// nobody gets that of another host by calling itself alike.
+    fn free_id(&self, name: &str) -> Result<HostId, Refusal> {
+        if self.hosts.len() >= self.hosts_max {
+            return Err(Refusal::Full(self.hosts.len()));
+        }
+        let ids = (0..IDS_TRIED_MAX).map(|n| match n {
+            0 => HostId::from_name(name),
+            n => HostId::from_name(&format!("{name}\0{n}")),
+        });
+        ids.into_iter().find(|id| !self.hosts.contains_key(id)).ok_or(Refusal::NoId)
+    }
+}
+
+/// Seconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tokens expire by the wall clock; nothing of what hosts found is decided by it"
+)]
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn write(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("plain structs are JSON")
+}
+
+fn read<T: DeserializeOwned>(what: &'static str, row: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(row).map_err(|error| corrupt(what, error.to_string()))
+}
+
+fn corrupt(what: &'static str, why: String) -> StoreError {
+    StoreError::Corrupt { what, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    fn registry(folder: &TempDir) -> Registry {
+        Registry::open(Disk::open(folder.path()).unwrap(), 3).unwrap()
+    }
+
+    fn enrol(registry: &mut Registry, token: &Token, name: &str) -> Result<HostId, Refusal> {
+        let sign = |host: HostId| Ok(((), [host.0 as u8; 32]));
+        registry.enrol((&token.id, &token.secret), (name, "here"), sign).map(|(host, ())| host)
+    }
+
+    fn token(registry: &mut Registry, hours: u64, uses: u64, host: Option<HostId>) -> Token {
+        let expires = now() + hours * 3600;
+        registry.token([9; 32], expires, uses, Labels::new(), host.map(|host| host.0)).unwrap()
+    }
+
+    #[test]
+    fn a_token_counts_until_it_is_used_up_also_after_a_restart() {
+        let folder = TempDir::new().unwrap();
+        let mut one = registry(&folder);
+        let good = token(&mut one, 1, 2, None);
+        assert_eq!(enrol(&mut one, &good, "web-1").unwrap(), HostId::from_name("web-1"));
+        drop(one);
+        let mut two = registry(&folder);
+        let second = enrol(&mut two, &good, "web-1").unwrap();
+        assert_ne!(second, HostId::from_name("web-1"), "a name is no right to the other's id");
+        assert!(matches!(enrol(&mut two, &good, "web-2"), Err(Refusal::Used)));
+        let wrong = Token { secret: [0; 32], ..good };
+        assert!(matches!(enrol(&mut two, &wrong, "web-2"), Err(Refusal::Secret)));
+        let unknown = Token { id: [0; 16], ..good };
+        assert!(matches!(enrol(&mut two, &unknown, "web-2"), Err(Refusal::NoToken)));
+        let old = token(&mut two, 0, 2, None);
+        assert!(matches!(enrol(&mut two, &old, "web-2"), Err(Refusal::Expired(_))));
+        let more = token(&mut two, 1, 9, None);
+        enrol(&mut two, &more, "web-2").unwrap();
+        assert!(matches!(enrol(&mut two, &more, "web-3"), Err(Refusal::Full(3))));
+    }
+
+    #[test]
+    fn a_revoked_or_superseded_certificate_lets_nobody_in() {
+        let folder = TempDir::new().unwrap();
+        let mut registry = registry(&folder);
+        let first = token(&mut registry, 1, 1, None);
+        let host = enrol(&mut registry, &first, "web-1").unwrap();
+        let certificate = [host.0 as u8; 32];
+        assert_eq!(registry.admit(host, certificate).unwrap().name, "web-1");
+        assert!(matches!(registry.admit(host, [0; 32]), Err(Refusal::Superseded(_))));
+        assert!(matches!(registry.admit(HostId(1), certificate), Err(Refusal::NoHost(_))));
+        registry.revoke(host).unwrap();
+        assert!(matches!(registry.admit(host, certificate), Err(Refusal::Revoked(_))));
+        let again = token(&mut registry, 1, 1, Some(host));
+        assert_eq!(enrol(&mut registry, &again, "renamed").unwrap(), host);
+        assert_eq!(registry.admit(host, certificate).unwrap().n_enrolments, 2);
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_signed_uses_nothing_up() {
+        let folder = TempDir::new().unwrap();
+        let mut registry = registry(&folder);
+        let token = token(&mut registry, 1, 1, None);
+        let refused = registry.enrol((&token.id, &token.secret), ("web-1", "here"), |_| Err::<((), _), _>("no".into()));
+        assert!(matches!(refused, Err(Refusal::Request(_))));
+        enrol(&mut registry, &token, "web-1").unwrap();
+    }
+}

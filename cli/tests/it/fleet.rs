@@ -1,0 +1,282 @@
+//! The programs themselves: an aggregator and hosts that are fed by recordings, over QUIC on loopback.
+//!
+//! A replay within one process over the same recordings is the truth: what reaches the aggregator must be the same, whatever
+//! is killed on the way.
+
+use crate::run::{Place, tracewell};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// No step takes longer than this, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// A program beside the one that is tested here, or `None`, said loudly, where it was not built.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_BIN_EXE_tracewell")).with_file_name(name);
+    if path.exists() {
+        return Some(path);
+    }
+    println!("SKIPPED: {} was not built (cargo build --workspace)", path.display());
+    None
+}
+
+fn recording(name: &str) -> String {
+    format!("{}/../datasets/recordings/{name}.jsonl.xz", env!("CARGO_MANIFEST_DIR"))
+}
+
+struct Fleet {
+    agent: PathBuf,
+    aggregator: PathBuf,
+    place: Place,
+    /// Where the aggregator listens.
+    server: String,
+    running: Option<Running>,
+}
+
+/// A program that runs; killed with -9 when it is dropped.
+struct Running {
+    child: Child,
+    log: Receiver<String>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let stderr = child.stderr.take().expect("it is piped");
+        let (tell, log) = channel();
+        thread::spawn(move || {
+            BufReader::new(stderr).lines().map_while(Result::ok).try_for_each(|line| tell.send(line))
+        });
+        Self { child, log }
+    }
+
+    /// The first line of its log that holds a word.
+    fn said(&self, word: &str) -> String {
+        let mut said = Vec::new();
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+            if line.contains(word) {
+                return line;
+            }
+            said.push(line);
+        }
+        panic!("it did not say {word:?}: {said:#?}")
+    }
+
+    /// Waits until it has ended; gives whether it ended well, and what it said.
+    fn end(mut self) -> (bool, Vec<String>) {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().expect("it can be asked") {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "it does not end"),
+            }
+            thread::park_timeout(Duration::from_millis(10));
+        };
+        (status.success(), self.log.try_iter().collect())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Fleet {
+    fn start() -> Option<Self> {
+        let (agent, aggregator) = (program("tracewell-agent")?, program("tracewell-aggregator")?);
+        let mut fleet = Self { agent, aggregator, place: Place::new(), server: "127.0.0.1:0".into(), running: None };
+        fleet.run_aggregator();
+        Some(fleet)
+    }
+
+    /// Starts the aggregator, at the address that it had before.
+    fn run_aggregator(&mut self) {
+        let mut command = Command::new(&self.aggregator);
+        command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
+        command.args(["run", "--listen", &self.server, "--state", &self.place.path("state")]);
+        command.args(["--control", &self.place.path("socket")]);
+        let running = Running::start(&mut command);
+        let line = running.said("listening");
+        let address = line.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).expect("it says where");
+        self.server = address.to_owned();
+        self.running = Some(running);
+    }
+
+    /// Kills it with -9.
+    fn kill_aggregator(&mut self) {
+        self.running = None;
+    }
+
+    fn ask(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(&self.aggregator);
+        command.args(args).args(["--control", &self.place.path("socket")]).output().expect("it starts")
+    }
+
+    fn asked(&self, args: &[&str]) -> String {
+        let output = self.ask(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it is UTF-8")
+    }
+
+    fn token(&self, uses: u32) -> String {
+        self.asked(&["token", "--uses", &uses.to_string(), "--label", "role=test"]).trim().to_owned()
+    }
+
+    fn hosts(&self) -> Vec<Value> {
+        serde_json::from_str(&self.asked(&["hosts", "--json"])).expect("it is JSON")
+    }
+
+    fn agent(&self) -> Command {
+        let mut command = Command::new(&self.agent);
+        command.env_remove("RUST_LOG").env_remove("STATE_DIRECTORY");
+        command.arg("--config").arg(self.place.path("agent.toml"));
+        std::fs::write(self.place.path("agent.toml"), "").expect("it can be written");
+        command
+    }
+
+    fn enrol(&self, host: &str, token: &str) -> Output {
+        let mut command = self.agent();
+        command.args(["enrol", "--server", &self.server, "--token", token, "--host", host]);
+        command.args(["--history", &self.place.path(host)]).output().expect("it starts")
+    }
+
+    fn replay(&self, host: &str, recording_name: &str) -> Running {
+        let mut command = self.agent();
+        command.args(["replay", "--server", &self.server, "--history", &self.place.path(host)]);
+        Running::start(command.arg(recording(recording_name)))
+    }
+
+    /// The document that a replay within one process gives of these recordings.
+    fn expected(&self, recordings: &[&str]) -> String {
+        let out = self.place.path("expected");
+        let recordings: Vec<_> = recordings.iter().map(|name| recording(name)).collect();
+        let mut args = vec!["replay"];
+        args.extend(recordings.iter().map(String::as_str));
+        args.extend(["--out", &out]);
+        tracewell(&args).ok();
+        std::fs::read_to_string(Path::new(&out).join("alerts.json")).expect("it was written")
+    }
+
+    fn incidents(&self) -> String {
+        self.asked(&["incidents", "--json"])
+    }
+}
+
+const RECORDINGS: [(&str, &str); 2] = [("shell-1", "brute-force-1"), ("shell-4", "injection-1")];
+
+fn same(found: &str, expected: &str) {
+    if found != expected {
+        let (found, expected): (Value, Value) =
+            (serde_json::from_str(found).expect("JSON"), serde_json::from_str(expected).expect("JSON"));
+        let titles = |alerts: &Value| {
+            let incidents = alerts["incidents"].as_array().cloned().unwrap_or_default();
+            let of = |incident: Value| format!("{} {} {}", incident["score"], incident["hosts"], incident["title"]);
+            incidents.into_iter().map(of).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(&found), titles(&expected));
+        panic!("the incidents have the same titles and differ within");
+    }
+}
+
+#[test]
+fn what_hosts_send_gives_the_incidents_of_a_replay() {
+    let Some(mut fleet) = Fleet::start() else { return };
+    let token = fleet.token(2);
+    for (host, _) in RECORDINGS {
+        let enrolled = fleet.enrol(host, &token);
+        assert!(enrolled.status.success(), "{}", String::from_utf8_lossy(&enrolled.stderr));
+    }
+    let refused = fleet.enrol("one-too-many", &token);
+    assert_eq!(refused.status.code(), Some(3));
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("refuses to enrol this machine; its log says why"), "{message}");
+    let reason = fleet.running.as_ref().expect("it runs").said("refused to enrol");
+    assert!(reason.contains("was used as often as it may be"), "{reason}");
+
+    let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
+    for running in running {
+        let (is_well, said) = running.end();
+        assert!(is_well, "{said:#?}");
+    }
+    let expected = fleet.expected(&RECORDINGS.map(|(_, recording)| recording));
+    assert!(expected.contains("\"severity\""), "there is something to find: {expected}");
+    same(&fleet.incidents(), &expected);
+
+    // What was acknowledged is there after a kill, too; and to say it all again changes nothing.
+    fleet.kill_aggregator();
+    fleet.run_aggregator();
+    same(&fleet.incidents(), &expected);
+    let (host, recording) = RECORDINGS[0];
+    assert!(fleet.replay(host, recording).end().0);
+    same(&fleet.incidents(), &expected);
+
+    let hosts = fleet.hosts();
+    let names: Vec<_> = hosts.iter().filter_map(|host| host["name"].as_str()).collect();
+    assert_eq!(names.len(), 2, "{hosts:#?}");
+    assert!(hosts.iter().all(|host| host["labels"]["role"] == "test" && host["forked"] == false), "{hosts:#?}");
+}
+
+#[test]
+fn kills_in_the_middle_lose_nothing_and_double_nothing() {
+    let Some(mut fleet) = Fleet::start() else { return };
+    let token = fleet.token(2);
+    for (host, _) in RECORDINGS {
+        assert!(fleet.enrol(host, &token).status.success());
+    }
+    // Each round gets a little further before all of them are killed, some of them while they write.
+    for round in 0..6u64 {
+        let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
+        thread::park_timeout(Duration::from_millis(80 + 170 * round));
+        match round % 3 {
+            0 => fleet.kill_aggregator(),
+            1 => drop(running),
+            _ => {
+                drop(running);
+                fleet.kill_aggregator();
+            }
+        }
+        if fleet.running.is_none() {
+            fleet.run_aggregator();
+        }
+    }
+    let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
+    for running in running {
+        let (is_well, said) = running.end();
+        assert!(is_well, "{said:#?}");
+    }
+    same(&fleet.incidents(), &fleet.expected(&RECORDINGS.map(|(_, recording)| recording)));
+    assert!(fleet.hosts().iter().all(|host| host["forked"] == false));
+}
+
+#[test]
+fn a_revoked_host_is_not_let_in() {
+    let Some(fleet) = Fleet::start() else { return };
+    let (host, recording) = RECORDINGS[0];
+    assert!(fleet.enrol(host, &fleet.token(1)).status.success());
+    let id = fleet.hosts()[0]["id"].as_str().expect("it has an id").to_owned();
+    fleet.asked(&["revoke", &id]);
+    let running = fleet.replay(host, recording);
+    running.said("closed the connection: Refused");
+    let reason = fleet.running.as_ref().expect("it runs").said("refused a host");
+    assert!(reason.contains("is revoked"), "{reason}");
+    drop(running);
+    assert!(!fleet.ask(&["revoke", "0000000000000001"]).status.success(), "there is no such host");
+    // A token for this very host enrols it again.
+    let token = fleet.asked(&["token", "--host", &id]);
+    let again = fleet.enrol(host, token.trim());
+    assert_eq!(again.status.code(), Some(2), "it has a certificate, if one of no use");
+    let mut command = fleet.agent();
+    command.args(["enrol", "--again", "--server", &fleet.server, "--token", token.trim(), "--host", host]);
+    let again = command.args(["--history", &fleet.place.path(host)]).output().expect("it starts");
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(fleet.replay(host, recording).end().0);
+    assert_eq!(fleet.hosts()[0]["enrolments"], 2);
+}
