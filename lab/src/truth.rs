@@ -6,7 +6,8 @@
 //! - the connections of those processes, and those of a host with an address that only the attacker has;
 //! - the files that those processes changed ([`crate::shared`] says which not), and those that the launcher named.
 //!
-//! Ignored are the processes that served others as well, of which nobody can say which part was the attack.
+//! Ignored are the processes that served others as well, and the files that others changed as well, of which nobody can say which part
+//! was the attack; and datagram sockets of the attack through which nothing went, as getaddrinfo(3) makes one for each address that it puts in order.
 
 mod causes;
 
@@ -33,12 +34,21 @@ type Connection = (HostId, Option<SocketAddr>, SocketAddr);
 struct Seen {
     processes: BTreeSet<Who>,
     sockets: BTreeSet<Connection>,
+    /// Datagram sockets with an other end, whether anything went through them or not.
+    tried: BTreeSet<Connection>,
     files: BTreeSet<(HostId, String)>,
 }
 
 pub fn truth(records: &[Record], journal: &Journal, hosts: &[String]) -> Truth {
     let names: HashMap<HostId, &String> = hosts.iter().map(|name| (HostId::from_name(name), name)).collect();
-    let (steps, ignored) = walk(records, journal);
+    let (mut steps, ignored) = walk(records, journal);
+    let others = changed_by_others(records, &steps);
+    let mut mixed = BTreeSet::new();
+    for seen in steps.values_mut() {
+        let (of_both, own) = std::mem::take(&mut seen.files).into_iter().partition(|file| others.contains(file));
+        seen.files = own;
+        mixed.extend::<BTreeSet<_>>(of_both);
+    }
     let attacks = journal.attacks.iter().enumerate().map(|(a, attack)| {
         let steps: Vec<_> = attack
             .steps
@@ -67,8 +77,14 @@ pub fn truth(records: &[Record], journal: &Journal, hosts: &[String]) -> Truth {
         let windows = steps.iter().map(|step| step.window).collect();
         Attack { id: attack.id.clone(), name: attack.name.clone(), windows, nodes, steps }
     });
-    let attacks = attacks.collect();
-    let ignored = ignored.iter().filter_map(|who| of_process(who, &names)).collect();
+    let attacks: Vec<Attack> = attacks.collect();
+    let used: BTreeSet<_> = steps.values().flat_map(|seen| &seen.sockets).collect();
+    let tried: BTreeSet<_> = steps.values().flat_map(|seen| &seen.tried).filter(|end| !used.contains(end)).collect();
+    let tried = tried.into_iter().filter_map(|end| of_socket(end, &names));
+    let mixed = mixed.iter().filter_map(|(host, path)| Some(of_file(names.get(host)?, path)));
+    let named: Vec<&NodePattern> = attacks.iter().flat_map(|attack: &Attack| &attack.nodes).collect();
+    let mixed = mixed.filter(|file| !named.contains(&file));
+    let ignored = ignored.iter().filter_map(|who| of_process(who, &names)).chain(mixed).chain(tried).collect();
     Truth {
         label_set: LABEL_SET.into(),
         label_kinds: vec![NodeKind::Process, NodeKind::File, NodeKind::Socket],
@@ -96,6 +112,20 @@ fn walk(records: &[Record], journal: &Journal) -> (BTreeMap<Place, Seen>, BTreeS
             return (steps, ignored.difference(&labelled).copied().collect());
         }
     }
+}
+
+/// Files that processes beside the attack changed.
+fn changed_by_others(records: &[Record], steps: &BTreeMap<Place, Seen>) -> BTreeSet<(HostId, String)> {
+    let labelled: BTreeSet<Who> = steps.values().flat_map(|seen| &seen.processes).copied().collect();
+    let events = records.iter().filter_map(|record| match record {
+        Record::Event(event) if !labelled.contains(&(event.host, event.subject)) => Some(event),
+        _ => None,
+    });
+    let changed = events.flat_map(|event| {
+        let files = changed_files(event).filter(|path| !is_shared(path, event.op));
+        files.map(|path| (event.host, path.to_owned()))
+    });
+    changed.collect()
 }
 
 fn walk_once(records: &[Record], journal: &Journal, causes: &Causes) -> BTreeMap<Place, Seen> {
@@ -135,8 +165,10 @@ impl Seen {
                 self.files.extend(changed.map(|path| (event.host, path.to_owned())));
             }
             Object::Socket(socket) if matches!(socket.protocol, Protocol::Tcp | Protocol::Udp) => {
+                let is_tried = socket.protocol == Protocol::Udp && event.op == Operation::Connect;
                 if let Some(remote) = socket.remote.filter(|remote| remote.port() != 0) {
-                    self.sockets.insert((event.host, socket.local, remote));
+                    let ends = if is_tried { &mut self.tried } else { &mut self.sockets };
+                    ends.insert((event.host, socket.local, remote));
                 }
             }
             _ => {}
@@ -161,16 +193,18 @@ pub fn changed_files(event: &Event) -> impl Iterator<Item = &str> {
 fn patterns(seen: &Seen, names: &HashMap<HostId, &String>) -> Vec<NodePattern> {
     let processes = seen.processes.iter().filter_map(|who| of_process(who, names));
     let files = seen.files.iter().filter_map(|(host, path)| Some(of_file(names.get(host)?, path)));
-    let sockets = seen.sockets.iter().filter_map(|(host, local, remote)| {
-        let end = |address: SocketAddr| Remote { ip: address.ip(), port: Some(address.port()) };
-        Some(NodePattern {
-            host: Some((*names.get(host)?).clone()),
-            local: local.map(end),
-            remote: Some(end(*remote)),
-            ..NodePattern::any(NodeKind::Socket)
-        })
-    });
+    let sockets = seen.sockets.iter().filter_map(|end| of_socket(end, names));
     processes.chain(files).chain(sockets).collect()
+}
+
+fn of_socket((host, local, remote): &Connection, names: &HashMap<HostId, &String>) -> Option<NodePattern> {
+    let end = |address: SocketAddr| Remote { ip: address.ip(), port: Some(address.port()) };
+    Some(NodePattern {
+        host: Some((*names.get(host)?).clone()),
+        local: local.map(end),
+        remote: Some(end(*remote)),
+        ..NodePattern::any(NodeKind::Socket)
+    })
 }
 
 fn of_process((host, process): &Who, names: &HashMap<HostId, &String>) -> Option<NodePattern> {

@@ -153,6 +153,7 @@ fn what_is_not_labelled_is_said() {
             attack.nodes.retain(|node| !is(node));
             attack.steps.iter_mut().for_each(|step| step.nodes.retain(|node| !is(node)));
         }
+        truth.ignored.retain(|node| !is(node));
     };
     // Of each guess what served it.
     let guesses = |truth: &mut Truth| {
@@ -191,6 +192,17 @@ fn what_is_not_labelled_is_said() {
         truth.ignored.extend(guesses);
     };
     check("brute-force", &served, "ignored, and served only the attacker: process");
+}
+
+/// Each login of sshd asks for the order of the host's own addresses, by sockets that nothing goes through.
+#[test]
+fn sockets_that_nothing_went_through_are_ignored() {
+    let index = Index::open(&shipped()).expect("the index can be read");
+    let entry = index.recordings.iter().find(|entry| entry.scenario == "brute-force").expect("it is shipped");
+    let truth = Truth::open(&shipped().join(entry.truth())).expect("it can be read");
+    let is_own = |node: &&NodePattern| node.remote.is_some_and(|remote| remote.ip.is_loopback());
+    assert_eq!(truth.attacks[0].nodes.iter().find(is_own), None);
+    assert!(truth.ignored.iter().filter(is_own).count() >= 8, "one a guess at least");
 }
 
 /// A name or an address that is alike in all recordings of a seed would say what an attack is.
