@@ -1,12 +1,13 @@
 //! The nearest hopset around a terminal: Dijkstra's algorithm, bounded in radius, nodes and degree.
 //!
 //! A way leads through a file or a socket only as information does: from who wrote it to who read it, or back. That two
-//! processes read one file that neither wrote, or write one log that neither read, tells nothing of either.
+//! processes read one file that neither wrote, or write one log that neither read, tells nothing of either; no way leads through
+//! devices and folders.
 
 use crate::graph::{Graph, NodeState};
 use crate::history::{Direction, HistoryError};
 use std::collections::{BTreeMap, BTreeSet};
-use tracewell_model::{EventNs, NodeKey, Operation};
+use tracewell_model::{EventNs, FileKind, NodeAttrs, NodeKey, Operation};
 use tracewell_parameters::LinkParameters;
 
 /// A way from a terminal to another hopset.
@@ -50,7 +51,7 @@ pub(super) fn nearest(
             }
         }
         for (next, direction) in neighbours(graph, parameters, place, now)? {
-            let Some(state) = graph.state(next)? else { continue };
+            let Some(state) = graph.state(next)?.filter(|state| passes_on(state)) else { continue };
             let next = (next, state.role.process().is_none().then_some(direction));
             let reached = cost + parameters.step_cost_millibits + hub_cost(&state);
             if reached <= parameters.radius_millibits && best.get(&next).is_none_or(|known| reached < known.0) {
@@ -88,6 +89,11 @@ fn neighbours(
     }
     found.retain(|(other, _)| *other != node);
     Ok(found)
+}
+
+/// Whether what goes in may come out again: what is written to a device or a folder tells its readers nothing of the writer.
+fn passes_on(state: &NodeState) -> bool {
+    !matches!(state.attrs, NodeAttrs::File { kind: FileKind::Device | FileKind::Directory, .. })
 }
 
 /// log2(1 + degree) in thousandths of a bit: a process counts its children, everything else its edges.
