@@ -213,10 +213,12 @@ impl Outgoing for Spool {
 
     fn arrived(&self, frame: Vec<u8>) {
         let frame = match decode(&frame) {
-            Ok(Message { host, payload: Payload::NewEpoch { epoch }, .. }) => match self.shared.renew(host, epoch) {
-                Some(frame) => frame,
-                None => return,
-            },
+            Ok(Message { host, epoch: of, payload: Payload::NewEpoch { epoch }, .. }) => {
+                match self.shared.renew(host, of, epoch) {
+                    Some(frame) => frame,
+                    None => return,
+                }
+            }
             _ => frame,
         };
         let mut state = self.shared.state();
@@ -326,27 +328,41 @@ impl Shared {
         }
     }
 
-    /// Another machine sends as this host: all that waits gets numbers in the epoch that the aggregator gave, and the pipeline
-    /// goes on in the one after. Gives what to tell it, once.
-    fn renew(&self, host: HostId, epoch: u32) -> Option<Vec<u8>> {
+    /// The numbers of epoch `of` say nothing to the aggregator: another machine used them, or it knows this host to be further. All
+    /// that waits gets numbers in the epoch that it gave, or a later one that is new here too, and the pipeline goes on in the one
+    /// after. Gives what to tell it, once.
+    fn renew(&self, host: HostId, of: u32, epoch: u32) -> Option<Vec<u8>> {
         let mut state = self.state();
-        let next = epoch.checked_add(1)?;
-        if epoch <= state.epoch {
+        if state.renewed.as_ref().is_some_and(|renewed| of < renewed.epoch) {
             return None;
         }
-        tracing::error!(epoch, "another machine sends as this host: this one starts anew");
-        state.renewed = Some(Renewed { epoch, ..Renewed::default() });
+        let epoch = epoch.max(state.epoch.checked_add(1)?);
+        let next = epoch.checked_add(1)?;
+        tracing::error!(
+            epoch,
+            "the aggregator knows this host to be further, or another machine sends as it: it starts anew"
+        );
+        let mut renewed = Renewed { epoch, ..Renewed::default() };
         let rows: Vec<_> = self.rows.rows_from(&[]).map_while(Result::ok).collect();
-        for (key, frame) in rows {
-            let Some(key) = read_key(&key) else { continue };
-            let moved = self.remove(&mut state, key).and_then(|()| self.keep(&mut state, key, frame.into()));
-            if let Err(error) = moved {
-                tracing::error!(%error, "a frame could not be kept and is lost");
-                state.drop_frames(1);
+        for (old, frame) in rows {
+            let Some(key) = read_key(&old) else { continue };
+            let key = renewed.next(key.class);
+            // Under one number or the other, whenever this is killed; the last change makes it durable.
+            let moved = readdress(&frame, key)
+                .map(|frame| (frame.len(), self.rows.change(&[(&write_key(key), &frame)], &[&old], false)));
+            match moved {
+                Ok((n_bytes, Ok(()))) => {
+                    state.waiting_of(key.class).subtract(frame.len());
+                    state.waiting_of(key.class).add(n_bytes);
+                }
+                Ok((_, Err(error))) => tracing::error!(%error, "a waiting frame cannot be given its new number"),
+                Err(error) => tracing::error!(%error, "a waiting frame cannot be given its new number"),
             }
         }
-        // Also where nothing waited.
-        state.epoch = state.epoch.max(epoch);
+        (state.renewed, state.epoch) = (Some(renewed), next);
+        if let Err(error) = self.rows.change(&[(EPOCH, &u64::from(next).to_be_bytes())], &[WORK], true) {
+            tracing::error!(%error, "the new epoch cannot be noted");
+        }
         drop(state);
         self.news.notify_waiters();
         encode(&Message { host, epoch: next, sequence: 0, payload: Payload::NewEpoch { epoch: next } }).ok()

@@ -12,7 +12,7 @@ use tracewell_wire::{Class, FrameKey, Heartbeat, Message, Payload, WireError, li
 
 /// Hosts of one aggregator. Another one is refused: it is a fault of enrolment.
 const HOSTS_MAX: usize = 100_000;
-/// Epochs of a host whose sequence numbers are remembered; what is older counts as repeated.
+/// Epochs of a host and class whose sequence numbers are remembered; what is older is asked for under new numbers.
 const EPOCHS_MAX: u32 = 4;
 /// Changes between settled and unsettled that are remembered of a host; the oldest goes first.
 const SETTLED_CHANGES_MAX: usize = 1024;
@@ -183,13 +183,20 @@ impl Ingest {
             return Err(IngestError::TooManyHosts { host, max: HOSTS_MAX });
         }
         let state = self.hosts.entry(host).or_default();
-        state.reach(host, epoch, store)?;
+        state.epoch = state.epoch.max(epoch);
         let answer = |payload| Message { host, epoch, sequence: 0, payload };
         let class = payload.class();
         match state.look_up(epoch, class, sequence, content_hash) {
             Entry::Repeated => return Ok(vec![answer(Payload::Acknowledgement { class, sequence })]),
             Entry::Forked => {
-                let epoch = state.fork(epoch);
+                state.fork.get_or_insert(Fork { epoch, time: state.latest });
+                let epoch = state.unused_epoch(epoch);
+                store.put_note(Note::Host(host), Some(notes::host(state)))?;
+                return Ok(vec![answer(Payload::NewEpoch { epoch })]);
+            }
+            // Never taken for a repeat: a host that lost its state, or was restored from long ago, would be acknowledged away.
+            Entry::TooOld => {
+                let epoch = state.unused_epoch(epoch);
                 store.put_note(Note::Host(host), Some(notes::host(state)))?;
                 return Ok(vec![answer(Payload::NewEpoch { epoch })]);
             }
@@ -220,6 +227,7 @@ impl Ingest {
             }
             _ => None,
         };
+        state.forget_epochs(host, class, epoch, store)?;
         let forgotten = state.ledgers.entry((epoch, class)).or_default().record(sequence, content_hash);
         let taken = |sequence| Note::Taken(host, FrameKey { class, epoch, sequence });
         store.put_note(taken(sequence), Some(notes::hash(content_hash)))?;
@@ -253,31 +261,38 @@ fn expected(payload: &Payload) -> Result<(), IngestError> {
 }
 
 impl HostState {
-    /// Notes the epoch that a message is of; epochs long before it are forgotten.
-    fn reach(&mut self, host: HostId, epoch: u32, store: &mut dyn Store) -> Result<(), StoreError> {
-        self.epoch = self.epoch.max(epoch);
-        let latest = self.epoch;
-        for (&(epoch, class), ledger) in self.ledgers.iter().filter(|((epoch, _), _)| !is_remembered(*epoch, latest)) {
+    /// Forgets the numbers of a class in epochs long before `epoch`. A class comes in the order of its numbers, other classes
+    /// may be behind it.
+    fn forget_epochs(
+        &mut self,
+        host: HostId,
+        class: Class,
+        epoch: u32,
+        store: &mut dyn Store,
+    ) -> Result<(), StoreError> {
+        let is_old = |&(of, other): &(u32, Class)| other == class && !is_remembered(of, epoch);
+        for (&(epoch, class), ledger) in self.ledgers.iter().filter(|(key, _)| is_old(key)) {
             for sequence in ledger.sequences() {
                 store.put_note(Note::Taken(host, FrameKey { class, epoch, sequence }), None)?;
             }
         }
-        self.ledgers.retain(|&(epoch, _), _| is_remembered(epoch, latest));
+        self.ledgers.retain(|key, _| !is_old(key));
         Ok(())
     }
 
     fn look_up(&self, epoch: u32, class: Class, sequence: u64, content_hash: u64) -> Entry {
+        let latest = self.ledgers.keys().filter(|(_, other)| *other == class).map(|(epoch, _)| *epoch).max();
         match self.ledgers.get(&(epoch, class)) {
             Some(ledger) => ledger.look_up(sequence, content_hash),
-            None if is_remembered(epoch, self.epoch) => Entry::New,
-            None => Entry::Repeated,
+            None if is_remembered(epoch, latest.unwrap_or(0)) => Entry::New,
+            None => Entry::TooOld,
         }
     }
 
-    /// Notes that two machines send as this host, and gives the epoch in which one of them starts anew.
-    fn fork(&mut self, epoch: u32) -> u32 {
-        self.epoch = self.epoch.max(epoch.saturating_add(1));
-        self.fork.get_or_insert(Fork { epoch, time: self.latest });
+    /// An epoch after `epoch` that no frame had: in it a host starts anew.
+    fn unused_epoch(&mut self, epoch: u32) -> u32 {
+        let is_used = self.epoch <= epoch || self.ledgers.keys().any(|(used, _)| *used == self.epoch);
+        self.epoch = self.epoch.max(epoch).saturating_add(u32::from(is_used));
         self.epoch
     }
 

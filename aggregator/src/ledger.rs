@@ -7,15 +7,17 @@ const REMEMBERED_MAX: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     hashes: BTreeMap<u64, u64>,
-    /// Every number up to this one counts as taken, though its content is forgotten.
+    /// Numbers up to this one are forgotten.
     forgotten: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     New,
-    /// The same number with the same content, or one too old to compare.
+    /// The same number with the same content.
     Repeated,
+    /// A number too old to be remembered.
+    TooOld,
     /// The same number with other content: two machines send as one host.
     Forked,
 }
@@ -23,7 +25,7 @@ pub(crate) enum Entry {
 impl Ledger {
     pub fn look_up(&self, sequence: u64, content_hash: u64) -> Entry {
         match self.hashes.get(&sequence) {
-            _ if sequence <= self.forgotten => Entry::Repeated,
+            _ if sequence <= self.forgotten => Entry::TooOld,
             None => Entry::New,
             Some(&known) if known == content_hash => Entry::Repeated,
             Some(_) => Entry::Forked,

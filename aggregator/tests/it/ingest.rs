@@ -95,6 +95,46 @@ fn a_forked_host_gets_a_new_epoch_and_raises_an_alert() {
     assert_eq!(aggregator.incidents().unwrap().counters.alarms_raw, 2);
 }
 
+/// A host that was restarted often while it could not send: its newest hello overtakes the alert of its first epoch.
+#[test]
+fn what_is_long_overtaken_by_another_class_is_taken_all_the_same() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    host.epoch = 9;
+    let hello = Hello { name: "web-1".into(), parameters_hash: [0; 32], version: "1".into() };
+    host.send(&mut aggregator, Payload::Hello(hello));
+    for epoch in [1, 5, 9] {
+        let mut waited = Host::new("web-1");
+        waited.epoch = epoch;
+        assert_eq!(waited.alert(&mut aggregator, intrusion(u64::from(epoch), 1000, "/bin/a")), []);
+    }
+    let incidents = aggregator.incidents().unwrap();
+    assert_eq!(incidents.counters.alarms_raw, 3);
+    assert!(incidents.shown.iter().all(|incident| !incident.members.is_empty()), "no fork");
+}
+
+/// A host whose disk is new, or was restored from long ago, begins with numbers that the aggregator has forgotten.
+#[test]
+fn numbers_too_old_to_compare_are_asked_for_anew() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    host.epoch = 9;
+    host.alert(&mut aggregator, intrusion(1, 1000, "/bin/a"));
+    let mut reborn = Host::new("web-1");
+    let mut alert = alarm(2, 9000, "/bin/b", Reason::EnteredKernel);
+    alert.host = reborn.id;
+    let frame = reborn.frame(Payload::Alert(tracewell_model::AlertUpdate { extends: 0, graph: alert.clone() }));
+    // The same for each frame that was under way.
+    for _ in 0..2 {
+        assert_eq!(answers(&mut aggregator, &frame), [Payload::NewEpoch { epoch: 10 }]);
+    }
+    assert_eq!(aggregator.incidents().unwrap().counters.alarms_raw, 1);
+    let mut reborn = Host::new("web-1");
+    reborn.epoch = 10;
+    assert_eq!(reborn.alert(&mut aggregator, alert), []);
+    let incidents = aggregator.incidents().unwrap();
+    assert_eq!(incidents.counters.alarms_raw, 2);
+    assert!(incidents.shown.iter().all(|incident| !incident.members.is_empty()), "no fork");
+}
+
 #[test]
 fn what_a_host_never_says_is_refused_without_effect() {
     let mut aggregator = aggregator();

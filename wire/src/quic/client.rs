@@ -171,6 +171,11 @@ async fn listen(mut answers: Frames, outgoing: &impl Outgoing, sender: &Mutex<Se
         let message = decode(&frame)?;
         let Payload::Acknowledgement { class, sequence } = message.payload else {
             outgoing.arrived(frame);
+            if let Payload::NewEpoch { .. } = message.payload {
+                // What was sent has other numbers now, and its old ones are never acknowledged.
+                sender.lock().unwrap_or_else(PoisonError::into_inner).begin();
+                outgoing.news().notify_waiters();
+            }
             continue;
         };
         let key = FrameKey { class, epoch: message.epoch, sequence };

@@ -47,6 +47,10 @@ impl Sender {
         let Some(lane) = self.lanes.get_mut(&key.class) else { return false };
         let n_bytes = lane.in_flight.remove(&key);
         lane.in_flight_bytes -= n_bytes.unwrap_or(0);
+        if lane.in_flight.is_empty() {
+            // What is stored has left the spool: whatever is its first now is next, also if its number is lower.
+            lane.last = None;
+        }
         n_bytes.is_some()
     }
 }

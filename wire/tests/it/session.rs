@@ -169,6 +169,19 @@ impl Run {
     }
 }
 
+/// Work that is done again puts frames with lower numbers into the spool than those that waited there.
+#[test]
+fn a_lower_number_is_sent_once_all_that_was_sent_is_stored() {
+    let key = |sequence| FrameKey { class: Class::Alert, epoch: 1, sequence };
+    let mut sender = Sender::default();
+    [5, 6].into_iter().for_each(|sequence| sender.sent(key(sequence), 10));
+    assert_eq!(sender.next(Class::Alert), Some(Some(key(6))));
+    assert!(sender.acknowledged(key(5)));
+    assert_eq!(sender.next(Class::Alert), Some(Some(key(6))));
+    assert!(sender.acknowledged(key(6)));
+    assert_eq!(sender.next(Class::Alert), Some(None), "from the first on");
+}
+
 #[test]
 fn a_frame_that_is_too_long_is_refused_before_it_comes() {
     let mut framer = Framer::new(FRAME_BYTES_MAX);

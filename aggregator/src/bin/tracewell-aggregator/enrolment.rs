@@ -9,7 +9,8 @@ use tracewell_wire::quic::identity::fingerprint;
 use tracewell_wire::quic::{Connection, QuicError, enrol};
 use tracewell_wire::session::Close;
 
-/// Reads what it asks with, and gives it a certificate or closes the connection. Gives the host that it became.
+/// Reads what it asks with, and gives it a certificate or closes the connection. Gives the host that it became, and tells `enrolled` of
+/// it before the machine is answered.
 ///
 /// # Errors
 /// When the connection fails, or it does not keep to the form.
@@ -18,6 +19,7 @@ pub async fn serve(
     registry: &Mutex<Registry>,
     authority: &Authority,
     holds: Duration,
+    enrolled: impl FnOnce(HostId),
 ) -> Result<Option<HostId>, QuicError> {
     let (asked, to) = enrol::read(connection).await?;
     let from = connection.remote_address().to_string();
@@ -33,6 +35,7 @@ pub async fn serve(
     match done {
         Ok((host, certificate)) => {
             tracing::info!(%host, name = asked.name, from, "enrolled a host");
+            enrolled(host);
             enrol::answer(connection, to, certificate.to_vec()).await?;
             Ok(Some(host))
         }

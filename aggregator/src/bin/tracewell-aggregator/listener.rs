@@ -101,12 +101,10 @@ impl Listener {
     }
 
     async fn newcomer(&self, connection: &Connection) {
-        match enrolment::serve(connection, &self.registry, &self.authority, self.certificate_holds).await {
-            Ok(Some(host)) => {
-                add(&self.sessions.counts.enrolled);
-                // The machine that had this id before, if another did.
-                self.sessions.close(host, Close::Refused);
-            }
+        // The machine that had this id before, if another did, has it no longer.
+        let enrolled = |host| self.sessions.close(host, Close::Refused);
+        match enrolment::serve(connection, &self.registry, &self.authority, self.certificate_holds, enrolled).await {
+            Ok(Some(_)) => add(&self.sessions.counts.enrolled),
             Ok(None) => add(&self.sessions.counts.refused),
             Err(error) => self.ended(connection, &error, None),
         }
