@@ -5,7 +5,7 @@ use crate::graph::{Graph, NodeState, ProcessState};
 use crate::history::{Direction, HistoryError};
 use crate::link::{Hopset, Member};
 use crate::structure::Structure;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tracewell_model::{
     AlertNode, EventNs, FileKind, FindingSeverity, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, Reason,
 };
@@ -31,7 +31,7 @@ impl Selection {
     }
 
     /// Selects in the order: terminals, evidence of their facts, connectors, descendants, who started the terminals, what
-    /// they dealt with or changed that is rare, the connections that led to them, and files that they alone made. Returns the
+    /// they dealt with or changed that is rare, the connections that led to them, and files that are theirs alone. Returns the
     /// joint weight of the terminals.
     pub(super) fn fill(
         &mut self,
@@ -71,7 +71,7 @@ impl Selection {
                 self.add(graph, connection, NodeRole::Context, Reason::TouchedBy { process: server })?;
             }
         }
-        // On a host that is hardly known little is rare yet; what the terminals alone made is shown while there is room.
+        // On a host that is hardly known little is rare yet; what the terminals touched alone is shown while there is room.
         for (key, _) in terminals.iter().filter(|(_, process)| !process.facts.is_empty()) {
             for peer in own_files(graph, *key)? {
                 if self.nodes.len() < OWN_FILES_UP_TO.min(self.nodes_max) {
@@ -203,12 +203,13 @@ fn rare_peers(graph: &mut Graph, key: NodeKey, min_millibits: u32) -> Result<Vec
     Ok(rare.into_iter().map(|(.., peer)| peer).collect())
 }
 
-/// Whether what lies at the other end of an edge may be drawn for its own sake: sockets with a name, files that keep what is written.
-/// What was only read is told in the reader's reasons; nearly always half the host reads it.
+/// Whether what lies at the other end of an edge may be drawn for its own sake: sockets with a name, files that keep what is written
+/// and, if they were only read, that few others touch. The rest is told in the reader's reasons; half the host reads it.
 fn is_worth_drawing(graph: &mut Graph, peer: NodeKey, direction: Direction) -> Result<bool, HistoryError> {
     Ok(graph.state(peer)?.is_some_and(|state| match &state.attrs {
         NodeAttrs::File { kind, .. } => {
-            direction == Direction::Out && matches!(kind, FileKind::Regular | FileKind::Memory | FileKind::Unknown)
+            let keeps = matches!(kind, FileKind::Regular | FileKind::Memory | FileKind::Unknown);
+            keeps && (direction == Direction::Out || degree(&state) <= OWN_FILE_DEGREE_MAX)
         }
         NodeAttrs::Socket { remote, path, .. } => remote.is_some() || path.is_some(),
         NodeAttrs::Process { .. } => true,
@@ -227,15 +228,27 @@ fn led_by(graph: &mut Graph, key: NodeKey, process: &ProcessState) -> Result<Opt
     Ok(edges.into_iter().find(|edge| edge.op == Operation::Accept).map(|edge| (server, edge.from)))
 }
 
-/// Files that a process wrote or made and that few others touch, those of the fewest edges first.
+/// Files that a process read, wrote or made and that few others touch, those of the fewest edges first; no code that it
+/// mapped.
 fn own_files(graph: &mut Graph, key: NodeKey) -> Result<Vec<NodeKey>, HistoryError> {
+    let (mut mapped, mut files) = (BTreeSet::new(), BTreeMap::new());
+    for direction in [Direction::In, Direction::Out] {
+        for edge in graph.edges(key, direction, EventNs::MAX, RARE_EDGES_SEEN_MAX)? {
+            let peer = if direction == Direction::In { edge.from } else { edge.to };
+            match edge.op {
+                Operation::MapExecutable | Operation::Exec => _ = mapped.insert(peer),
+                Operation::Read | Operation::Write | Operation::Create | Operation::Rename => {
+                    files.entry(peer).or_insert((edge.seq, direction));
+                }
+                _ => {}
+            }
+        }
+    }
     let mut own: Vec<(u32, u64, NodeKey)> = Vec::new();
-    for edge in graph.edges(key, Direction::Out, EventNs::MAX, RARE_EDGES_SEEN_MAX)? {
-        let is_made = matches!(edge.op, Operation::Write | Operation::Create | Operation::Rename);
-        let is_known = own.iter().any(|(.., known)| *known == edge.to);
-        if is_made && !is_known && is_worth_drawing(graph, edge.to, Direction::Out)? {
-            let state = graph.state(edge.to)?.filter(|state| state.role.file().is_some());
-            own.extend(state.map(|state| (degree(&state), edge.seq, edge.to)));
+    for (file, (seq, direction)) in files {
+        if !mapped.contains(&file) && is_worth_drawing(graph, file, direction)? {
+            let state = graph.state(file)?.filter(|state| state.role.file().is_some());
+            own.extend(state.map(|state| (degree(&state), seq, file)));
         }
     }
     own.retain(|(degree, ..)| *degree <= OWN_FILE_DEGREE_MAX);

@@ -52,21 +52,32 @@ fn an_intrusion_is_told_with_its_reasons() {
     sketch.run(INTRUSION);
     let update = one(sketch.emit(Loss::default()));
     assert_eq!((update.extends, update.graph.revision), (0, 1));
-    let names =
-        ["p1", "p2", "p3", "/usr/sbin/httpd", "/bin/sh", "/tmp/x", "tcp:203.0.113.5:4000", "tcp:198.51.100.7:80"];
-    let expected = "6 of 6 nodes, 18.0 bits
+    let names = [
+        "p1",
+        "p2",
+        "p3",
+        "/usr/sbin/httpd",
+        "/bin/sh",
+        "/tmp/x",
+        "tcp:203.0.113.5:4000",
+        "tcp:198.51.100.7:80",
+        "/etc/shadow",
+    ];
+    let expected = "7 of 7 nodes, 18.0 bits
 p1 Context: touched by p3
 p2 Context: serves for p1, touched by p3
 p3 Terminal: serves for p1, ran /tmp/x written by p2, calls out to tcp:198.51.100.7:80, rare /etc/shadow 10000
 /tmp/x Context: touched by p3
 tcp:203.0.113.5:4000 Context: touched by p1
 tcp:198.51.100.7:80 Context: touched by p3
+/etc/shadow Context: touched by p3
 p1 -fork-> p2: descends from p1
 p2 -fork-> p3: descends from p2
 p2 -write-> /tmp/x: touched by p2
 p3 -connect-> tcp:198.51.100.7:80: calls out to tcp:198.51.100.7:80
 /tmp/x -exec-> p3: ran /tmp/x written by p2
 tcp:203.0.113.5:4000 -accept-> p1: touched by p1
+/etc/shadow -read-> p3: rare /etc/shadow 10000
 ";
     assert_eq!(draw(&mut sketch, &update.graph, &names), expected);
 }
