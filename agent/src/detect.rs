@@ -94,7 +94,7 @@ fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimps
         glimpse.conditions = glimpse.conditions.or(Conditions::IN_CONTAINER, container.is_some());
     }
     if let Some(process) = subject.role.process() {
-        glimpse.facts = &process.facts;
+        (glimpse.facts, glimpse.usual) = (&process.facts, &process.usual);
         let is_below = process.server.is_some() && !process.serves;
         glimpse.conditions = glimpse.conditions.or(Conditions::BELOW_SERVER, is_below);
     }

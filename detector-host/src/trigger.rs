@@ -80,7 +80,8 @@ impl Triggers {
             return;
         }
         let rules = &self.rules[op as usize];
-        let facts = metadata::facts(glimpse.facts.iter().fold(Facts::empty(), |facts, found| facts | fact(found)));
+        let known = glimpse.facts.iter().chain(glimpse.usual);
+        let facts = metadata::facts(known.fold(Facts::empty(), |facts, found| facts | fact(found)));
         self.fitting.clear();
         self.fitting.extend(rules.rules.iter().map(|rule| if rule.fits(glimpse, facts) { 0 } else { EXCLUDED }));
         // The texts that any rule left asks for.
@@ -205,6 +206,7 @@ mod tests {
         let cases = [
             (Read, read, vec![3]),
             (Read, Glimpse { facts: &facts[1..], ..read }, vec![]),
+            (Read, Glimpse { facts: &facts[1..], usual: &facts[..1], ..read }, vec![3]),
             (Read, Glimpse { conditions: Conditions::WRITTEN, ..read }, vec![]),
             (Listen, nc, vec![0]),
             (Listen, Glimpse { port: Some(8889), ..nc }, vec![]),

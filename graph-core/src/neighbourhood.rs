@@ -99,8 +99,9 @@ pub struct Glimpse<'a> {
     pub new_path: Option<&'a str>,
     /// Of the socket that the operation was done to: of the far end where it goes out, else of the own.
     pub port: Option<u16>,
-    /// What was found out about the process.
+    /// What was found out about the process, and what of it is usual on this host.
     pub facts: &'a [Reason],
+    pub usual: &'a [Reason],
     pub conditions: Conditions,
 }
 
