@@ -73,6 +73,8 @@ pub struct Link {
     pub n_connected: u64,
     pub n_failed: u64,
     pub n_acknowledged: u64,
+    /// Frames whose content the aggregator could not read. They are lost.
+    pub n_refused: u64,
     /// Why the last attempt failed or the last connection ended.
     pub error: Option<String>,
 }
@@ -193,13 +195,26 @@ impl Outgoing for Spool {
             // The least key that is greater.
             from.push(0);
         }
-        let found = self.shared.rows.first_from(&from).unwrap_or_else(|error| {
-            tracing::error!(%error, "the spool cannot be read");
-            None
-        });
-        let (key, frame) = found?;
-        let key = read_key(&key).filter(|key| key.class == class)?;
-        Some((key, frame.into()))
+        loop {
+            let found = self.shared.rows.first_from(&from).unwrap_or_else(|error| {
+                tracing::error!(%error, "the spool cannot be read");
+                None
+            });
+            let (row_key, frame) = found?;
+            let key = read_key(&row_key).filter(|key| key.class == class)?;
+            if head(&frame).is_ok_and(|head| head.key == key) {
+                return Some((key, frame.into()));
+            }
+            // Nobody could answer to it.
+            tracing::error!(?class, epoch = key.epoch, sequence = key.sequence, "a frame is damaged and lost");
+            let mut state = self.shared.state();
+            state.drop_frames(1);
+            self.shared.note_dropped(&state);
+            if let Err(error) = self.shared.remove(&mut state, key) {
+                tracing::error!(%error, "a damaged frame cannot be removed");
+                return None;
+            }
+        }
     }
 
     fn acknowledged(&self, key: FrameKey) {
@@ -208,6 +223,25 @@ impl Outgoing for Spool {
         // Removed again after a crash, at worst.
         if let Err(error) = self.shared.remove(&mut state, key) {
             tracing::error!(%error, "an acknowledged frame cannot be removed and will be sent again");
+        }
+    }
+
+    /// What it said is lost, as if there had been no room. That something was lost is not told again for the telling.
+    fn refused(&self, key: FrameKey) {
+        if self.shared.rows.get(&write_key(key)).is_ok_and(|row| row.is_none()) {
+            return;
+        }
+        let (class, epoch, sequence) = (key.class, key.epoch, key.sequence);
+        tracing::error!(?class, epoch, sequence, "the aggregator cannot read a frame: what it said is lost");
+        let mut state = self.shared.state();
+        state.link.n_refused += 1;
+        // Told twice after a crash, at worst.
+        if key.class != Class::Telemetry {
+            state.dropped += 1;
+            self.shared.note_dropped(&state);
+        }
+        if let Err(error) = self.shared.remove(&mut state, key) {
+            tracing::error!(%error, "a refused frame cannot be removed and will be sent again");
         }
     }
 

@@ -3,32 +3,40 @@
 //! Alert graphs and what is known of hosts are gathered and written together, synced ([`DiskStore::commit`]), so that one sync
 //! serves all frames that came meanwhile. Who may be a host is written at once ([`Disk::change`]).
 
-use crate::store::{Note, Store, StoreError, TakeNote};
+use crate::store::{Kept, Note, Rank, Store, StoreError, TakeNote};
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode,
     Options, WriteBatch, WriteOptions,
 };
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use tracewell_model::{AlertGraph, AlertId, AlertUpdate, HostId};
+use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, HostId, Millibits};
 use tracewell_wire::{Class, FrameKey, Message, Payload, decode, encode};
 
 /// The layout that this program writes.
 ///
 /// | Schema | What is new |
 /// |---|---|
-/// | 1 | families `alerts`, `notes`, `hosts`, `tokens` |
-pub const SCHEMA: u32 = 1;
+/// | 1 | never released: families `alerts`, `notes`, `hosts`, `tokens` |
+/// | 2 | family `index`; alert graphs know their epoch |
+pub const SCHEMA: u32 = 2;
 const SCHEMA_KEY: &[u8] = b"aggregator-schema";
 /// Bytes of memory for blocks, indexes and filters.
 const CACHE_BYTES: usize = 64 << 20;
+/// Bytes of the index's rows that are in memory: what was removed there is passed over by who looks for the first.
+const INDEX_BUFFER_BYTES: usize = 4 << 20;
+/// Removed rows of the index within so many that have its file written anew.
+const REMOVED_WINDOW: (usize, usize) = (2048, 1024);
 
 /// The column families, each with one kind of row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
     /// Alert graphs by host and id, as the frame that a host could send them in.
     Alerts,
+    /// By what alert graphs are found beside their key: keys without rows.
+    Index,
     /// What is known of hosts beside ([`Note`]).
     Notes,
     /// Who is a host.
@@ -38,11 +46,12 @@ pub enum Family {
 }
 
 impl Family {
-    const ALL: [Self; 4] = [Self::Alerts, Self::Notes, Self::Hosts, Self::Tokens];
+    const ALL: [Self; 5] = [Self::Alerts, Self::Index, Self::Notes, Self::Hosts, Self::Tokens];
 
     fn name(self) -> &'static str {
         match self {
             Self::Alerts => "alerts",
+            Self::Index => "index",
             Self::Notes => "notes",
             Self::Hosts => "hosts",
             Self::Tokens => "tokens",
@@ -80,7 +89,7 @@ impl Disk {
                 return Err(foreign("it is no aggregator's, or a newer one's"));
             }
         }
-        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), rows(&cache)));
+        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), rows(family, &cache)));
         let db = DB::open_cf_descriptors(&database, folder, families).map_err(medium)?;
         match db.get(SCHEMA_KEY).map_err(medium)? {
             None if is_new => {
@@ -100,7 +109,7 @@ impl Disk {
 
     /// Its alert graphs and what is known of hosts. There is to be one at a time.
     pub fn store(&self) -> DiskStore {
-        DiskStore { disk: self.clone(), pending: BTreeMap::new() }
+        DiskStore { disk: self.clone(), pending: BTreeMap::new(), fronts: BTreeMap::new() }
     }
 
     /// Changes rows, all or none; when it returns that is on the disk.
@@ -135,7 +144,7 @@ impl Disk {
     }
 }
 
-fn rows(cache: &Cache) -> Options {
+fn rows(family: Family, cache: &Cache) -> Options {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_cache_index_and_filter_blocks(true);
@@ -143,6 +152,11 @@ fn rows(cache: &Cache) -> Options {
     let mut rows = Options::default();
     rows.set_compression_type(DBCompressionType::Lz4);
     rows.set_block_based_table_factory(&table);
+    if family == Family::Index {
+        let (window, removed) = REMOVED_WINDOW;
+        rows.set_write_buffer_size(INDEX_BUFFER_BYTES);
+        rows.add_compact_on_deletion_collector_factory(window, removed, 0.5);
+    }
     rows
 }
 
@@ -154,24 +168,66 @@ fn medium(error: rocksdb::Error) -> StoreError {
 pub struct DiskStore {
     disk: Disk,
     pending: BTreeMap<(Family, Vec<u8>), Option<Vec<u8>>>,
+    /// By the beginning of keys of the index: before which key there is none of them. What was removed is passed over one by one,
+    /// and a host that floods has its least removed again and again.
+    fronts: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl DiskStore {
-    fn alerts_from(&self, prefix: &[u8]) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
-        let mut rows = self.disk.rows(Family::Alerts, prefix)?;
-        for ((family, key), row) in self.pending.range((Family::Alerts, prefix.to_vec())..) {
-            match row {
-                _ if *family != Family::Alerts || !key.starts_with(prefix) => break,
-                Some(row) => _ = rows.insert(key.clone(), row.clone()),
-                None => _ = rows.remove(key),
+    /// At most `max` keys of the index that begin with `prefix`, the first ones.
+    fn first_keys(&mut self, prefix: &[u8], max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
+        let from = self.fronts.get(prefix).map_or(prefix, Vec::as_slice);
+        let mut keys: Vec<_> = self
+            .pending
+            .range((Family::Index, from.to_vec())..)
+            .take_while(|((family, key), _)| *family == Family::Index && key.starts_with(prefix))
+            .filter(|(_, row)| row.is_some())
+            .map(|((_, key), _)| key.clone())
+            .take(max)
+            .collect();
+        let mode = IteratorMode::From(from, Direction::Forward);
+        let mut n_found = 0;
+        for row in self.disk.db.iterator_cf(self.disk.family(Family::Index), mode) {
+            let (key, _) = row.map_err(medium)?;
+            if !key.starts_with(prefix) || n_found == max {
+                break;
+            }
+            if !self.pending.contains_key(&(Family::Index, key.to_vec())) {
+                keys.push(key.into_vec());
+                n_found += 1;
             }
         }
-        rows.values().map(|row| read_alert(row)).collect()
+        keys.sort_unstable();
+        keys.truncate(max);
+        if let Some(first) = keys.first() {
+            self.fronts.insert(prefix.to_vec(), first.clone());
+        }
+        Ok(keys)
+    }
+
+    fn put_index(&mut self, graph: &AlertGraph) {
+        for (prefix, key) in index_keys(graph) {
+            if let Some(front) = self.fronts.get_mut(&prefix)
+                && key < *front
+            {
+                front.clone_from(&key);
+            }
+            self.pending.insert((Family::Index, key), Some(Vec::new()));
+        }
+    }
+
+    fn remove_index(&mut self, host: HostId, id: AlertId) -> Result<(), StoreError> {
+        if let Some(known) = self.alert(host, id)? {
+            for (_, key) in index_keys(&known.graph) {
+                self.pending.insert((Family::Index, key), None);
+            }
+        }
+        Ok(())
     }
 }
 
 impl Store for DiskStore {
-    fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Arc<AlertGraph>>, StoreError> {
+    fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Kept>, StoreError> {
         let key = alert_key(host, id);
         if let Some(pending) = self.pending.get(&(Family::Alerts, key.clone())) {
             return pending.as_deref().map(read_alert).transpose();
@@ -180,25 +236,49 @@ impl Store for DiskStore {
         row.map(|row| read_alert(&row)).transpose()
     }
 
-    fn put_alert(&mut self, graph: AlertGraph) -> Result<(), StoreError> {
-        let (host, key) = (graph.host, alert_key(graph.host, graph.id));
-        let payload = Payload::Alert(AlertUpdate { extends: 0, graph });
-        let row = encode(&Message { host, epoch: 0, sequence: 1, payload }).map_err(StoreError::TooLarge)?;
-        self.pending.insert((Family::Alerts, key), Some(row));
+    fn put_alert(&mut self, epoch: u32, graph: AlertGraph) -> Result<(), StoreError> {
+        let (host, id) = (graph.host, graph.id);
+        let payload = Payload::Alert(AlertUpdate { extends: 0, graph: graph.clone() });
+        let row = encode(&Message { host, epoch, sequence: 1, payload }).map_err(StoreError::TooLarge)?;
+        self.remove_index(host, id)?;
+        self.put_index(&graph);
+        self.pending.insert((Family::Alerts, alert_key(host, id)), Some(row));
         Ok(())
     }
 
     fn remove_alert(&mut self, host: HostId, id: AlertId) -> Result<(), StoreError> {
+        self.remove_index(host, id)?;
         self.pending.insert((Family::Alerts, alert_key(host, id)), None);
         Ok(())
     }
 
-    fn alerts_of(&self, host: HostId) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
-        self.alerts_from(&host.0.to_be_bytes())
+    fn least_of(&mut self, host: HostId) -> Result<Option<Rank>, StoreError> {
+        let first = self.first_keys(&rank_prefix(host), 1)?;
+        first.first().map(|key| read_rank(key).ok_or_else(|| corrupt_key(key))).transpose()
+    }
+
+    fn last_before(&mut self, day: u32, max: usize) -> Result<Vec<(HostId, AlertId)>, StoreError> {
+        let read = |keys: Vec<Vec<u8>>| -> Result<Vec<_>, StoreError> {
+            let found = keys.iter().map(|key| read_day(key).ok_or_else(|| corrupt_key(key)));
+            let old = found.take_while(|found| found.as_ref().map_or(true, |(of, ..)| *of < day));
+            old.map(|found| found.map(|(_, host, id)| (host, id))).collect()
+        };
+        match read(self.first_keys(DAYS, 1)?)?.is_empty() {
+            true => Ok(Vec::new()),
+            false => read(self.first_keys(DAYS, max)?),
+        }
     }
 
     fn alerts(&self) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
-        self.alerts_from(&[])
+        let mut rows = self.disk.rows(Family::Alerts, &[])?;
+        for ((family, key), row) in self.pending.range((Family::Alerts, Vec::new())..) {
+            match row {
+                _ if *family != Family::Alerts => break,
+                Some(row) => _ = rows.insert(key.clone(), row.clone()),
+                None => _ = rows.remove(key),
+            }
+        }
+        rows.values().map(|row| read_alert(row).map(|kept| kept.graph)).collect()
     }
 
     fn put_note(&mut self, note: Note, row: Option<Vec<u8>>) -> Result<(), StoreError> {
@@ -231,12 +311,52 @@ fn alert_key(host: HostId, id: AlertId) -> Vec<u8> {
     [host.0.to_be_bytes(), id.0.to_be_bytes()].concat()
 }
 
-fn read_alert(row: &[u8]) -> Result<Arc<AlertGraph>, StoreError> {
+fn read_alert(row: &[u8]) -> Result<Kept, StoreError> {
     let corrupt = |why: String| StoreError::Corrupt { what: "an alert graph", why };
-    match decode(row).map_err(|error| corrupt(error.to_string()))?.payload {
-        Payload::Alert(update) => Ok(Arc::new(update.graph)),
+    let message = decode(row).map_err(|error| corrupt(error.to_string()))?;
+    match message.payload {
+        Payload::Alert(update) => Ok(Kept { epoch: message.epoch, graph: Arc::new(update.graph) }),
         _ => Err(corrupt("another message".into())),
     }
+}
+
+/// Of the index: by day of the last growth, and by rank within a host.
+const DAYS: &[u8] = b"d";
+const RANKS: &[u8] = b"r";
+
+fn rank_prefix(host: HostId) -> Vec<u8> {
+    [RANKS, &host.0.to_be_bytes()].concat()
+}
+
+/// The keys under which a graph stands in the index, each after what such keys begin with. They ascend as ranks and days do.
+fn index_keys(graph: &AlertGraph) -> [(Vec<u8>, Vec<u8>); 2] {
+    let Rank { surprise, first, id } = Rank::of(graph);
+    let (prefix, host, id) = (rank_prefix(graph.host), graph.host.0, id.0.0);
+    let rank = [&prefix[..], &surprise.0.to_be_bytes(), &(!first.0.0).to_be_bytes(), &(!id).to_be_bytes()].concat();
+    let day = [DAYS, &graph.last.day().to_be_bytes(), &host.to_be_bytes(), &id.to_be_bytes()].concat();
+    [(prefix, rank), (DAYS.to_vec(), day)]
+}
+
+fn read_rank(key: &[u8]) -> Option<Rank> {
+    let (_, rest) = key.strip_prefix(RANKS)?.split_first_chunk::<8>()?;
+    let (surprise, rest) = rest.split_first_chunk()?;
+    let (first, id) = rest.split_first_chunk()?;
+    Some(Rank {
+        surprise: Millibits(u32::from_be_bytes(*surprise)),
+        first: Reverse(EventNs(!u64::from_be_bytes(*first))),
+        id: Reverse(AlertId(!u64::from_be_bytes(id.try_into().ok()?))),
+    })
+}
+
+fn read_day(key: &[u8]) -> Option<(u32, HostId, AlertId)> {
+    let (day, rest) = key.strip_prefix(DAYS)?.split_first_chunk()?;
+    let (host, id) = rest.split_first_chunk()?;
+    let id = u64::from_be_bytes(id.try_into().ok()?);
+    Some((u32::from_be_bytes(*day), HostId(u64::from_be_bytes(*host)), AlertId(id)))
+}
+
+fn corrupt_key(key: &[u8]) -> StoreError {
+    StoreError::Corrupt { what: "a key of the index", why: format!("{key:02x?}") }
 }
 
 /// A letter for the kind, then what it is of.

@@ -92,6 +92,10 @@ pub struct Counters {
     pub excepted: u64,
     /// Alert graphs that went for lack of room.
     pub alarms_evicted: u64,
+    /// Alert graphs that were kept for as long as they were to be.
+    pub alarms_expired: u64,
+    /// Frames of hosts whose content could not be read.
+    pub refused_frames: u64,
     /// Events that hosts reported as lost.
     pub lost_events: u64,
 }

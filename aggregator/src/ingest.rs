@@ -3,12 +3,12 @@
 use crate::ledger::{Entry, Ledger};
 use crate::merge::Merge;
 use crate::notes;
-use crate::{Note, Store, StoreError};
-use std::collections::BTreeMap;
+use crate::{Kept, Note, Rank, Store, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
 use tracewell_graph_core::fleet::OfferError;
-use tracewell_model::{AlertGraph, AlertUpdate, EventNs, HostId, Str};
+use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, HostId, Str};
 use tracewell_parameters::Parameters;
-use tracewell_wire::{Class, FrameKey, Heartbeat, Message, Payload, WireError, limits};
+use tracewell_wire::{Class, FrameKey, Head, Heartbeat, Message, Payload, WireError, limits};
 
 /// Hosts of one aggregator. Another one is refused: it is a fault of enrolment.
 const HOSTS_MAX: usize = 100_000;
@@ -16,17 +16,19 @@ const HOSTS_MAX: usize = 100_000;
 const EPOCHS_MAX: u32 = 4;
 /// Changes between settled and unsettled that are remembered of a host; the oldest goes first.
 const SETTLED_CHANGES_MAX: usize = 1024;
+/// Alerts of a host that are asked for again; beyond that they are when they grow.
+const WANTED_MAX: usize = 32;
 
 /// Why a frame was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IngestError {
-    /// The host speaks wrongly; close the session.
+    /// The content cannot be read; refuse it.
     #[error(transparent)]
     Wire(#[from] WireError),
     /// The same.
     #[error("a host sent {what}, which only the aggregator sends")]
     Unexpected { what: &'static str },
-    /// The same.
+    /// The host speaks wrongly; close the session.
     #[error("sequence number 0 of host {host}, expected 1 and up")]
     NoSequence { host: HostId },
     /// The same.
@@ -35,12 +37,19 @@ pub enum IngestError {
     /// Refuse the host.
     #[error("host {host} would be one more than the {max} that fit")]
     TooManyHosts { host: HostId, max: usize },
-    /// The host sends what it never should; close the session.
+    /// The host sends what it never should; refuse it.
     #[error(transparent)]
     Profile(#[from] OfferError),
     /// The store is of no use any more: what was taken since the last commit is lost with this process.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl IngestError {
+    /// Whether another frame of the same host may be well.
+    pub fn is_about_content(&self) -> bool {
+        matches!(self, Self::Wire(_) | Self::Unexpected { .. } | Self::Profile(_))
+    }
 }
 
 /// What is known of the hosts beyond their alert graphs.
@@ -57,6 +66,10 @@ pub(crate) struct IngestCounters {
     pub n_alerts: u64,
     /// Of these, how many went again for lack of room.
     pub n_evicted: u64,
+    /// And how many for their age.
+    pub n_expired: u64,
+    /// Frames whose content was refused.
+    pub n_refused: u64,
     pub n_lost_events: u64,
 }
 
@@ -79,6 +92,12 @@ pub(crate) struct HostState {
     pub settled: BTreeMap<EventNs, bool>,
     pub latest: EventNs,
     pub n_alerts: usize,
+    /// Frames whose content was refused.
+    pub n_refused: u64,
+    /// Alerts of which a part is missing here, and who was asked for the whole: who lost the question is asked once more.
+    pub wanted: BTreeSet<AlertId>,
+    /// The same of its profile.
+    pub wants_profile: bool,
     pub fork: Option<Fork>,
 }
 
@@ -94,6 +113,8 @@ pub struct HostReport {
     /// Event time that it has reached.
     pub latest: EventNs,
     pub n_alerts: usize,
+    /// Frames whose content could not be read, and is lost.
+    pub n_refused: u64,
     pub is_settled: bool,
     /// Two machines sent as this host.
     pub is_forked: bool,
@@ -106,8 +127,8 @@ impl HostState {
 }
 
 /// `false` if the graph is larger than the store takes.
-fn put(store: &mut dyn Store, graph: AlertGraph) -> Result<bool, StoreError> {
-    match store.put_alert(graph) {
+fn put(store: &mut dyn Store, epoch: u32, graph: AlertGraph) -> Result<bool, StoreError> {
+    match store.put_alert(epoch, graph) {
         Ok(()) => Ok(true),
         Err(StoreError::TooLarge(_)) => Ok(false),
         Err(error) => Err(error),
@@ -156,6 +177,7 @@ impl Ingest {
             epoch: state.epoch,
             latest: state.latest,
             n_alerts: state.n_alerts,
+            n_refused: state.n_refused,
             is_settled: state.is_settled(state.latest),
             is_forked: state.fork.is_some(),
         };
@@ -179,66 +201,125 @@ impl Ingest {
             return Err(IngestError::NoSequence { host });
         }
         expected(&payload)?;
-        if self.hosts.len() >= HOSTS_MAX && !self.hosts.contains_key(&host) {
-            return Err(IngestError::TooManyHosts { host, max: HOSTS_MAX });
-        }
-        let state = self.hosts.entry(host).or_default();
-        state.epoch = state.epoch.max(epoch);
-        let answer = |payload| Message { host, epoch, sequence: 0, payload };
         let class = payload.class();
-        match state.look_up(epoch, class, sequence, content_hash) {
-            Entry::Repeated => return Ok(vec![answer(Payload::Acknowledgement { class, sequence })]),
-            Entry::Forked => {
-                state.fork.get_or_insert(Fork { epoch, time: state.latest });
-                let epoch = state.unused_epoch(epoch);
-                store.put_note(Note::Host(host), Some(notes::host(state)))?;
-                return Ok(vec![answer(Payload::NewEpoch { epoch })]);
+        let key = FrameKey { class, epoch, sequence };
+        let state = host_state(&mut self.hosts, host)?;
+        let answer = |payload| Message { host, epoch, sequence: 0, payload };
+        let acknowledgement = Payload::Acknowledgement { class, sequence };
+        match state.known(host, key, content_hash, store)? {
+            Known::New => {}
+            Known::Repeated => {
+                let asked = state.wants_of(&payload);
+                return Ok(asked.into_iter().chain([acknowledgement]).map(answer).collect());
             }
-            // Never taken for a repeat: a host that lost its state, or was restored from long ago, would be acknowledged away.
-            Entry::TooOld => {
-                let epoch = state.unused_epoch(epoch);
-                store.put_note(Note::Host(host), Some(notes::host(state)))?;
-                return Ok(vec![answer(Payload::NewEpoch { epoch })]);
-            }
-            Entry::New => {}
+            Known::Otherwise(epoch) => return Ok(vec![answer(Payload::NewEpoch { epoch })]),
         }
-        let request = match payload {
+        let mut requests = Vec::new();
+        match payload {
             Payload::Hello(hello) => {
                 (state.name, state.version) = (Some(hello.name), Some(hello.version));
-                None
+                requests = state.take_wants();
             }
             Payload::Heartbeat(heartbeat) => {
                 state.beat(heartbeat);
-                self.merge.view_for(host, heartbeat.time, &parameters.profile)
+                requests = state.take_wants();
+                requests.extend(self.merge.view_for(host, heartbeat.time, &parameters.profile));
             }
             Payload::Profile(delta) => {
                 let request = self.merge.take(host, &delta, &parameters.profile)?;
+                state.wants_profile = request.is_some();
                 store.put_note(Note::Contribution(host), notes::contribution(host, &self.merge))?;
-                request
+                requests.extend(request);
             }
             Payload::Loss(loss) => {
                 self.counters.n_lost_events = self.counters.n_lost_events.saturating_add(loss.n_events);
-                None
             }
             Payload::Alert(update) => {
                 state.latest = state.latest.max(update.graph.last);
                 let alerts_max = parameters.fold.alerts_per_host_max as usize;
-                state.alert(update, store, alerts_max, &mut self.counters)?
+                requests.extend(state.alert(epoch, update, store, alerts_max, &mut self.counters)?);
             }
-            _ => None,
-        };
-        state.forget_epochs(host, class, epoch, store)?;
-        let forgotten = state.ledgers.entry((epoch, class)).or_default().record(sequence, content_hash);
-        let taken = |sequence| Note::Taken(host, FrameKey { class, epoch, sequence });
-        store.put_note(taken(sequence), Some(notes::hash(content_hash)))?;
-        if let Some(forgotten) = forgotten {
-            store.put_note(taken(forgotten), None)?;
+            _ => {}
         }
-        store.put_note(Note::Host(host), Some(notes::host(state)))?;
+        state.record(host, key, content_hash, store)?;
         store.put_note(Note::Counters, Some(notes::counters(&self.counters)))?;
-        let acknowledgement = Payload::Acknowledgement { class, sequence };
-        Ok([Some(acknowledgement), request].into_iter().flatten().map(answer).collect())
+        // What the host is asked for comes first: once it lets the frame go, it has the question.
+        Ok(requests.into_iter().chain([acknowledgement]).map(answer).collect())
     }
+
+    /// Refuses a frame whose content cannot be taken: it counts as lost, and its number as used. Gives what to answer, and whether
+    /// that was not said before.
+    pub fn refuse(&mut self, head: &Head, store: &mut dyn Store) -> Result<(Message, bool), IngestError> {
+        let &Head { host, key, content_hash } = head;
+        let FrameKey { class, epoch, sequence } = key;
+        if sequence == 0 {
+            return Err(IngestError::NoSequence { host });
+        }
+        let state = host_state(&mut self.hosts, host)?;
+        let answer = |payload| Message { host, epoch, sequence: 0, payload };
+        let is_new = match state.known(host, key, content_hash, store)? {
+            Known::Otherwise(epoch) => return Ok((answer(Payload::NewEpoch { epoch }), false)),
+            Known::Repeated => false,
+            Known::New => {
+                state.n_refused += 1;
+                self.counters.n_refused += 1;
+                state.record(host, key, content_hash, store)?;
+                store.put_note(Note::Counters, Some(notes::counters(&self.counters)))?;
+                true
+            }
+        };
+        Ok((answer(Payload::Refused { class, sequence }), is_new))
+    }
+
+    /// Forgets what a host has contributed to the fleet's view.
+    pub fn forget_contribution(&mut self, host: HostId, store: &mut dyn Store) -> Result<(), StoreError> {
+        match self.merge.forget(host) {
+            true => store.put_note(Note::Contribution(host), None),
+            false => Ok(()),
+        }
+    }
+
+    /// Event time of the host that is furthest.
+    pub fn latest(&self) -> EventNs {
+        self.hosts.values().map(|state| state.latest).max().unwrap_or_default()
+    }
+
+    /// Lets at most `max` alert graphs go that last grew before a day of event time.
+    pub fn expire(&mut self, day: u32, max: usize, store: &mut dyn Store) -> Result<(), StoreError> {
+        let old = store.last_before(day, max)?;
+        for &(host, id) in &old {
+            store.remove_alert(host, id)?;
+            self.counters.n_expired += 1;
+            if let Some(state) = self.hosts.get_mut(&host) {
+                state.n_alerts = state.n_alerts.saturating_sub(1);
+            }
+        }
+        let hosts: BTreeSet<_> = old.iter().map(|(host, _)| *host).collect();
+        for host in &hosts {
+            if let Some(state) = self.hosts.get(host) {
+                store.put_note(Note::Host(*host), Some(notes::host(state)))?;
+            }
+        }
+        match old.is_empty() {
+            true => Ok(()),
+            false => store.put_note(Note::Counters, Some(notes::counters(&self.counters))),
+        }
+    }
+}
+
+/// What is known of a frame before its content is looked at.
+enum Known {
+    New,
+    Repeated,
+    /// Its number is of no use; it may come again in this epoch.
+    Otherwise(u32),
+}
+
+fn host_state(hosts: &mut BTreeMap<HostId, HostState>, host: HostId) -> Result<&mut HostState, IngestError> {
+    if hosts.len() >= HOSTS_MAX && !hosts.contains_key(&host) {
+        return Err(IngestError::TooManyHosts { host, max: HOSTS_MAX });
+    }
+    Ok(hosts.entry(host).or_default())
 }
 
 fn is_remembered(epoch: u32, latest: u32) -> bool {
@@ -252,6 +333,7 @@ fn expected(payload: &Payload) -> Result<(), IngestError> {
             return Ok(());
         }
         Payload::Acknowledgement { .. } => "an acknowledgement",
+        Payload::Refused { .. } => "a refusal",
         Payload::WantWhole { .. } => "a request for a whole alert",
         Payload::WantProfile => "a request for a whole profile",
         Payload::FleetView(_) => "a view of the fleet",
@@ -261,6 +343,63 @@ fn expected(payload: &Payload) -> Result<(), IngestError> {
 }
 
 impl HostState {
+    fn known(
+        &mut self,
+        host: HostId,
+        FrameKey { class, epoch, sequence }: FrameKey,
+        content_hash: u64,
+        store: &mut dyn Store,
+    ) -> Result<Known, StoreError> {
+        self.epoch = self.epoch.max(epoch);
+        match self.look_up(epoch, class, sequence, content_hash) {
+            Entry::New => return Ok(Known::New),
+            Entry::Repeated => return Ok(Known::Repeated),
+            Entry::Forked => _ = self.fork.get_or_insert(Fork { epoch, time: self.latest }),
+            // Never taken for a repeat: a host that lost its state, or was restored from long ago, would be acknowledged away.
+            Entry::TooOld => {}
+        }
+        let epoch = self.unused_epoch(epoch);
+        store.put_note(Note::Host(host), Some(notes::host(self)))?;
+        Ok(Known::Otherwise(epoch))
+    }
+
+    /// Notes a frame as taken, with all that came of it.
+    fn record(
+        &mut self,
+        host: HostId,
+        key: FrameKey,
+        content_hash: u64,
+        store: &mut dyn Store,
+    ) -> Result<(), StoreError> {
+        let FrameKey { class, epoch, sequence } = key;
+        self.forget_epochs(host, class, epoch, store)?;
+        let forgotten = self.ledgers.entry((epoch, class)).or_default().record(sequence, content_hash);
+        store.put_note(Note::Taken(host, key), Some(notes::hash(content_hash)))?;
+        if let Some(forgotten) = forgotten {
+            store.put_note(Note::Taken(host, FrameKey { sequence: forgotten, ..key }), None)?;
+        }
+        store.put_note(Note::Host(host), Some(notes::host(self)))
+    }
+
+    /// What was asked for when this came for the first time, if it is still missing.
+    fn wants_of(&self, payload: &Payload) -> Option<Payload> {
+        match payload {
+            Payload::Alert(update) if self.wanted.contains(&update.graph.id) => {
+                Some(Payload::WantWhole { alert: update.graph.id, known_revision: 0 })
+            }
+            Payload::Profile(_) if self.wants_profile => Some(Payload::WantProfile),
+            _ => None,
+        }
+    }
+
+    /// All that is still missing, to be asked for once more.
+    fn take_wants(&mut self) -> Vec<Payload> {
+        let alerts = std::mem::take(&mut self.wanted).into_iter();
+        let wholes = alerts.map(|alert| Payload::WantWhole { alert, known_revision: 0 });
+        let profile = std::mem::take(&mut self.wants_profile).then_some(Payload::WantProfile);
+        wholes.chain(profile).collect()
+    }
+
     /// Forgets the numbers of a class in epochs long before `epoch`. A class comes in the order of its numbers, other classes
     /// may be behind it.
     fn forget_epochs(
@@ -309,52 +448,90 @@ impl HostState {
     /// Joins the update into its graph; gives the request for the whole where that cannot be done.
     fn alert(
         &mut self,
+        epoch: u32,
         update: AlertUpdate,
         store: &mut dyn Store,
         alerts_per_host_max: usize,
         counters: &mut IngestCounters,
     ) -> Result<Option<Payload>, StoreError> {
         let (host, alert) = (update.graph.host, update.graph.id);
-        let known = store.alert(host, alert)?;
+        self.wanted.remove(&alert);
         let want_whole = |known_revision| Ok(Some(Payload::WantWhole { alert, known_revision }));
-        let Some(known) = known else {
+        let Some(Kept { epoch: known_epoch, graph: known }) = store.alert(host, alert)? else {
             if update.extends > 0 {
+                self.want(alert);
                 return want_whole(0);
             }
-            if !put(store, update.graph)? {
-                return want_whole(0);
-            }
-            self.n_alerts += 1;
-            counters.n_alerts += 1;
-            if self.n_alerts > alerts_per_host_max {
-                self.evict(host, store, counters)?;
-            }
-            return Ok(None);
+            return match self.add(epoch, update.graph, store, alerts_per_host_max, counters)? {
+                true => Ok(None),
+                false => want_whole(0),
+            };
         };
-        let mut graph = known.as_ref().clone();
-        let known_revision = graph.revision;
+        let (known, known_revision) = (known.as_ref().clone(), known.revision);
+        // Revisions count within an epoch: a host that lost its state begins at 1 again.
+        if epoch != known_epoch {
+            if update.extends > 0 {
+                self.want(alert);
+                return want_whole(known_revision);
+            }
+            let (newer, older) = if epoch > known_epoch { (update.graph, known) } else { (known, update.graph) };
+            let joined = newer.clone().with_what_was_known(older);
+            let epoch = epoch.max(known_epoch);
+            if !outgrows_a_frame(&joined) && put(store, epoch, joined)? || put(store, epoch, newer)? {
+                return Ok(None);
+            }
+            return want_whole(known_revision);
+        }
+        let mut graph = known;
         if graph.apply(update).is_err() {
+            self.want(alert);
             return want_whole(known_revision);
         }
         // Deltas only ever add: one that outgrows a frame could never have been sent as a whole.
-        if graph.nodes.len() > limits::NODES_MAX || graph.edges.len() > limits::EDGES_MAX {
-            return want_whole(known_revision);
-        }
-        if graph.revision > known_revision && !put(store, graph)? {
+        if outgrows_a_frame(&graph) || graph.revision > known_revision && !put(store, epoch, graph)? {
             return want_whole(known_revision);
         }
         Ok(None)
     }
 
-    /// Makes room by the graph of least surprise, the later one where two are equal.
-    fn evict(&mut self, host: HostId, store: &mut dyn Store, counters: &mut IngestCounters) -> Result<(), StoreError> {
-        let graphs = store.alerts_of(host)?;
-        let least = graphs.iter().min_by_key(|graph| (graph.surprise, std::cmp::Reverse((graph.first, graph.id))));
-        if let Some(least) = least {
-            store.remove_alert(host, least.id)?;
-            self.n_alerts -= 1;
-            counters.n_evicted += 1;
+    fn want(&mut self, alert: AlertId) {
+        self.wanted.insert(alert);
+        if self.wanted.len() > WANTED_MAX {
+            self.wanted.pop_first();
         }
-        Ok(())
     }
+
+    /// Takes a graph that is new. Where there is no room the one goes that is least, be it this one. `false` if it is larger than the
+    /// store takes.
+    fn add(
+        &mut self,
+        epoch: u32,
+        graph: AlertGraph,
+        store: &mut dyn Store,
+        alerts_per_host_max: usize,
+        counters: &mut IngestCounters,
+    ) -> Result<bool, StoreError> {
+        let (host, rank) = (graph.host, Rank::of(&graph));
+        let least = match self.n_alerts >= alerts_per_host_max {
+            true => store.least_of(host)?,
+            false => None,
+        };
+        if least.is_none_or(|least| least < rank) {
+            if !put(store, epoch, graph)? {
+                return Ok(false);
+            }
+            self.n_alerts += 1;
+            if let Some(least) = least {
+                store.remove_alert(host, least.id.0)?;
+                self.n_alerts -= 1;
+            }
+        }
+        counters.n_alerts += 1;
+        counters.n_evicted += u64::from(least.is_some());
+        Ok(true)
+    }
+}
+
+fn outgrows_a_frame(graph: &AlertGraph) -> bool {
+    graph.nodes.len() > limits::NODES_MAX || graph.edges.len() > limits::EDGES_MAX
 }

@@ -33,6 +33,6 @@ pub mod document;
 pub use exceptions::{Exception, ExceptionError, Matcher, Preview};
 pub use incident::{Counters, Incident, IncidentId, Incidents, Overflow};
 pub use ingest::{HostReport, IngestError};
-pub use pipeline::Aggregator;
-pub use store::{MemoryStore, Note, Store, StoreError, TakeNote};
+pub use pipeline::{Aggregator, Received};
+pub use store::{Kept, MemoryStore, Note, Rank, Store, StoreError, TakeNote};
 pub use view::{View, ViewEdge, ViewGroup, ViewNode};

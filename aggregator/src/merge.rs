@@ -12,6 +12,8 @@ pub(crate) struct Merge {
     map: FleetMap,
     /// Changed since the view was made.
     changed: bool,
+    /// The view counts who counts no more: it is not to wait for its day.
+    stale: bool,
     view: FleetView,
     /// Counts the views; 0 before there is one.
     n_views: u64,
@@ -42,6 +44,14 @@ impl Merge {
         }
     }
 
+    /// Forgets what a host has contributed, so that it votes no more: hosts are told with their next heartbeat. `false` if there
+    /// was nothing.
+    pub fn forget(&mut self, host: HostId) -> bool {
+        let had = self.map.remove(host);
+        self.stale |= had;
+        had
+    }
+
     /// What a host has contributed, as the whole that it could have sent; `None` if there is nothing that could be.
     pub fn contribution(&self, host: HostId) -> Option<ContributionDelta> {
         let entry = self.map.get(host)?;
@@ -52,16 +62,17 @@ impl Merge {
     ///
     /// A vote takes days to count, so the view is made once a day at most.
     pub fn view_for(&mut self, host: HostId, now: EventNs, parameters: &ProfileParameters) -> Option<Payload> {
-        if self.changed && (self.n_views == 0 || now.day() > self.view_day) {
+        if self.stale || self.changed && (self.n_views == 0 || now.day() > self.view_day) {
             let view = FleetView::of(&self.map, parameters);
-            (self.changed, self.view_day) = (false, now.day());
+            (self.changed, self.stale, self.view_day) = (false, false, now.day());
             if self.n_views == 0 || view != self.view {
                 self.view = view;
                 self.n_views += 1;
             }
         }
         let given = self.given.entry(host).or_default();
-        if *given == self.n_views || self.view.n_hosts() == 0 {
+        // Nobody is told that nobody vouches, unless somebody was told otherwise.
+        if *given == self.n_views || self.view.n_hosts() == 0 && *given == 0 {
             return None;
         }
         *given = self.n_views;

@@ -5,11 +5,11 @@ use crate::ingest::{Fork, HostState, IngestCounters};
 use crate::merge::Merge;
 use tracewell_graph_core::fleet::ContributionDelta;
 use tracewell_graph_core::history::{HistoryError, RowReader, RowWriter};
-use tracewell_model::{EventNs, HostId};
+use tracewell_model::{AlertId, EventNs, HostId};
 use tracewell_wire::{Class, Message, Payload, decode, encode};
 
 /// First byte of each row, raised with every change of one.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 pub fn host(state: &HostState) -> Vec<u8> {
     write(|row| {
@@ -19,6 +19,10 @@ pub fn host(state: &HostState) -> Vec<u8> {
         row.u64(state.epoch.into());
         row.u64(state.latest.0);
         row.u64(state.n_alerts as u64);
+        row.u64(state.n_refused);
+        row.bool(state.wants_profile);
+        row.u64(state.wanted.len() as u64);
+        state.wanted.iter().for_each(|alert| row.u64(alert.0));
         row.option(state.fork, |row, fork| {
             row.u64(fork.epoch.into());
             row.u64(fork.time.0);
@@ -46,8 +50,11 @@ pub fn read_host(bytes: &[u8]) -> Result<(HostState, Forgotten), StoreError> {
         let mut text = || row.option(|row| Ok(row.text()?.into()));
         let (name, version) = (text()?, text()?);
         let (epoch, latest, n_alerts) = (row.u32()?, EventNs(row.u64()?), row.u64()? as usize);
+        let (n_refused, wants_profile) = (row.u64()?, row.bool()?);
+        let wanted = (0..row.u64()?).map(|_| Ok(AlertId(row.u64()?))).collect::<Result<_, HistoryError>>()?;
         let fork = row.option(|row| Ok(Fork { epoch: row.u32()?, time: EventNs(row.u64()?) }))?;
         let mut state = HostState { name, version, epoch, latest, n_alerts, fork, ..HostState::default() };
+        (state.n_refused, state.wants_profile, state.wanted) = (n_refused, wants_profile, wanted);
         for _ in 0..row.u64()? {
             state.settled.insert(EventNs(row.u64()?), row.bool()?);
         }
@@ -85,13 +92,15 @@ pub fn read_contribution(bytes: &[u8]) -> Result<ContributionDelta, StoreError> 
 }
 
 pub fn counters(counters: &IngestCounters) -> Vec<u8> {
-    let IngestCounters { n_alerts, n_evicted, n_lost_events } = *counters;
-    write(|row| [n_alerts, n_evicted, n_lost_events].into_iter().for_each(|n| row.u64(n)))
+    let IngestCounters { n_alerts, n_evicted, n_expired, n_refused, n_lost_events } = *counters;
+    write(|row| [n_alerts, n_evicted, n_expired, n_refused, n_lost_events].into_iter().for_each(|n| row.u64(n)))
 }
 
 pub fn read_counters(bytes: &[u8]) -> Result<IngestCounters, StoreError> {
     read("counters", bytes, |row| {
-        Ok(IngestCounters { n_alerts: row.u64()?, n_evicted: row.u64()?, n_lost_events: row.u64()? })
+        let mut next = || row.u64();
+        let (n_alerts, n_evicted, n_expired, n_refused) = (next()?, next()?, next()?, next()?);
+        Ok(IngestCounters { n_alerts, n_evicted, n_expired, n_refused, n_lost_events: next()? })
     })
 }
 

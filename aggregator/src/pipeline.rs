@@ -7,9 +7,12 @@ use crate::notice;
 use crate::score::Scored;
 use crate::story::join;
 use crate::{MemoryStore, Store, StoreError};
-use tracewell_model::HostId;
+use tracewell_model::{EventNs, HostId};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{decode_with_hash, encode, head};
+
+/// Alert graphs that go at once for their age. The list shows none of the rest either.
+const EXPIRED_AT_ONCE_MAX: usize = 4096;
 
 /// One aggregator: frames of hosts in, incidents out.
 pub struct Aggregator {
@@ -17,13 +20,24 @@ pub struct Aggregator {
     ingest: Ingest,
     store: Box<dyn Store>,
     exceptions: Exceptions,
+    /// What last grew before this day of event time is not shown.
+    horizon: u32,
+}
+
+/// What came of a host's frame.
+#[derive(Debug, Default)]
+pub struct Received {
+    /// To be sent back once [`Aggregator::commit`] has returned.
+    pub answers: Vec<Vec<u8>>,
+    /// Why its content is lost, once for each frame.
+    pub refused: Option<IngestError>,
 }
 
 impl Aggregator {
     /// An aggregator that keeps everything in memory.
     pub fn new(parameters: &Parameters) -> Self {
         let (parameters, ingest, exceptions) = (parameters.clone(), Ingest::default(), Exceptions::default());
-        Self { parameters, ingest, store: Box::new(MemoryStore::default()), exceptions }
+        Self { parameters, ingest, store: Box::new(MemoryStore::default()), exceptions, horizon: 0 }
     }
 
     /// An aggregator that goes on with what a store holds.
@@ -32,19 +46,47 @@ impl Aggregator {
     /// When the store cannot be read.
     pub fn with_store(parameters: &Parameters, store: Box<dyn Store>) -> Result<Self, StoreError> {
         let ingest = Ingest::load(store.as_ref(), parameters)?;
-        Ok(Self { parameters: parameters.clone(), ingest, store, exceptions: Exceptions::default() })
+        Ok(Self { parameters: parameters.clone(), ingest, store, exceptions: Exceptions::default(), horizon: 0 })
     }
 
-    /// Takes one frame of a host that is known by other means than what the frame says. What it gives is to be sent back once
-    /// [`Self::commit`] has returned.
+    /// Takes one frame of a host that is known by other means than what the frame says. Content that cannot be taken is refused
+    /// and counted, for it would be sent again for ever and hold up what is behind it.
     ///
     /// # Errors
-    /// As [`Self::receive`], and when the frame says to be of another host.
-    pub fn receive_from(&mut self, host: HostId, frame: &[u8]) -> Result<Vec<Vec<u8>>, IngestError> {
-        match head(frame)?.host {
-            claimed if claimed == host => self.receive(frame),
-            claimed => Err(IngestError::Foreign { host, claimed }),
+    /// When the frame says to be of another host, has no number by which it could be answered, its host is one too many, or the
+    /// store fails.
+    pub fn receive_from(&mut self, host: HostId, frame: &[u8]) -> Result<Received, IngestError> {
+        let head = head(frame)?;
+        if head.host != host {
+            return Err(IngestError::Foreign { host, claimed: head.host });
         }
+        match self.receive(frame) {
+            Ok(answers) => Ok(Received { answers, refused: None }),
+            Err(error) if error.is_about_content() => {
+                let (answer, is_new) = self.ingest.refuse(&head, self.store.as_mut())?;
+                Ok(Received { answers: vec![encode(&answer)?], refused: is_new.then_some(error) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Forgets what a host has contributed to the fleet's view: it is revoked, and votes no more.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn forget_contribution(&mut self, host: HostId) -> Result<(), StoreError> {
+        self.ingest.forget_contribution(host, self.store.as_mut())
+    }
+
+    /// Lets alert graphs go that did not grow for so many days of event time; 0 keeps them all. Event time is that of the host that is
+    /// furthest, and none is believed that says to be beyond `now`: who sets its clock ahead makes nothing go.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn expire(&mut self, retention_days: u32, now: EventNs) -> Result<(), StoreError> {
+        let today = self.ingest.latest().min(now).day();
+        self.horizon = if retention_days > 0 { today.saturating_sub(retention_days) } else { 0 };
+        self.ingest.expire(self.horizon, EXPIRED_AT_ONCE_MAX, self.store.as_mut())
     }
 
     /// Makes durable what was taken.
@@ -60,6 +102,11 @@ impl Aggregator {
         self.ingest.reports()
     }
 
+    /// Frames of a host whose content was refused.
+    pub fn n_refused(&self, host: HostId) -> u64 {
+        self.ingest.hosts().get(&host).map_or(0, |state| state.n_refused)
+    }
+
     /// Takes one frame and gives the frames to send back to its host.
     ///
     /// # Errors
@@ -67,7 +114,8 @@ impl Aggregator {
     pub fn receive(&mut self, frame: &[u8]) -> Result<Vec<Vec<u8>>, IngestError> {
         let (message, content_hash) = decode_with_hash(frame)?;
         let answers = self.ingest.take(message, content_hash, self.store.as_mut(), &self.parameters)?;
-        Ok(answers.iter().map(encode).collect::<Result<_, _>>()?)
+        // A view of the fleet that outgrew a frame is not given; the other answers are small.
+        Ok(answers.iter().filter_map(|answer| encode(answer).ok()).collect())
     }
 
     /// Takes an analyst's decision. What it hides is held, not dropped.
@@ -93,7 +141,9 @@ impl Aggregator {
     /// When the store cannot be read.
     pub fn incidents(&self) -> Result<Incidents, StoreError> {
         let Parameters { score, fold: fold_parameters, .. } = &self.parameters;
-        let stories = join(self.store.alerts()?, fold_parameters);
+        let mut alerts = self.store.alerts()?;
+        alerts.retain(|graph| graph.last.day() >= self.horizon);
+        let stories = join(alerts, fold_parameters);
         let scored = stories.into_iter().map(|story| Scored::of(story, score)).collect();
         let hosts = self.ingest.hosts();
         let n_hosts = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
@@ -121,6 +171,8 @@ impl Aggregator {
             overflowed: n_overflowed,
             excepted: n_excepted,
             alarms_evicted: self.ingest.counters.n_evicted,
+            alarms_expired: self.ingest.counters.n_expired,
+            refused_frames: self.ingest.counters.n_refused,
             lost_events: self.ingest.counters.n_lost_events,
         };
         Ok(Incidents { shown, held, counters })

@@ -1,26 +1,54 @@
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tracewell_model::{AlertGraph, AlertId, HostId};
+use tracewell_model::{AlertGraph, AlertId, EventNs, HostId, Millibits};
 use tracewell_wire::{FrameKey, WireError};
+
+/// An alert graph as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The host's epoch in which it said the latest of it.
+    pub epoch: u32,
+    pub graph: Arc<AlertGraph>,
+}
+
+/// What goes first where there is no room: least surprise, the later one where two are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    pub surprise: Millibits,
+    pub first: Reverse<EventNs>,
+    pub id: Reverse<AlertId>,
+}
+
+impl Rank {
+    pub fn of(graph: &AlertGraph) -> Self {
+        Self { surprise: graph.surprise, first: Reverse(graph.first), id: Reverse(graph.id) }
+    }
+}
 
 /// Where alert graphs are kept. A result depends on nothing else, so that another engine can stand in.
 pub trait Store: Send {
     /// # Errors
     /// When the store cannot be read.
-    fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Arc<AlertGraph>>, StoreError>;
+    fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Kept>, StoreError>;
     /// Keeps the graph in place of an earlier revision. It is durable once [`Self::commit`] returns.
     ///
     /// # Errors
     /// When the store cannot be written, or the graph is larger than it takes ([`StoreError::TooLarge`]).
-    fn put_alert(&mut self, graph: AlertGraph) -> Result<(), StoreError>;
+    fn put_alert(&mut self, epoch: u32, graph: AlertGraph) -> Result<(), StoreError>;
     /// # Errors
     /// When the store cannot be written.
     fn remove_alert(&mut self, host: HostId, id: AlertId) -> Result<(), StoreError>;
-    /// All graphs of a host.
+    /// The graph of a host that goes first. Reads none of the others.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn alerts_of(&self, host: HostId) -> Result<Vec<Arc<AlertGraph>>, StoreError>;
+    fn least_of(&mut self, host: HostId) -> Result<Option<Rank>, StoreError>;
+    /// At most `max` graphs that last grew before a day of event time, the oldest first. Reads none of the others.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn last_before(&mut self, day: u32, max: usize) -> Result<Vec<(HostId, AlertId)>, StoreError>;
     /// All graphs, by host and id.
     ///
     /// # Errors
@@ -87,30 +115,45 @@ pub enum StoreError {
 /// Keeps everything in memory, for replays and tests.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    alerts: BTreeMap<(HostId, AlertId), Arc<AlertGraph>>,
+    alerts: BTreeMap<(HostId, AlertId), Kept>,
+    ranks: BTreeSet<(HostId, Rank)>,
+    days: BTreeSet<(u32, HostId, AlertId)>,
 }
 
 impl Store for MemoryStore {
-    fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Arc<AlertGraph>>, StoreError> {
+    fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Kept>, StoreError> {
         Ok(self.alerts.get(&(host, id)).cloned())
     }
 
-    fn put_alert(&mut self, graph: AlertGraph) -> Result<(), StoreError> {
-        self.alerts.insert((graph.host, graph.id), Arc::new(graph));
+    fn put_alert(&mut self, epoch: u32, graph: AlertGraph) -> Result<(), StoreError> {
+        let (host, id) = (graph.host, graph.id);
+        self.remove_alert(host, id)?;
+        self.ranks.insert((host, Rank::of(&graph)));
+        self.days.insert((graph.last.day(), host, id));
+        self.alerts.insert((host, id), Kept { epoch, graph: Arc::new(graph) });
         Ok(())
     }
 
     fn remove_alert(&mut self, host: HostId, id: AlertId) -> Result<(), StoreError> {
-        self.alerts.remove(&(host, id));
+        if let Some(Kept { graph, .. }) = self.alerts.remove(&(host, id)) {
+            self.ranks.remove(&(host, Rank::of(&graph)));
+            self.days.remove(&(graph.last.day(), host, id));
+        }
         Ok(())
     }
 
-    fn alerts_of(&self, host: HostId) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
-        let range = (host, AlertId(0))..=(host, AlertId(u64::MAX));
-        Ok(self.alerts.range(range).map(|(_, graph)| Arc::clone(graph)).collect())
+    fn least_of(&mut self, host: HostId) -> Result<Option<Rank>, StoreError> {
+        let least = Rank { surprise: Millibits::ZERO, first: Reverse(EventNs::MAX), id: Reverse(AlertId(u64::MAX)) };
+        let mut from = self.ranks.range((host, least)..);
+        Ok(from.next().filter(|(of, _)| *of == host).map(|(_, rank)| *rank))
+    }
+
+    fn last_before(&mut self, day: u32, max: usize) -> Result<Vec<(HostId, AlertId)>, StoreError> {
+        let old = self.days.iter().take_while(|(of, ..)| *of < day);
+        Ok(old.take(max).map(|&(_, host, id)| (host, id)).collect())
     }
 
     fn alerts(&self) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
-        Ok(self.alerts.values().cloned().collect())
+        Ok(self.alerts.values().map(|kept| Arc::clone(&kept.graph)).collect())
     }
 }

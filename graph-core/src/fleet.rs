@@ -113,6 +113,11 @@ impl FleetMap {
         }
     }
 
+    /// Forgets what a host has contributed: it votes no more. `false` if there was nothing.
+    pub fn remove(&mut self, host: HostId) -> bool {
+        self.hosts.remove(&host).is_some()
+    }
+
     pub fn get(&self, host: HostId) -> Option<&HostEntry> {
         self.hosts.get(&host)
     }

@@ -143,6 +143,20 @@ impl AlertGraph {
         graph
     }
 
+    /// The same alert as a host found it anew that had lost what it knew of it: what this graph has, and what the host said of it
+    /// `before` where it says nothing now.
+    #[must_use]
+    pub fn with_what_was_known(mut self, before: Self) -> Self {
+        before.nodes.into_iter().for_each(|(key, node)| _ = self.nodes.entry(key).or_insert(node));
+        before.edges.into_iter().for_each(|(key, edge)| _ = self.edges.entry(key).or_insert(edge));
+        (self.first, self.last) = (self.first.min(before.first), self.last.max(before.last));
+        self.surprise = self.surprise.max(before.surprise);
+        self.n_omitted = self.n_omitted.max(before.n_omitted);
+        self.loss.n_events = self.loss.n_events.max(before.loss.n_events);
+        self.loss.n_gaps = self.loss.n_gaps.max(before.loss.n_gaps);
+        self
+    }
+
     /// Joins an update into this graph.
     ///
     /// # Errors
@@ -166,7 +180,9 @@ impl AlertGraph {
         };
         nodes.extend(graph.nodes);
         edges.extend(graph.edges);
-        *self = Self { nodes, edges, ..graph };
+        // What a host has forgotten began no later for it.
+        let first = if extends == 0 { graph.first } else { graph.first.min(self.first) };
+        *self = Self { nodes, edges, first, ..graph };
         Ok(())
     }
 }

@@ -32,6 +32,11 @@ pub enum Payload {
         class: Class,
         sequence: u64,
     },
+    /// The content of the message of this class and sequence is of no use to the aggregator: it is lost, and need not be sent again.
+    Refused {
+        class: Class,
+        sequence: u64,
+    },
     /// A delta of this alert could not be applied: send the whole graph next. 0 when no revision is known.
     WantWhole {
         alert: AlertId,
@@ -65,6 +70,7 @@ impl Payload {
         match self {
             Self::Hello(_)
             | Self::Acknowledgement { .. }
+            | Self::Refused { .. }
             | Self::WantWhole { .. }
             | Self::NewEpoch { .. }
             | Self::WantProfile => Class::Control,
@@ -146,7 +152,11 @@ fn kind(message: &Message) -> Result<proto::payload::Kind, WireError> {
         Payload::Heartbeat(heartbeat) => Kind::Heartbeat(heartbeat.into()),
         &Payload::Acknowledgement { class, sequence } => {
             let class = class_to_proto(class) as u32;
-            Kind::Acknowledgement(proto::Acknowledgement { class, sequence })
+            Kind::Acknowledgement(proto::Acknowledgement { class, sequence, refused: false })
+        }
+        &Payload::Refused { class, sequence } => {
+            let class = class_to_proto(class) as u32;
+            Kind::Acknowledgement(proto::Acknowledgement { class, sequence, refused: true })
         }
         &Payload::WantWhole { alert, known_revision } => {
             Kind::WantWhole(proto::WantWhole { alert: alert.0, known_revision })
@@ -200,7 +210,10 @@ fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
                 got: ack.class.into(),
                 expected: "a class",
             })?;
-            Payload::Acknowledgement { class, sequence: ack.sequence }
+            match ack.refused {
+                false => Payload::Acknowledgement { class, sequence: ack.sequence },
+                true => Payload::Refused { class, sequence: ack.sequence },
+            }
         }
         Kind::WantWhole(want) => Payload::WantWhole { alert: AlertId(want.alert), known_revision: want.known_revision },
         Kind::NewEpoch(new) => Payload::NewEpoch { epoch: new.epoch },

@@ -4,7 +4,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use tracewell_agent::spool::Spool;
 use tracewell_model::{EventNs, HostId, LossCause, LossRecord, Str};
-use tracewell_store::{Store, StoreOptions};
+use tracewell_store::{SpoolRows, Store, StoreOptions};
 use tracewell_wire::quic::client::Outgoing;
 use tracewell_wire::{Class, FrameKey, Hello, Message, Payload, Transport, decode, encode, head};
 
@@ -155,4 +155,40 @@ fn answers_reach_the_pipeline_within_bounds() {
     assert!(((4 << 20) - answer.len()..=4 << 20).contains(&n_bytes), "{n_bytes} bytes");
     spool.arrived(answer.clone());
     assert_eq!(spool.receive(), Some(answer));
+}
+
+/// What the aggregator cannot read goes, and is told as lost: but for what would only tell of losses.
+#[test]
+fn a_refused_frame_goes_and_is_told() {
+    let folder = TempDir::new().unwrap();
+    let mut spool = open(folder.path(), MANY);
+    spool.send(telemetry(1, 1)).unwrap();
+    spool.send(hello(1, 1, 3)).unwrap();
+    for _ in 0..2 {
+        spool.refused(key(Class::Telemetry, 1, 1));
+        assert_eq!((waiting(&spool), spool.dropped()), (vec![key(Class::Control, 1, 1)], None));
+    }
+    for _ in 0..2 {
+        spool.refused(key(Class::Control, 1, 1));
+        assert_eq!((waiting(&spool), spool.dropped()), (vec![], Some(1)));
+    }
+    let status = spool.status();
+    assert_eq!((status.link.n_refused, status.n_frames, status.n_bytes, status.n_dropped), (2, 0, 0, 0));
+    drop(spool);
+    assert_eq!(open(folder.path(), MANY).dropped(), Some(1), "it is known after a restart");
+}
+
+/// A row that is no frame could not be answered by anybody, and would come first for ever.
+#[test]
+fn a_damaged_row_is_dropped() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path(), StoreOptions::default()).unwrap();
+    let mut spool = Spool::open(&store, MANY).unwrap();
+    spool.send(telemetry(1, 1)).unwrap();
+    spool.send(telemetry(1, 2)).unwrap();
+    let rows = SpoolRows::of(&store);
+    let (row_key, _) = rows.first_from(&[]).unwrap().unwrap();
+    rows.change(&[(&row_key, b"garbage")], &[], true).unwrap();
+    assert_eq!(waiting(&spool), [key(Class::Telemetry, 1, 2)]);
+    assert_eq!((spool.dropped(), spool.status().n_frames), (Some(1), 1));
 }

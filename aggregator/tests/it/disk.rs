@@ -4,10 +4,12 @@ use crate::host::{Host, alarm, answers, intrusion, key, with_process};
 use std::path::Path;
 use tempfile::TempDir;
 use tracewell_aggregator::disk::{Disk, Family};
-use tracewell_aggregator::{Aggregator, IngestError, Store, StoreError};
+use tracewell_aggregator::{Aggregator, IngestError, MemoryStore, Rank, Store, StoreError};
 use tracewell_graph_core::fleet::{ContributionDelta, Version};
 use tracewell_graph_core::profile::Contribution;
-use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, HostId, LossCause, LossRecord, NodeRole, Reason};
+use tracewell_model::{
+    AlertGraph, AlertId, AlertUpdate, EventNs, HostId, LossCause, LossRecord, Millibits, NodeRole, Reason,
+};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{Class, Heartbeat, Hello, Message, Payload, encode};
 
@@ -103,7 +105,7 @@ fn a_host_is_known_by_other_means_than_what_it_says() {
     let refused = aggregator.receive_from(other, &frame).unwrap_err();
     assert_eq!(refused, IngestError::Foreign { host: other, claimed: host });
     assert!(aggregator.hosts().is_empty());
-    assert_eq!(aggregator.receive_from(host, &frame).unwrap().len(), 1);
+    assert_eq!(aggregator.receive_from(host, &frame).unwrap().answers.len(), 1);
 }
 
 #[test]
@@ -113,20 +115,22 @@ fn rows_are_found_as_they_were_put_also_before_they_are_written() {
     let mut store = disk.store();
     let graph = |host: u64, id: u64| AlertGraph { host: HostId(host), ..intrusion(id, 1000, "/bin/a") };
     for (host, id) in [(1, 1), (1, 2), (2, 1)] {
-        store.put_alert(graph(host, id)).unwrap();
+        store.put_alert(1, graph(host, id)).unwrap();
     }
     store.commit().unwrap();
     store.remove_alert(HostId(1), AlertId(1)).unwrap();
-    store.put_alert(graph(1, 3)).unwrap();
+    store.put_alert(2, graph(1, 3)).unwrap();
     let ids = |host: u64, store: &dyn Store| -> Vec<_> {
-        store.alerts_of(HostId(host)).unwrap().iter().map(|graph| graph.id.0).collect()
+        let graphs = store.alerts().unwrap();
+        graphs.iter().filter(|graph| graph.host.0 == host).map(|graph| graph.id.0).collect()
     };
     assert_eq!((ids(1, &store), ids(2, &store)), (vec![2, 3], vec![1]));
     assert_eq!(store.alert(HostId(1), AlertId(1)).unwrap(), None);
-    assert_eq!(*store.alert(HostId(1), AlertId(3)).unwrap().unwrap(), graph(1, 3));
+    let kept = store.alert(HostId(1), AlertId(3)).unwrap().unwrap();
+    assert_eq!((kept.epoch, kept.graph.as_ref()), (2, &graph(1, 3)));
     assert_eq!(store.alerts().unwrap().len(), 3);
     // The largest host and id are found, too.
-    store.put_alert(graph(u64::MAX, u64::MAX)).unwrap();
+    store.put_alert(1, graph(u64::MAX, u64::MAX)).unwrap();
     store.commit().unwrap();
     assert_eq!(ids(u64::MAX, &store), [u64::MAX]);
 }
@@ -168,4 +172,123 @@ fn classes_count_apart() {
     for (frame, class) in [(&beat, Class::Telemetry), (&alert, Class::Alert)] {
         assert_eq!(answers(&mut aggregator, frame), [Payload::Acknowledgement { class, sequence: 1 }]);
     }
+}
+
+/// What goes first is found without a look at the rest, also after it was lowered, removed or written.
+#[test]
+fn the_index_finds_what_a_look_at_all_graphs_finds() {
+    let folder = TempDir::new().unwrap();
+    let disk = Disk::open(folder.path()).unwrap();
+    let (mut on_disk, mut in_memory) = (disk.store(), MemoryStore::default());
+    let mut random = 7u64;
+    let mut next = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) % below
+    };
+    for step in 0..2000 {
+        let (host, id) = (HostId(next(3)), AlertId(next(20)));
+        let graph = AlertGraph {
+            host,
+            first: EventNs(next(4)),
+            last: EventNs(next(5) * EventNs::DAY),
+            surprise: Millibits(next(6) as u32),
+            ..intrusion(id.0, 0, "/bin/a")
+        };
+        let changes: [&mut dyn Store; 2] = [&mut on_disk, &mut in_memory];
+        let is_removed = next(3) == 0;
+        for store in changes {
+            match is_removed {
+                true => store.remove_alert(host, id).unwrap(),
+                false => store.put_alert(1, graph.clone()).unwrap(),
+            }
+        }
+        let all = on_disk.alerts().unwrap();
+        let least = all.iter().filter(|graph| graph.host == host).map(|graph| Rank::of(graph)).min();
+        assert_eq!(on_disk.least_of(host).unwrap(), least, "step {step}");
+        assert_eq!(in_memory.least_of(host).unwrap(), least, "step {step}");
+        let day = next(6) as u32;
+        let mut old: Vec<_> = all.iter().filter(|graph| graph.last.day() < day).collect();
+        old.sort_by_key(|graph| (graph.last.day(), graph.host, graph.id));
+        let old: Vec<_> = old.iter().map(|graph| (graph.host, graph.id)).take(4).collect();
+        assert_eq!(on_disk.last_before(day, 4).unwrap(), old, "step {step}");
+        assert_eq!(in_memory.last_before(day, 4).unwrap(), old, "step {step}");
+        if next(10) == 0 {
+            on_disk.commit().unwrap();
+        }
+        if next(200) == 0 {
+            on_disk.commit().unwrap();
+            on_disk = disk.store();
+        }
+    }
+}
+
+/// What is only known of a host in passing outlasts a restart, too.
+#[test]
+fn questions_refusals_and_lost_votes_are_known_after_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let mut host = Host::new("web-1");
+    let contribution = Contribution { since_day: 1, dictionary: vec![], leaves: vec![] };
+    let whole = Payload::Profile(ContributionDelta::whole(Version { epoch: 1, number: 1 }, contribution.clone()));
+    let mut aggregator = open(folder.path());
+    host.send(&mut aggregator, whole.clone());
+    let mut second = intrusion(1, 1000, "/bin/a");
+    second.revision = 2;
+    let asked = host.update(&mut aggregator, 1, second);
+    let mut damaged = host.frame(whole);
+    *damaged.last_mut().unwrap() ^= 1;
+    assert!(aggregator.receive_from(host.id, &damaged).unwrap().refused.is_some());
+    aggregator.forget_contribution(host.id).unwrap();
+    aggregator.commit().unwrap();
+    drop(aggregator);
+
+    let mut aggregator = open(folder.path());
+    assert_eq!((aggregator.n_refused(host.id), aggregator.incidents().unwrap().counters.refused_frames), (1, 1));
+    assert!(aggregator.receive_from(host.id, &damaged).unwrap().refused.is_none(), "it was told");
+    assert_eq!(host.beat(&mut aggregator, 5, false), asked);
+    let version = |number| Version { epoch: 1, number };
+    let delta = ContributionDelta::between((version(1), &contribution), (version(3), &contribution));
+    assert_eq!(host.send(&mut aggregator, Payload::Profile(delta)), [Payload::WantProfile], "it has nothing of it");
+}
+
+/// What is old by the fleet's own time goes: the same whatever the clock says, and never for a clock set ahead.
+#[test]
+fn old_alerts_go_by_the_day() {
+    const NOW: EventNs = EventNs(1000 * EventNs::DAY);
+    let folder = TempDir::new().unwrap();
+    let mut on_disk = open(folder.path());
+    let (mut here, mut there) = (Host::new("web-1"), Host::new("db-1"));
+    let at = |id: u64, day: u64| AlertGraph {
+        first: EventNs(day * EventNs::DAY),
+        last: EventNs(day * EventNs::DAY + 5),
+        ..intrusion(id, 0, &format!("/bin/{id}"))
+    };
+    for (id, day) in [(1, 100), (2, 109), (3, 110)] {
+        here.alert(&mut on_disk, at(id, day));
+    }
+    there.alert(&mut on_disk, at(4, 105));
+    let ids = |aggregator: &Aggregator| {
+        let incidents = aggregator.incidents().unwrap();
+        let members = incidents.shown.iter().chain(&incidents.held).flat_map(|incident| &incident.members);
+        let mut ids: Vec<_> = members.map(|graph| graph.id.0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        (ids, incidents.counters.alarms_expired)
+    };
+    on_disk.expire(0, NOW).unwrap();
+    on_disk.expire(10, NOW).unwrap();
+    assert_eq!(ids(&on_disk), (vec![1, 2, 3, 4], 0), "ten days are kept whole");
+    // One host is further: the other's go as well.
+    there.beat(&mut on_disk, 116 * EventNs::DAY, true);
+    on_disk.expire(10, NOW).unwrap();
+    assert_eq!(ids(&on_disk), (vec![2, 3], 2));
+    // A clock set ahead is not believed.
+    there.beat(&mut on_disk, 5000 * EventNs::DAY, true);
+    on_disk.expire(10, EventNs(116 * EventNs::DAY)).unwrap();
+    assert_eq!(ids(&on_disk), (vec![2, 3], 2));
+    on_disk.commit().unwrap();
+    drop(on_disk);
+    let mut on_disk = open(folder.path());
+    on_disk.expire(10, EventNs(120 * EventNs::DAY)).unwrap();
+    assert_eq!(ids(&on_disk), (vec![3], 3));
+    assert_eq!(on_disk.hosts().iter().map(|host| host.n_alerts).sum::<usize>(), 1);
 }

@@ -34,7 +34,7 @@ impl Host {
         let frame = self.frame(payload);
         let sequence = self.sequences[&class];
         let mut answers = answers(aggregator, &frame);
-        assert_eq!(answers.remove(0), Payload::Acknowledgement { class, sequence });
+        assert_eq!(answers.pop(), Some(Payload::Acknowledgement { class, sequence }));
         answers
     }
 

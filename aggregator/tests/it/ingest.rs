@@ -4,7 +4,7 @@ use crate::host::{Host, aggregator, alarm, answers, graph, intrusion, key, with_
 use tracewell_aggregator::IngestError;
 use tracewell_model::{AlertId, EventNs, HostId, LossCause, LossRecord, NodeRole, Reason};
 use tracewell_parameters::Parameters;
-use tracewell_wire::{Class, Hello, Message, Payload, WireError, encode};
+use tracewell_wire::{Class, Hello, Message, Payload, WireError, decode, encode};
 
 #[test]
 fn a_repeated_frame_is_acknowledged_and_counts_once() {
@@ -176,4 +176,108 @@ fn a_host_that_floods_loses_what_surprises_least() {
     assert_eq!(kept(&quiet), [99]);
     // Surprise of 3, 6 and 9 is 21, 42 and 63 modulo 11, the highest of all.
     assert_eq!(kept(&noisy), [3, 6, 9]);
+}
+
+/// An envelope around bytes that are no payload of this version.
+fn envelope(host: HostId, class: u64, sequence: u64, payload: &[u8]) -> Vec<u8> {
+    let hash = blake3::hash(payload);
+    let head = [&[0x08, 1, 0x11][..], &host.0.to_le_bytes(), &[0x18, 1, 0x20, class as u8, 0x28, sequence as u8, 0x31]];
+    let rest = [&hash.as_bytes()[..8], &[0x3a, payload.len() as u8], payload];
+    [head.concat(), rest.concat()].concat()
+}
+
+#[test]
+fn content_that_cannot_be_read_is_refused_and_what_is_behind_it_arrives() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    let id = host.id;
+    let hello = Hello { name: "web-1".into(), parameters_hash: [0; 32], version: "1".into() };
+    host.send(&mut aggregator, Payload::Hello(hello.clone()));
+    let mut damaged = host.frame(Payload::Hello(hello));
+    *damaged.last_mut().unwrap() ^= 1;
+    let refused = [
+        (damaged, Class::Control, 2),
+        (host.frame(Payload::NewEpoch { epoch: 9 }), Class::Control, 3),
+        // Field 99: of a newer agent.
+        (envelope(id, 2, 1, &[0x9a, 0x06, 0]), Class::Alert, 1),
+        (envelope(id, 2, 2, b"\xff\xff"), Class::Alert, 2),
+    ];
+    for (n, (frame, class, sequence)) in (1..).zip(&refused) {
+        let (class, sequence) = (*class, *sequence);
+        for is_new in [true, false] {
+            let received = aggregator.receive_from(id, frame).unwrap();
+            let answers: Vec<_> = received.answers.iter().map(|frame| decode(frame).unwrap().payload).collect();
+            assert_eq!(answers, [Payload::Refused { class, sequence }]);
+            assert_eq!(received.refused.is_some(), is_new, "it is told once");
+            assert_eq!(aggregator.incidents().unwrap().counters.refused_frames, n);
+        }
+    }
+    assert_eq!((aggregator.hosts()[0].n_refused, aggregator.n_refused(id)), (4, 4));
+    // The host has used these two numbers.
+    for _ in 0..2 {
+        host.frame(Payload::Alert(tracewell_model::AlertUpdate {
+            extends: 0,
+            graph: tracewell_model::AlertGraph { host: id, ..intrusion(9, 1, "/bin/a") },
+        }));
+    }
+    assert_eq!(host.alert(&mut aggregator, intrusion(1, 1000, "/bin/a")), []);
+    assert_eq!(aggregator.incidents().unwrap().shown.len(), 1);
+    // What is not about content ends the connection, as before.
+    let foreign = aggregator.receive_from(HostId(1), &refused[0].0).unwrap_err();
+    assert!(matches!(foreign, IngestError::Foreign { .. }) && !foreign.is_about_content());
+    assert!(aggregator.receive_from(id, &envelope(id, 2, 0, b"\xff")).is_err(), "nobody could be told");
+}
+
+/// A question that was lost is asked again: with the frame that raised it, and when the agent is back.
+#[test]
+fn what_is_missing_is_asked_for_again() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    let mut third = intrusion(1, 1000, "/bin/a");
+    (third.revision, third.host) = (3, host.id);
+    let frame = host.frame(Payload::Alert(tracewell_model::AlertUpdate { extends: 2, graph: third.clone() }));
+    let want = Payload::WantWhole { alert: AlertId(1), known_revision: 0 };
+    let acknowledged = Payload::Acknowledgement { class: Class::Alert, sequence: 1 };
+    for _ in 0..2 {
+        assert_eq!(answers(&mut aggregator, &frame), [want.clone(), acknowledged.clone()], "the question comes first");
+    }
+    let hello = Payload::Hello(Hello { name: "web-1".into(), parameters_hash: [0; 32], version: "1".into() });
+    assert_eq!(host.send(&mut aggregator, hello.clone()), [want]);
+    assert_eq!(host.send(&mut aggregator, hello.clone()), [], "once more, and not for ever");
+    // Once it is there, nobody asks.
+    let (mut aggregator, mut host) = (crate::host::aggregator(), Host::new("web-1"));
+    assert_eq!(answers(&mut aggregator, &frame).len(), 2);
+    host.frame(Payload::Alert(tracewell_model::AlertUpdate { extends: 2, graph: third.clone() }));
+    assert_eq!(host.update(&mut aggregator, 0, third), []);
+    assert_eq!(answers(&mut aggregator, &frame), [acknowledged]);
+    assert_eq!(host.send(&mut aggregator, hello), []);
+}
+
+/// An agent that lost its checkpoint begins the alerts of processes that go on at revision 1, in a later epoch.
+#[test]
+fn an_alert_that_begins_anew_is_joined_with_what_was_known() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    let mut before = intrusion(1, 1000, "/bin/a");
+    before.revision = 7;
+    host.alert(&mut aggregator, before.clone());
+
+    let mut reborn = Host::new("web-1");
+    reborn.epoch = 2;
+    let process = |n, exe: &str, revision| {
+        let mut graph = with_process(graph(1, 9000), key(1, n), exe, NodeRole::Terminal, &[Reason::EnteredKernel]);
+        graph.revision = revision;
+        graph
+    };
+    assert_eq!(reborn.alert(&mut aggregator, process(8, "/bin/b", 1)), []);
+    assert_eq!(reborn.update(&mut aggregator, 1, process(9, "/bin/c", 2)), [], "it extends what is new");
+    let incidents = aggregator.incidents().unwrap();
+    let [incident] = &incidents.shown[..] else { panic!("{} incidents", incidents.shown.len()) };
+    let joined = &incident.members[0];
+    assert_eq!((joined.revision, joined.first, joined.nodes.len()), (2, before.first, before.nodes.len() + 2));
+
+    // Where the beginning was lost on the way, its revisions say nothing: neither older nor newer ones.
+    let mut again = Host::new("web-1");
+    again.epoch = 3;
+    for revision in [2, 3] {
+        let asked = again.update(&mut aggregator, revision - 1, process(7, "/bin/d", revision));
+        assert_eq!(asked, [Payload::WantWhole { alert: AlertId(1), known_revision: 2 }]);
+    }
 }

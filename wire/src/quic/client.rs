@@ -23,6 +23,8 @@ pub trait Outgoing: Sync {
     fn next(&self, class: Class, after: Option<FrameKey>) -> Option<(FrameKey, Vec<u8>)>;
     /// The frame is stored by the aggregator.
     fn acknowledged(&self, key: FrameKey);
+    /// The aggregator cannot read the frame's content: it is lost.
+    fn refused(&self, key: FrameKey);
     /// Anything else that the aggregator sent.
     fn arrived(&self, frame: Vec<u8>);
     /// Told (`notify_waiters`) when there is another frame.
@@ -169,17 +171,28 @@ async fn lane(
 async fn listen(mut answers: Frames, outgoing: &impl Outgoing, sender: &Mutex<Sender>) -> Result<(), QuicError> {
     while let Some(frame) = answers.next().await? {
         let message = decode(&frame)?;
-        let Payload::Acknowledgement { class, sequence } = message.payload else {
-            outgoing.arrived(frame);
-            if let Payload::NewEpoch { .. } = message.payload {
+        let key = |class, sequence| FrameKey { class, epoch: message.epoch, sequence };
+        let key = match message.payload {
+            Payload::Acknowledgement { class, sequence } => {
+                outgoing.acknowledged(key(class, sequence));
+                key(class, sequence)
+            }
+            Payload::Refused { class, sequence } => {
+                outgoing.refused(key(class, sequence));
+                key(class, sequence)
+            }
+            Payload::NewEpoch { .. } => {
+                outgoing.arrived(frame);
                 // What was sent has other numbers now, and its old ones are never acknowledged.
                 sender.lock().unwrap_or_else(PoisonError::into_inner).begin();
                 outgoing.news().notify_waiters();
+                continue;
             }
-            continue;
+            _ => {
+                outgoing.arrived(frame);
+                continue;
+            }
         };
-        let key = FrameKey { class, epoch: message.epoch, sequence };
-        outgoing.acknowledged(key);
         sender.lock().unwrap_or_else(PoisonError::into_inner).acknowledged(key);
         outgoing.news().notify_waiters();
     }

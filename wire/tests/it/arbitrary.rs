@@ -39,6 +39,7 @@ fn payload(host: HostId) -> impl Strategy<Value = Payload> {
             }
         ),
         (class(), any::<u64>()).prop_map(|(class, sequence)| Payload::Acknowledgement { class, sequence }),
+        (class(), any::<u64>()).prop_map(|(class, sequence)| Payload::Refused { class, sequence }),
         (any::<u64>(), any::<u32>())
             .prop_map(|(id, known_revision)| Payload::WantWhole { alert: AlertId(id), known_revision }),
         any::<u32>().prop_map(|epoch| Payload::NewEpoch { epoch }),

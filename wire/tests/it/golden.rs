@@ -87,6 +87,7 @@ fn a_loss_is_as_it_was() {
 #[test]
 fn answers_are_as_they_were() {
     check(Payload::Acknowledgement { class: Class::Alert, sequence: 300 }, "2a05080210ac02");
+    check(Payload::Refused { class: Class::Alert, sequence: 300 }, "2a07080210ac021801");
     check(Payload::WantWhole { alert: AlertId(9), known_revision: 2 }, "320b0909000000000000001002");
 }
 

@@ -66,6 +66,7 @@ struct Spool {
     frames: Mutex<BTreeMap<FrameKey, Vec<u8>>>,
     errors: Mutex<Vec<String>>,
     answers: Mutex<Vec<Payload>>,
+    refused: Mutex<Vec<FrameKey>>,
     news: Notify,
     changed: Notify,
 }
@@ -105,6 +106,11 @@ impl Outgoing for Spool {
     fn acknowledged(&self, key: FrameKey) {
         self.frames().remove(&key);
         self.changed.notify_one();
+    }
+
+    fn refused(&self, key: FrameKey) {
+        self.refused.lock().unwrap().push(key);
+        self.acknowledged(key);
     }
 
     fn arrived(&self, frame: Vec<u8>) {
@@ -288,4 +294,29 @@ async fn a_machine_without_certificate_may_enrol_and_nothing_else() {
     let foreign = enrol::ask(&address, [0; 32], &enrolment("welcome")).await.err().unwrap();
     assert!(foreign.to_string().contains("invalid peer certificate"), "{foreign}");
     endpoint.close(Close::Done.code().into(), b"");
+}
+
+/// What the aggregator cannot read is let go, and the frames behind it arrive on the same connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_frame_holds_up_nothing() {
+    let authority = Authority::new();
+    let (endpoint, mut frames) = run_server(&authority.aggregator(), "127.0.0.1:0");
+    let spool = Spool::of((1..=3).map(|n| frame(HOST, n)));
+    let stop = run_client(&[endpoint.local_addr().unwrap().to_string()], authority.host(HOST), &spool);
+    for n in 1..=3 {
+        let arrived = next(&mut frames).await;
+        let FrameKey { class, epoch, sequence } = head(&arrived.frame).unwrap().key;
+        assert_eq!(sequence, n);
+        match sequence {
+            2 => {
+                let payload = Payload::Refused { class, sequence };
+                arrived.answer(encode(&Message { host: HOST, epoch, sequence: 0, payload }).unwrap());
+            }
+            _ => acknowledge(&arrived),
+        }
+    }
+    spool.until("an empty spool", |spool| spool.frames().is_empty()).await;
+    let refused = FrameKey { class: Class::Telemetry, epoch: 1, sequence: 2 };
+    assert_eq!((spool.refused.lock().unwrap().as_slice(), spool.errors.lock().unwrap().len()), (&[refused][..], 0));
+    drop(stop);
 }

@@ -103,7 +103,7 @@ metrics! {
             });
             outcomes.map(|(outcome, n)| (vec![outcome.to_owned()], n)).collect()
         };
-    "uplink_connected" gauge ("") "1 while an aggregator is connected, else 0. This and the next six are left out without `uplink.servers`."
+    "uplink_connected" gauge ("") "1 while an aggregator is connected, else 0. This and the next seven are left out without `uplink.servers`."
         = |status| status.uplink.iter().flat_map(|uplink| one(u64::from(uplink.server.is_some()))).collect();
     "uplink_connections_total" counter ("") "Connections that an aggregator welcomed."
         = |status| status.uplink.iter().flat_map(|uplink| one(uplink.connections)).collect();
@@ -117,6 +117,8 @@ metrics! {
         = |status| status.uplink.iter().flat_map(|uplink| one(uplink.waiting_bytes)).collect();
     "spool_dropped_frames_total" counter ("") "Frames that went for lack of room in the spool."
         = |status| status.uplink.iter().flat_map(|uplink| one(uplink.dropped_frames)).collect();
+    "uplink_refused_frames_total" counter ("") "Frames whose content the aggregator could not read."
+        = |status| status.uplink.iter().flat_map(|uplink| one(uplink.refused_frames)).collect();
     "sent_bytes_total" counter ("") "Bytes of messages that the pipeline sent."
         = |status| one(status.pipeline.sent_bytes);
     "cpu_milliseconds_total" counter ("") "CPU that it took, with its programs in the kernel where `kernel.bpf_stats_enabled` is 1."

@@ -85,6 +85,8 @@ pub struct UplinkStatus {
     pub waiting_bytes: u64,
     /// For lack of room in the spool.
     pub dropped_frames: u64,
+    /// Whose content the aggregator could not read.
+    pub refused_frames: u64,
 }
 
 /// What is loaded, and what is not.
@@ -538,6 +540,7 @@ impl From<SpoolStatus> for UplinkStatus {
             connections: link.n_connected,
             failures: link.n_failed,
             acknowledged_frames: link.n_acknowledged,
+            refused_frames: link.n_refused,
             waiting_frames: n_frames,
             waiting_bytes: n_bytes,
             dropped_frames: n_dropped,
@@ -554,9 +557,11 @@ impl UplinkStatus {
         };
         let dropped =
             if self.dropped_frames > 0 { format!(", {} dropped", self.dropped_frames) } else { String::new() };
+        let refused =
+            if self.refused_frames > 0 { format!(", {} refused", self.refused_frames) } else { String::new() };
         let (waiting, kilobytes) = (self.waiting_frames, self.waiting_bytes as f64 / 1e3);
         format!(
-            "{state}; {} frames acknowledged, {waiting} wait ({kilobytes:.1} kB){dropped}",
+            "{state}; {} frames acknowledged, {waiting} wait ({kilobytes:.1} kB){dropped}{refused}",
             self.acknowledged_frames
         )
     }

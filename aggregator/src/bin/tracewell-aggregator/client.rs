@@ -50,8 +50,15 @@ pub fn hosts(args: &AskArgs, file: Option<&Path>) -> Result<()> {
         let (id, name, alerts) = (host.id, host.name, host.alerts);
         let version = host.version.unwrap_or_else(|| "-".into());
         let latest = host.latest.unwrap_or_else(|| "-".into());
+        let refused = match host.refused_frames {
+            0 => String::new(),
+            n => format!(", {n} frames refused"),
+        };
         let forked = if host.forked { "  FORKED" } else { "" };
-        let _ = writeln!(text, "{id}  {state:<9}  {name}  agent {version}  until {latest}  {alerts} alerts{forked}");
+        let _ = writeln!(
+            text,
+            "{id}  {state:<9}  {name}  agent {version}  until {latest}  {alerts} alerts{refused}{forked}"
+        );
     }
     print(&text)
 }

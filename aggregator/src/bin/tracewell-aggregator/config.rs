@@ -32,6 +32,8 @@ pub struct Fields {
     pub inbox_bytes: u64,
     /// Days for which a host's certificate holds: 1 to 36,500.
     pub certificate_days: u64,
+    /// Days of event time for which an alert graph is kept after it last grew: 0 to 36,500; 0 keeps all.
+    pub retention_days: u64,
 }
 
 impl Default for Fields {
@@ -45,6 +47,7 @@ impl Default for Fields {
             handshakes_max: 256,
             inbox_bytes: 64 << 20,
             certificate_days: 3650,
+            retention_days: 365,
         }
     }
 }
@@ -60,6 +63,8 @@ pub struct Config {
     pub handshakes_max: usize,
     pub inbox_bytes: u32,
     pub certificate_holds: Duration,
+    /// 0 keeps all.
+    pub retention_days: u32,
 }
 
 impl Config {
@@ -91,6 +96,10 @@ impl Config {
                 bail!("{field} is {value}, expected 1 to {max}");
             }
         }
+        let retention_days = u32::try_from(fields.retention_days).ok().filter(|days| *days <= 36_500);
+        let Some(retention_days) = retention_days else {
+            bail!("retention_days is {}, expected 0 to 36500", fields.retention_days);
+        };
         let inbox_bytes = u32::try_from(fields.inbox_bytes).ok().filter(|bytes| *bytes >= 1 << 20);
         let Some(inbox_bytes) = inbox_bytes else {
             bail!("inbox_bytes is {}, expected 1048576 to 4294967295", fields.inbox_bytes);
@@ -104,6 +113,7 @@ impl Config {
             handshakes_max: fields.handshakes_max as usize,
             inbox_bytes,
             certificate_holds: Duration::from_secs(fields.certificate_days * 86_400),
+            retention_days,
         })
     }
 }
@@ -168,6 +178,7 @@ mod tests {
         );
         assert_eq!(check(|fields| fields.state = "s".into()), "state is \"s\", expected an absolute path");
         assert_eq!(check(|fields| fields.hosts_max = 0), "hosts_max is 0, expected 1 to 100000");
+        assert_eq!(check(|fields| fields.retention_days = 36_501), "retention_days is 36501, expected 0 to 36500");
         assert_eq!(check(|fields| fields.inbox_bytes = 5), "inbox_bytes is 5, expected 1048576 to 4294967295");
         assert!(check(|fields| fields.control = "c".into()).starts_with("control is \"c\", expected an absolute path"));
     }

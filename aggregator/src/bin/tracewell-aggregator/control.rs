@@ -139,6 +139,7 @@ impl Control {
                         version: report.and_then(|report| report.version.as_deref().map(Into::into)),
                         latest: report.map(|report| rfc3339(report.latest)),
                         alerts: report.map_or(0, |report| report.n_alerts as u64),
+                        refused_frames: report.map_or(0, |report| report.n_refused),
                         settled: report.is_some_and(|report| report.is_settled),
                         forked: report.is_some_and(|report| report.is_forked),
                     }
@@ -149,6 +150,8 @@ impl Control {
                 let host = HostId(host);
                 registry().revoke(host)?;
                 self.sessions.close(host, Close::Refused);
+                let forgotten = self.ask(|to| Question::Forget(host, to)).await?;
+                forgotten.map_err(anyhow::Error::msg).context("it is revoked, but what it contributed still counts")?;
                 tracing::info!(%host, "revoked a host");
                 Ok(Answer::Revoked)
             }

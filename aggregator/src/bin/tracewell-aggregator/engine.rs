@@ -1,6 +1,8 @@
 //! The thread that owns the pipeline and its store: takes frames in, writes, and answers what is written.
 
+use crate::registry::{Registry, now};
 use anyhow::{Context, Result};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime;
@@ -8,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracewell_aggregator::document::alerts::Alerts;
 use tracewell_aggregator::document::members::HostNames;
 use tracewell_aggregator::{Aggregator, HostReport, IngestError, document};
+use tracewell_model::{EventNs, HostId};
 use tracewell_wire::quic::server::Arrived;
 use tracewell_wire::session::Close;
 
@@ -23,6 +26,8 @@ const TRIES_MAX: u32 = 600;
 pub enum Question {
     Incidents(oneshot::Sender<Result<Alerts, String>>),
     Hosts(oneshot::Sender<Vec<HostReport>>),
+    /// The host is revoked, and is to vote no more.
+    Forget(HostId, oneshot::Sender<Result<(), String>>),
 }
 
 pub type Asker = mpsc::Sender<Question>;
@@ -30,15 +35,19 @@ pub type Asker = mpsc::Sender<Question>;
 /// Starts it. It ends when nobody can send any more; all that was taken is then on the disk.
 ///
 /// # Errors
-/// When no thread can be started.
+/// When no thread can be started, or the store cannot be written.
 pub fn start(
     aggregator: Aggregator,
-    parameters_hash: String,
+    registry: Arc<Mutex<Registry>>,
+    (parameters_hash, retention_days): (String, u32),
     frames: mpsc::Receiver<Arrived>,
 ) -> Result<(Asker, JoinHandle<Result<()>>)> {
     let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
     let runtime = runtime::Builder::new_current_thread().build()?;
-    let mut engine = Engine { aggregator, parameters_hash };
+    let mut engine = Engine { aggregator, registry, parameters_hash, retention_days };
+    engine.forget_revoked()?;
+    engine.expire()?;
+    engine.commit()?;
     let run = move || runtime.block_on(engine.run(frames, questions));
     let thread = thread::Builder::new().name("engine".into()).spawn(run)?;
     Ok((asker, thread))
@@ -46,7 +55,9 @@ pub fn start(
 
 struct Engine {
     aggregator: Aggregator,
+    registry: Arc<Mutex<Registry>>,
     parameters_hash: String,
+    retention_days: u32,
 }
 
 impl Engine {
@@ -71,16 +82,27 @@ impl Engine {
     fn take(&mut self, batch: impl Iterator<Item = Arrived>) -> Result<()> {
         let mut taken = Vec::new();
         for arrived in batch {
+            // What it sent before, and was not taken yet, counts no more either.
+            if self.is_revoked(arrived.host) {
+                arrived.close(Close::Refused);
+                continue;
+            }
             match self.aggregator.receive_from(arrived.host, &arrived.frame) {
-                Ok(answers) => taken.push((arrived, answers)),
+                Ok(received) => {
+                    if let Some(error) = received.refused {
+                        self.tell_refused(arrived.host, &error);
+                    }
+                    taken.push((arrived, received.answers));
+                }
                 Err(IngestError::Store(error)) => return Err(error).context("taking a frame"),
                 Err(error) => {
                     let full = matches!(error, IngestError::TooManyHosts { .. });
-                    tracing::warn!(host = %arrived.host, %error, "a host's frame was refused");
+                    tracing::warn!(host = %arrived.host, %error, "a host's connection is ended");
                     arrived.close(if full { Close::Overloaded } else { Close::Violation });
                 }
             }
         }
+        self.expire()?;
         self.commit()?;
         for (arrived, answers) in taken {
             answers.into_iter().for_each(|answer| arrived.answer(answer));
@@ -103,7 +125,7 @@ impl Engine {
     }
 
     /// Who asked may have gone.
-    fn answer(&self, question: Question) {
+    fn answer(&mut self, question: Question) {
         match question {
             Question::Incidents(to) => {
                 let hosts = self.aggregator.hosts().into_iter();
@@ -113,6 +135,39 @@ impl Engine {
                 let _ = to.send(document);
             }
             Question::Hosts(to) => _ = to.send(self.aggregator.hosts()),
+            Question::Forget(host, to) => {
+                let forgotten = self.aggregator.forget_contribution(host).map_err(anyhow::Error::from);
+                let forgotten = forgotten.and_then(|()| self.commit()).map_err(|error| format!("{error:#}"));
+                let _ = to.send(forgotten);
+            }
+        }
+    }
+
+    /// Whoever was revoked while this was stopped, or in the moment in which it was.
+    fn forget_revoked(&mut self) -> Result<()> {
+        let revoked = self.registry.lock().unwrap_or_else(PoisonError::into_inner).revoked();
+        for host in revoked {
+            self.aggregator.forget_contribution(host)?;
+        }
+        Ok(())
+    }
+
+    /// By the hosts' time; the clock only says which of them is believed.
+    fn expire(&mut self) -> Result<()> {
+        let clock = EventNs(now().saturating_mul(EventNs::SECOND));
+        self.aggregator.expire(self.retention_days, clock).context("letting old alert graphs go")
+    }
+
+    fn is_revoked(&self, host: HostId) -> bool {
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        registry.hosts().get(&host).is_some_and(|host| host.revoked)
+    }
+
+    /// The first of a host, and then whenever they have doubled: a hostile host must not fill the log.
+    fn tell_refused(&self, host: HostId, error: &IngestError) {
+        let n_refused = self.aggregator.n_refused(host);
+        if n_refused.is_power_of_two() {
+            tracing::warn!(%host, %error, n_refused, "a host's frame cannot be read and is lost");
         }
     }
 }

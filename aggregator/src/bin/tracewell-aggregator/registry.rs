@@ -101,6 +101,11 @@ impl Registry {
         &self.hosts
     }
 
+    /// The hosts that are let in no more.
+    pub fn revoked(&self) -> Vec<HostId> {
+        self.hosts.iter().filter(|(_, entry)| entry.revoked).map(|(&host, _)| host).collect()
+    }
+
     pub fn tokens(&self) -> &BTreeMap<String, Admission> {
         &self.tokens
     }

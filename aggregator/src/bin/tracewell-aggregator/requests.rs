@@ -65,6 +65,9 @@ pub struct HostLine {
     /// Event time that it has reached, as RFC 3339.
     pub latest: Option<String>,
     pub alerts: u64,
+    /// Frames whose content could not be read, and is lost.
+    #[serde(default)]
+    pub refused_frames: u64,
     pub settled: bool,
     pub forked: bool,
 }

@@ -44,7 +44,8 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         let socket = Socket::listen(&config.control)?;
         let endpoint = listen(&authority.aggregator()?, config.listen)
             .with_context(|| format!("listening on {}", config.listen))?;
-        let (engine, thread) = engine::start(aggregator, config.parameters.hash(), frames)?;
+        let settings = (config.parameters.hash(), config.retention_days);
+        let (engine, thread) = engine::start(aggregator, Arc::clone(&registry), settings, frames)?;
         let sessions = Arc::new(Sessions::default());
         let fingerprint = authority.fingerprint();
         let control = Control {
