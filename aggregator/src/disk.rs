@@ -3,13 +3,20 @@
 //! Alert graphs and what is known of hosts are gathered and written together, synced ([`DiskStore::commit`]), so that one sync
 //! serves all frames that came meanwhile. Who may be a host is written at once ([`Disk::change`]).
 
+mod check;
+
+pub use check::{Checked, check};
+
 use crate::store::{Kept, Note, Rank, Store, StoreError, TakeNote};
+use crate::whole;
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, IteratorMode,
     Options, WriteBatch, WriteOptions,
 };
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, HostId, Millibits};
@@ -74,37 +81,49 @@ impl Disk {
     /// # Errors
     /// When the folder cannot be used, another process holds it, or it was written by a newer program or by another one.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let foreign = |why: &str| StoreError::Medium(format!("{}: {why}", folder.display()));
-        let is_new = !folder.join("CURRENT").exists();
-        let cache = Cache::new_lru_cache(CACHE_BYTES);
-        let mut database = Options::default();
-        database.create_if_missing(true);
-        database.create_missing_column_families(true);
-        database.set_max_open_files(256);
-        database.set_keep_log_file_num(4);
-        if !is_new {
-            let families = DB::list_cf(&database, folder).map_err(medium)?;
-            let known = |name: &String| name == "default" || Family::ALL.iter().any(|family| family.name() == name);
-            if !families.iter().all(known) {
-                return Err(foreign("it is no aggregator's, or a newer one's"));
-            }
+        if !folder.join("CURRENT").exists() {
+            let failed = |error: io::Error| StoreError::Medium(format!("making {}: {error}", folder.display()));
+            whole::make(folder, |part| create(part).map_err(io::Error::other)).map_err(failed)?;
         }
-        let families = Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), rows(family, &cache)));
-        let db = DB::open_cf_descriptors(&database, folder, families).map_err(medium)?;
+        Self::open_as(folder, |options, families| DB::open_cf_descriptors(options, folder, families))
+    }
+
+    /// Opens the database in a folder and changes nothing there, as that of a backup. Nobody may write to it meanwhile.
+    ///
+    /// # Errors
+    /// When there is none, or it was written by a newer program or by another one.
+    pub fn open_read_only(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_as(folder, |options, families| DB::open_cf_descriptors_read_only(options, folder, families, false))
+    }
+
+    fn open_as(
+        folder: &Path,
+        open: impl FnOnce(&Options, Vec<ColumnFamilyDescriptor>) -> Result<DB, rocksdb::Error>,
+    ) -> Result<Self, StoreError> {
+        let foreign = |why: &str| StoreError::Medium(format!("{}: {why}", folder.display()));
+        let options = database();
+        let found = DB::list_cf(&options, folder).map_err(medium)?;
+        let known = |name: &String| name == "default" || Family::ALL.iter().any(|family| family.name() == name);
+        if !found.iter().all(known) {
+            return Err(foreign("it is no aggregator's, or a newer one's"));
+        }
+        let db = open(&options, families()).map_err(medium)?;
         match db.get(SCHEMA_KEY).map_err(medium)? {
-            None if is_new => {
-                let mut options = WriteOptions::default();
-                options.set_sync(true);
-                db.put_opt(SCHEMA_KEY, SCHEMA.to_be_bytes(), &options).map_err(medium)?;
-            }
-            Some(found) if found == SCHEMA.to_be_bytes() => {}
+            Some(found) if found == SCHEMA.to_be_bytes() => Ok(Self { db: Arc::new(db) }),
             Some(found) => {
                 let found = found.as_slice().try_into().map_or(0, u32::from_be_bytes);
-                return Err(foreign(&format!("it has schema {found}, this program reads {SCHEMA}")));
+                Err(foreign(&format!("it has schema {found}, this program reads {SCHEMA}")))
             }
-            None => return Err(foreign("it holds a database that is not an aggregator's")),
+            None => Err(foreign("it holds a database that is not an aggregator's")),
         }
-        Ok(Self { db: Arc::new(db) })
+    }
+
+    /// Makes a copy of one moment in a new folder, which opens as a database of its own. On the same file system files are linked.
+    ///
+    /// # Errors
+    /// When the folder exists already or cannot be written.
+    pub fn checkpoint(&self, folder: &Path) -> Result<(), StoreError> {
+        Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(folder)).map_err(medium)
     }
 
     /// Its alert graphs and what is known of hosts. There is to be one at a time.
@@ -142,6 +161,27 @@ impl Disk {
     fn family(&self, family: Family) -> &ColumnFamily {
         self.db.cf_handle(family.name()).expect("all families are opened with the database")
     }
+}
+
+fn database() -> Options {
+    let mut database = Options::default();
+    database.create_missing_column_families(true);
+    database.set_max_open_files(256);
+    database.set_keep_log_file_num(4);
+    database
+}
+
+fn families() -> Vec<ColumnFamilyDescriptor> {
+    let cache = Cache::new_lru_cache(CACHE_BYTES);
+    Family::ALL.map(|family| ColumnFamilyDescriptor::new(family.name(), rows(family, &cache))).into()
+}
+
+/// Makes a database with nothing in it.
+fn create(folder: &Path) -> Result<(), StoreError> {
+    let mut options = database();
+    options.create_if_missing(true);
+    let db = DB::open_cf_descriptors(&options, folder, families()).map_err(medium)?;
+    db.put(SCHEMA_KEY, SCHEMA.to_be_bytes()).map_err(medium)
 }
 
 fn rows(family: Family, cache: &Cache) -> Options {

@@ -94,6 +94,8 @@ pub(crate) struct HostState {
     pub n_alerts: usize,
     /// Frames whose content was refused.
     pub n_refused: u64,
+    /// Numbers of frames that never came, though later ones did.
+    pub n_missing: u64,
     /// Alerts of which a part is missing here, and who was asked for the whole: who lost the question is asked once more.
     pub wanted: BTreeSet<AlertId>,
     /// The same of its profile.
@@ -115,6 +117,8 @@ pub struct HostReport {
     pub n_alerts: usize,
     /// Frames whose content could not be read, and is lost.
     pub n_refused: u64,
+    /// Frames that never came, though later ones did: the host's spool had no room for them, or they came to a store that was lost.
+    pub n_missing: u64,
     pub is_settled: bool,
     /// Two machines sent as this host.
     pub is_forked: bool,
@@ -178,6 +182,7 @@ impl Ingest {
             latest: state.latest,
             n_alerts: state.n_alerts,
             n_refused: state.n_refused,
+            n_missing: state.n_missing,
             is_settled: state.is_settled(state.latest),
             is_forked: state.fork.is_some(),
         };
@@ -373,7 +378,9 @@ impl HostState {
     ) -> Result<(), StoreError> {
         let FrameKey { class, epoch, sequence } = key;
         self.forget_epochs(host, class, epoch, store)?;
-        let forgotten = self.ledgers.entry((epoch, class)).or_default().record(sequence, content_hash);
+        let ledger = self.ledgers.entry((epoch, class)).or_default();
+        self.n_missing = self.n_missing.saturating_add_signed(ledger.missing_before(sequence));
+        let forgotten = ledger.record(sequence, content_hash);
         store.put_note(Note::Taken(host, key), Some(notes::hash(content_hash)))?;
         if let Some(forgotten) = forgotten {
             store.put_note(Note::Taken(host, FrameKey { sequence: forgotten, ..key }), None)?;

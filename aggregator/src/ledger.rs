@@ -43,6 +43,15 @@ impl Ledger {
         Some(oldest)
     }
 
+    /// Numbers before this new one that did not come, less itself if it is one of those.
+    pub fn missing_before(&self, sequence: u64) -> i64 {
+        let highest = self.hashes.last_key_value().map_or(self.forgotten, |(&highest, _)| highest);
+        match sequence.checked_sub(highest) {
+            None | Some(0) => -1,
+            Some(ahead) => i64::try_from(ahead - 1).unwrap_or(i64::MAX),
+        }
+    }
+
     /// Every number up to this one counts as taken, though its content is forgotten.
     pub fn forgotten(&self) -> u64 {
         self.forgotten

@@ -27,6 +27,8 @@ mod notice;
 mod view;
 #[cfg(feature = "program")]
 pub mod disk;
+#[cfg(feature = "program")]
+pub mod whole;
 #[cfg(feature = "document")]
 pub mod document;
 

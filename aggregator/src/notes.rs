@@ -20,6 +20,7 @@ pub fn host(state: &HostState) -> Vec<u8> {
         row.u64(state.latest.0);
         row.u64(state.n_alerts as u64);
         row.u64(state.n_refused);
+        row.u64(state.n_missing);
         row.bool(state.wants_profile);
         row.u64(state.wanted.len() as u64);
         state.wanted.iter().for_each(|alert| row.u64(alert.0));
@@ -50,11 +51,12 @@ pub fn read_host(bytes: &[u8]) -> Result<(HostState, Forgotten), StoreError> {
         let mut text = || row.option(|row| Ok(row.text()?.into()));
         let (name, version) = (text()?, text()?);
         let (epoch, latest, n_alerts) = (row.u32()?, EventNs(row.u64()?), row.u64()? as usize);
-        let (n_refused, wants_profile) = (row.u64()?, row.bool()?);
+        let (n_refused, n_missing, wants_profile) = (row.u64()?, row.u64()?, row.bool()?);
         let wanted = (0..row.u64()?).map(|_| Ok(AlertId(row.u64()?))).collect::<Result<_, HistoryError>>()?;
         let fork = row.option(|row| Ok(Fork { epoch: row.u32()?, time: EventNs(row.u64()?) }))?;
         let mut state = HostState { name, version, epoch, latest, n_alerts, fork, ..HostState::default() };
-        (state.n_refused, state.wants_profile, state.wanted) = (n_refused, wants_profile, wanted);
+        (state.n_refused, state.n_missing) = (n_refused, n_missing);
+        (state.wants_profile, state.wanted) = (wants_profile, wanted);
         for _ in 0..row.u64()? {
             state.settled.insert(EventNs(row.u64()?), row.bool()?);
         }

@@ -11,11 +11,13 @@ pub mod identity;
 mod tls;
 mod limits;
 mod stream;
+mod allowance;
 pub mod client;
 pub mod server;
 pub mod enrol;
 mod error;
 
+pub use allowance::{Allowance, Rate};
 pub use error::QuicError;
 pub use quinn::{Connection, Endpoint, Incoming};
 pub use rustls::pki_types;

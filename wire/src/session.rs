@@ -2,7 +2,7 @@
 //!
 //! A host opens a control stream and says which versions it speaks ([`greeting`]); after the aggregator's welcome it sends
 //! frames, [delimited](framing) by their lengths, each class on a stream of its own. [`Sender`] says which frame may be sent
-//! next and which have to be sent again; [`Backoff`] how long to wait before another connection. A machine that is no host
+//! next and which have to be sent again; [`Backoff`] how long to wait before another connection, [`Bucket`] how much may pass over time. A machine that is no host
 //! yet asks to become one by an [`enrolment`].
 
 pub mod framing;
@@ -10,10 +10,12 @@ pub mod greeting;
 pub mod enrolment;
 mod sender;
 mod backoff;
+mod bucket;
 mod close;
 mod token;
 
 pub use backoff::Backoff;
+pub use bucket::Bucket;
 pub use close::Close;
 pub use sender::{IN_FLIGHT_BYTES_MAX, IN_FLIGHT_FRAMES_MAX, Sender};
 pub use token::Token;

@@ -3,7 +3,7 @@
 use crate::host::{Host, alarm, answers, intrusion, key, with_process};
 use std::path::Path;
 use tempfile::TempDir;
-use tracewell_aggregator::disk::{Disk, Family};
+use tracewell_aggregator::disk::{Disk, Family, check};
 use tracewell_aggregator::{Aggregator, IngestError, MemoryStore, Rank, Store, StoreError};
 use tracewell_graph_core::fleet::{ContributionDelta, Version};
 use tracewell_graph_core::profile::Contribution;
@@ -291,4 +291,55 @@ fn old_alerts_go_by_the_day() {
     on_disk.expire(10, EventNs(120 * EventNs::DAY)).unwrap();
     assert_eq!(ids(&on_disk), (vec![3], 3));
     assert_eq!(on_disk.hosts().iter().map(|host| host.n_alerts).sum::<usize>(), 1);
+}
+
+/// Each kind of damage is found, and told by its place.
+#[test]
+fn a_check_finds_what_does_not_fit() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store");
+    let mut aggregator = open(&path);
+    for frame in frames() {
+        aggregator.receive(&frame).unwrap();
+    }
+    aggregator.commit().unwrap();
+    drop(aggregator);
+    let disk = Disk::open(&path).unwrap();
+    let whole = check(&disk).unwrap();
+    assert_eq!((whole.n_alerts, whole.n_hosts, whole.n_faults), (4, 2, 0), "{:?}", whole.faults);
+    let first = |family| disk.rows(family, &[]).unwrap().into_iter().next().unwrap();
+    let (alert, index) = (first(Family::Alerts), first(Family::Index));
+    let damages = [
+        ((Family::Alerts, alert.0.clone(), None), "1 alert graphs are there, 2 are counted"),
+        ((Family::Alerts, alert.0.clone(), Some(b"garbage".to_vec())), "an alert graph is not what was written"),
+        ((Family::Alerts, vec![1; 16], Some(alert.1.clone())), "it is alert"),
+        ((Family::Index, index.0.clone(), None), "it is missing in the index"),
+        ((Family::Index, b"d".to_vec(), Some(vec![])), "the index has 9 rows, expected 8"),
+        ((Family::Notes, b"x".to_vec(), Some(vec![])), "no note has such a key"),
+        ((Family::Notes, b"n".to_vec(), Some(vec![9])), "counters is not what was written"),
+    ];
+    for (damage, expected) in damages {
+        let before = disk.rows(damage.0, &damage.1).unwrap().get(&damage.1).cloned();
+        disk.change(std::iter::once(&damage)).unwrap();
+        let found = check(&disk).unwrap();
+        assert!(found.faults.iter().any(|fault| fault.contains(expected)), "{expected}: {:?}", found.faults);
+        disk.change(&[(damage.0, damage.1, before)]).unwrap();
+    }
+    assert_eq!(check(&disk).unwrap(), whole);
+    // A copy of one moment, made while it is open, is a store of its own and read without a change.
+    let copy = folder.path().join("copy");
+    disk.checkpoint(&copy).unwrap();
+    assert_eq!(check(&Disk::open_read_only(&copy).unwrap()).unwrap(), whole);
+    assert!(disk.checkpoint(&copy).is_err(), "it is there already");
+}
+
+/// What a first start leaves that is cut off, wherever that is.
+#[test]
+fn a_store_that_was_cut_off_while_it_was_made_is_made_anew() {
+    let folder = TempDir::new().unwrap();
+    let (path, part) = (folder.path().join("store"), folder.path().join("store.part"));
+    rocksdb::DB::open_default(&part).unwrap();
+    let disk = Disk::open(&path).unwrap();
+    assert!(!part.exists());
+    assert_eq!(check(&disk).unwrap().n_faults, 0);
 }

@@ -227,6 +227,25 @@ fn content_that_cannot_be_read_is_refused_and_what_is_behind_it_arrives() {
     assert!(aggregator.receive_from(id, &envelope(id, 2, 0, b"\xff")).is_err(), "nobody could be told");
 }
 
+/// What a host let go and a lost store had is not there, and that shows: also in a number that came late.
+#[test]
+fn numbers_that_never_came_are_counted() {
+    let (mut aggregator, mut host) = (aggregator(), Host::new("web-1"));
+    let id = host.id;
+    let loss = |n| Payload::Loss(LossRecord { host: id, time: EventNs(n), cause: LossCause::Gap, n_events: 0 });
+    let frames: Vec<_> = (1..=9).map(|n| host.frame(loss(n))).collect();
+    for (at, missing) in [(0, 0), (1, 0), (6, 4), (6, 4), (4, 3), (8, 4)] {
+        aggregator.receive(&frames[at]).unwrap();
+        assert_eq!(aggregator.hosts()[0].n_missing, missing, "frame {at}");
+    }
+    host.epoch = 2;
+    host.send(
+        &mut aggregator,
+        Payload::Hello(Hello { name: "n".into(), parameters_hash: [0; 32], version: "1".into() }),
+    );
+    assert_eq!(aggregator.hosts()[0].n_missing, 4, "another class, another epoch");
+}
+
 /// A question that was lost is asked again: with the frame that raised it, and when the agent is back.
 #[test]
 fn what_is_missing_is_asked_for_again() {

@@ -96,14 +96,14 @@ fn the_same_novelty_everywhere_within_a_day_is_an_incident() {
 #[test]
 fn a_host_that_is_forgotten_votes_no_more() {
     let mut aggregator = aggregator();
-    let mut hosts = fleet(&mut aggregator, 4, &contribution(&PATH, 10, 10));
+    let mut hosts = fleet(&mut aggregator, 6, &contribution(&PATH, 10, 10));
     let now = 20 * EventNs::DAY;
     hosts[0].beat(&mut aggregator, now, true);
     for host in &hosts[1..3] {
         aggregator.forget_contribution(host.id).unwrap();
     }
     let view = view_in(hosts[0].beat(&mut aggregator, now + 1, true)).unwrap();
-    assert_eq!((view.n_hosts(), view.votes_for(&PATH)), (2, (2, 2)));
+    assert_eq!((view.n_hosts(), view.votes_for(&PATH)), (4, (4, 4)));
     // What only it did is no news of the fleet any more either.
     let mut aggregator = crate::host::aggregator();
     let hosts = fleet(&mut aggregator, 6, &contribution(&PATH, 10, 40));

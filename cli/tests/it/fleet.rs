@@ -256,6 +256,56 @@ fn kills_in_the_middle_lose_nothing_and_double_nothing() {
     assert!(fleet.hosts().iter().all(|host| host["forked"] == false));
 }
 
+/// A backup is made while hosts send. What it becomes goes on where it was: what hosts say again is not doubled, and what they let go
+/// since is lost, and nothing else.
+#[test]
+fn a_backup_takes_the_place_of_what_was_lost() {
+    let Some(mut fleet) = Fleet::start() else { return };
+    let token = fleet.token(3);
+    for (host, _) in RECORDINGS {
+        assert!(fleet.enrol(host, &token).status.success());
+    }
+    let [(first, first_recording), (second, second_recording)] = RECORDINGS;
+    assert!(fleet.replay(first, first_recording).end().0);
+    // Also while there is work.
+    let running = fleet.replay(second, second_recording);
+    let backup = fleet.place.path("backup");
+    fleet.asked(&["backup", &backup]);
+    assert!(!fleet.ask(&["backup", &backup]).status.success(), "it is there already");
+    assert!(running.end().0);
+    let lost = fleet.place.path("lost");
+    fleet.kill_aggregator();
+    std::fs::rename(fleet.place.path("state"), &lost).expect("it can be moved");
+
+    let program = |args: &[&str]| Command::new(&fleet.aggregator).args(args).output().expect("it starts");
+    let state = fleet.place.path("state");
+    let checked = program(&["check", &backup]);
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && said.contains("2 hosts, 1 tokens") && said.contains(" 0 faults"), "{said}");
+    assert!(!program(&["restore", &backup, "--state", &lost]).status.success(), "it is not empty");
+    let restored = program(&["restore", &backup, "--state", &state]);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let said = String::from_utf8_lossy(&restored.stdout).into_owned();
+    assert!(said.contains("1 tokens are void"), "{said}");
+    let checked = program(&["check", &state]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+
+    fleet.run_aggregator();
+    assert_ne!(fleet.enrol("third", &token).status.code(), Some(0), "a token that was used since would count again");
+    for (host, recording) in RECORDINGS {
+        let (is_well, said) = fleet.replay(host, recording).end();
+        assert!(is_well, "{said:#?}");
+    }
+    same(&fleet.incidents(), &fleet.expected(&RECORDINGS.map(|(_, recording)| recording)));
+    assert!(fleet.hosts().iter().all(|host| host["forked"] == false));
+    // A restore that was cut off is not taken for one.
+    fleet.kill_aggregator();
+    std::fs::write(Path::new(&fleet.place.path("state")).join("restoring"), "").expect("it can be written");
+    let output = Command::new(&fleet.aggregator).args(["run", "--state", &fleet.place.path("state")]).output();
+    let said = String::from_utf8_lossy(&output.expect("it starts").stderr).into_owned();
+    assert!(said.contains("was not restored to the end"), "{said}");
+}
+
 #[test]
 fn a_revoked_host_is_not_let_in() {
     let Some(fleet) = Fleet::start() else { return };

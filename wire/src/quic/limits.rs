@@ -6,12 +6,15 @@ use std::time::Duration;
 
 /// A stream for each class, and what the aggregator answers.
 const CLASS_STREAMS: u32 = 4;
-/// Bytes of a stream that may wait to be read.
-const STREAM_BYTES: u32 = 256 << 10;
+/// Bytes of a stream that may wait to be read. A host sends some hundred bytes a second at most; over a path of 100 ms this is 640 KB a
+/// second and class.
+const STREAM_BYTES: u32 = 64 << 10;
 /// Bytes of all streams that may wait to be read: as many as there are streams, so that no class holds up another.
 const CONNECTION_BYTES: u32 = (CLASS_STREAMS + 1) * STREAM_BYTES;
 /// Bytes that may wait for the other side's receipt.
-const SEND_BYTES: u64 = 512 << 10;
+const SEND_BYTES: u64 = 256 << 10;
+/// Of a frame that is larger than this, one may be read at once on a connection: the others of that size wait.
+pub const SMALL_FRAME_BYTES: usize = 64 << 10;
 /// How long an aggregator keeps a connection on which nothing comes. A host's own keep-alive is the shorter.
 const SERVER_IDLE: Duration = Duration::from_secs(1800);
 /// Each step of the way to a session may take this long.

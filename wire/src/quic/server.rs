@@ -2,7 +2,7 @@
 
 use super::identity::{Identity, host_of};
 use super::stream::{Frames, send};
-use super::{QuicError, limits, tls};
+use super::{Allowance, QuicError, limits, tls};
 use crate::head;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::session::greeting::{GREETING_BYTES_MAX, welcome};
@@ -63,19 +63,23 @@ pub async fn accept(incoming: Incoming) -> Result<(Connection, Peer), QuicError>
     }
 }
 
-/// A frame that arrived. It holds its place in the inbox until it is dropped.
+/// A frame that arrived. It holds its place in the inbox until it is dropped, and its host's until its answers are under way.
 pub struct Arrived {
     pub host: HostId,
     pub frame: Vec<u8>,
-    answers: mpsc::Sender<Vec<u8>>,
+    answers: Answers,
     connection: Connection,
-    _places: [OwnedSemaphorePermit; 2],
+    own_place: Arc<OwnedSemaphorePermit>,
+    _place: OwnedSemaphorePermit,
 }
+
+/// Answers, each with the place of the frame that it is to.
+type Answers = mpsc::Sender<(Vec<u8>, Arc<OwnedSemaphorePermit>)>;
 
 impl Arrived {
     /// Answers the host that sent it. One that does not take its answers is not served any longer: it would wait for them.
     pub fn answer(&self, frame: Vec<u8>) {
-        if self.answers.try_send(frame).is_err() {
+        if self.answers.try_send((frame, Arc::clone(&self.own_place))).is_err() {
             self.close(Close::Overloaded);
         }
     }
@@ -103,23 +107,28 @@ impl Inbox {
     }
 }
 
-/// Speaks with a host until that ends. Nothing it sends under another host's id is taken.
+/// Speaks with a host until that ends, and lets it send as much as it is allowed. Nothing it sends under another host's id is taken.
 ///
 /// # Errors
 /// Why it ended.
-pub async fn serve(connection: &Connection, host: HostId, inbox: &Inbox) -> Result<(), QuicError> {
+pub async fn serve(
+    connection: &Connection,
+    host: HostId,
+    inbox: &Inbox,
+    allowance: &Arc<Allowance>,
+) -> Result<(), QuicError> {
     let mut control = greet(connection).await?;
     let (answers, mut to_send) = mpsc::channel(ANSWERS_MAX);
-    let room = Arc::new(Semaphore::new(WAITING_FRAMES_MAX));
+    let (room, large) = (Arc::new(Semaphore::new(WAITING_FRAMES_MAX)), Arc::new(Semaphore::new(1)));
     let mut streams = JoinSet::new();
     loop {
         tokio::select! {
             stream = connection.accept_uni() => {
-                let frames = Frames::new(stream?, FRAME_BYTES_MAX);
+                let frames = Frames::beside(stream?, FRAME_BYTES_MAX, Arc::clone(&large));
                 let to = (inbox.clone(), Arc::clone(&room), answers.clone());
-                streams.spawn(take(frames, host, connection.clone(), to));
+                streams.spawn(take(frames, host, connection.clone(), (to, Arc::clone(allowance))));
             }
-            Some(answer) = to_send.recv() => send(&mut control, &answer).await?,
+            Some((answer, _place)) = to_send.recv() => send(&mut control, &answer).await?,
             Some(ended) = streams.join_next(), if !streams.is_empty() => {
                 ended.map_err(|_| QuicError::Stopping)??;
             }
@@ -136,23 +145,27 @@ async fn greet(connection: &Connection) -> Result<SendStream, QuicError> {
     Ok(control)
 }
 
+/// Where frames go: with the host's own room there, and the way back.
+type To = (Inbox, Arc<Semaphore>, Answers);
+
 /// Takes the frames of one stream as there is room for them.
 async fn take(
     mut frames: Frames,
     host: HostId,
     connection: Connection,
-    (inbox, own_room, answers): (Inbox, Arc<Semaphore>, mpsc::Sender<Vec<u8>>),
+    ((inbox, own_room, answers), allowance): (To, Arc<Allowance>),
 ) -> Result<(), QuicError> {
     while let Some(frame) = frames.next().await? {
         if head(&frame)?.host != host {
             return Err(QuicError::Violation("a frame of another host"));
         }
+        allowance.pass(frame.len()).await;
         let n_bytes = u32::try_from(frame.len()).expect("a frame has at most 1 MiB");
         let stopping = |_| QuicError::Stopping;
         let own = Arc::clone(&own_room).acquire_owned().await.map_err(stopping)?;
         let all = Arc::clone(&inbox.room).acquire_many_owned(n_bytes).await.map_err(stopping)?;
-        let arrived =
-            Arrived { host, frame, answers: answers.clone(), connection: connection.clone(), _places: [own, all] };
+        let (answers, connection, own_place) = (answers.clone(), connection.clone(), Arc::new(own));
+        let arrived = Arrived { host, frame, answers, connection, own_place, _place: all };
         inbox.frames.send(arrived).await.map_err(|_| QuicError::Stopping)?;
     }
     Ok(())

@@ -47,13 +47,19 @@ impl Framer {
         if self.bytes.len() < end {
             return Ok(None);
         }
-        let frame = self.bytes[n_before..end].to_vec();
-        self.bytes.drain(..end);
-        if self.bytes.is_empty() {
-            // An idle connection holds nothing.
-            self.bytes = Vec::new();
-        }
+        // An idle connection holds nothing, and what is read once is not held twice.
+        let rest = self.bytes.split_off(end);
+        let mut frame = std::mem::replace(&mut self.bytes, rest);
+        frame.drain(..n_before);
         Ok(Some(frame))
+    }
+
+    /// Bytes of the frame that has begun, once they are said; 0 before.
+    ///
+    /// # Errors
+    /// As [`Self::frame`].
+    pub fn begun(&self) -> Result<usize, WireError> {
+        Ok(self.length()?.map_or(0, |(len, _)| len))
     }
 
     /// Whether the stream may end here.

@@ -10,14 +10,17 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 use tracewell_model::{EventNs, HostId, LossCause, LossRecord};
+use tracewell_wire::limits::FRAME_BYTES_MAX;
 use tracewell_wire::quic::client::{self, Options, Outgoing};
 use tracewell_wire::quic::identity::{AGGREGATOR, Identity, fingerprint, name_of};
 use tracewell_wire::quic::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tracewell_wire::quic::server::{Arrived, Inbox, Peer, accept, listen, serve};
-use tracewell_wire::quic::{Endpoint, QuicError, enrol};
-use tracewell_wire::session::Close;
+use tracewell_wire::quic::{Allowance, Endpoint, QuicError, Rate, enrol};
 use tracewell_wire::session::enrolment::Enrolment;
-use tracewell_wire::{Class, FrameKey, Message, Payload, decode, encode, head};
+use tracewell_wire::session::framing::delimited;
+use tracewell_wire::session::greeting::opening;
+use tracewell_wire::session::{ALPN, Close};
+use tracewell_wire::{Class, FrameKey, Hello, Message, Payload, decode, encode, head, readdress};
 
 /// No step takes longer than this, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -148,15 +151,24 @@ fn run_client(servers: &[String], identity: Identity, spool: &Arc<Spool>) -> one
 
 /// Lets hosts in, and gives their frames; refuses who TLS says is no host.
 fn run_server(identity: &Identity, address: &str) -> (Endpoint, mpsc::Receiver<Arrived>) {
+    run_server_that_allows(identity, address, &Arc::new(Allowance::new(Rate { frames: 0, bytes: 0 })))
+}
+
+fn run_server_that_allows(
+    identity: &Identity,
+    address: &str,
+    allowance: &Arc<Allowance>,
+) -> (Endpoint, mpsc::Receiver<Arrived>) {
     let endpoint = listen(identity, address.parse().unwrap()).unwrap();
     let (inbox, frames) = Inbox::new(1 << 20);
     let accepting = endpoint.clone();
+    let allowance = Arc::clone(allowance);
     tokio::spawn(async move {
         while let Some(incoming) = accepting.accept().await {
-            let inbox = inbox.clone();
+            let (inbox, allowance) = (inbox.clone(), Arc::clone(&allowance));
             tokio::spawn(async move {
                 let Ok((connection, Peer::Host { host, .. })) = accept(incoming).await else { return };
-                let error = serve(&connection, host, &inbox).await.unwrap_err();
+                let error = serve(&connection, host, &inbox, &allowance).await.unwrap_err();
                 connection.close(error.close().code().into(), b"");
             });
         }
@@ -319,4 +331,105 @@ async fn a_refused_frame_holds_up_nothing() {
     let refused = FrameKey { class: Class::Telemetry, epoch: 1, sequence: 2 };
     assert_eq!((spool.refused.lock().unwrap().as_slice(), spool.errors.lock().unwrap().len()), (&[refused][..], 0));
     drop(stop);
+}
+
+/// Beyond what it is allowed a host waits, and loses nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_too_much_waits() {
+    const N: u64 = 1200;
+    let authority = Authority::new();
+    // Four seconds' worth pass at once, the rest in half a second.
+    let allowance = Arc::new(Allowance::new(Rate { frames: 260, bytes: 0 }));
+    let (endpoint, mut frames) = run_server_that_allows(&authority.aggregator(), "127.0.0.1:0", &allowance);
+    let spool = Spool::of((1..=N).map(|n| frame(HOST, n)));
+    let began = std::time::Instant::now();
+    let stop = run_client(&[endpoint.local_addr().unwrap().to_string()], authority.host(HOST), &spool);
+    for n in 1..=N {
+        let arrived = next(&mut frames).await;
+        assert_eq!(head(&arrived.frame).unwrap().key.sequence, n, "none is left out");
+        acknowledge(&arrived);
+    }
+    assert!(began.elapsed() >= Duration::from_millis(600), "{:?}", began.elapsed());
+    // A machine that needs longer for them anyway makes none wait.
+    let (n_waited, is_slow) = (allowance.n_waited(), began.elapsed() > Duration::from_secs(4));
+    assert!(n_waited <= 160 && (n_waited > 0 || is_slow), "{n_waited} waited");
+    spool.until("an empty spool", |spool| spool.frames().is_empty()).await;
+    assert_eq!(spool.errors.lock().unwrap().len(), 0, "the connection lasts");
+    drop(stop);
+}
+
+/// Large frames of all classes take turns, and small ones pass by them.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_frames_of_one_host_take_turns() {
+    let authority = Authority::new();
+    let (endpoint, mut frames) = run_server(&authority.aggregator(), "127.0.0.1:0");
+    let hello = |n: u64, len: usize| {
+        let hello = Hello { name: "n".into(), parameters_hash: [0; 32], version: "v".into() };
+        let frame = encode(&Message { host: HOST, epoch: 1, sequence: n, payload: Payload::Hello(hello) }).unwrap();
+        // A field that nobody knows makes it large.
+        let (tag, length) = (0x7a, [len as u8 | 0x80, (len >> 7) as u8 | 0x80, (len >> 14) as u8]);
+        [frame, [&[tag][..], &length, &vec![0; len]].concat()].concat()
+    };
+    let readdressed = |frame: &[u8], class| readdress(frame, FrameKey { class, ..head(frame).unwrap().key }).unwrap();
+    let mut all = Vec::new();
+    for class in Class::ALL {
+        for n in 1..=4 {
+            let len = if n % 2 == 0 { 1000 } else { 900_000 };
+            // The unknown field goes with the new address: it is laid on again.
+            let small = readdressed(&hello(n, 0), class);
+            let padding = hello(n, len)[hello(n, 0).len() - 4..].to_vec();
+            all.push([small, padding].concat());
+        }
+    }
+    let spool = Spool::of(all);
+    let stop = run_client(&[endpoint.local_addr().unwrap().to_string()], authority.host(HOST), &spool);
+    for _ in 0..16 {
+        acknowledge(&next(&mut frames).await);
+    }
+    spool.until("an empty spool", |spool| spool.frames().is_empty()).await;
+    assert_eq!(spool.errors.lock().unwrap().len(), 0);
+    drop(stop);
+}
+
+/// A host that does not keep to what ours does: the connection alone.
+async fn connection_of(identity: Identity, server: &Endpoint) -> (quinn::Endpoint, quinn::Connection) {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(identity.authority.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_protocol_versions(&[&rustls::version::TLS13]).unwrap().with_root_certificates(roots);
+    let mut config = config.with_client_auth_cert(identity.certificates, identity.key).unwrap();
+    config.alpn_protocols = vec![ALPN.into()];
+    let config = quinn::crypto::rustls::QuicClientConfig::try_from(config).unwrap();
+    let mut endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    endpoint.set_default_client_config(quinn::ClientConfig::new(Arc::new(config)));
+    let connection = endpoint.connect(server.local_addr().unwrap(), AGGREGATOR).unwrap().await.unwrap();
+    (endpoint, connection)
+}
+
+/// Who begins a large frame of each class and ends none has the aggregator hold one of them and the windows, before anything is counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_has_under_way_is_bounded() {
+    let authority = Authority::new();
+    let (server, _frames) = run_server(&authority.aggregator(), "127.0.0.1:0");
+    let (_endpoint, connection) = connection_of(authority.host(HOST), &server).await;
+    let (mut control, _answers) = connection.open_bi().await.unwrap();
+    control.write_all(&delimited(&opening())).await.unwrap();
+    let mut n_taken = 0;
+    let mut streams = Vec::new();
+    for _ in Class::ALL {
+        let mut stream = connection.open_uni().await.unwrap();
+        // The length of a frame of 1 MiB, and then all of it but the end, as long as the other side takes it.
+        stream.write_all(&[0x80, 0x80, 0x40]).await.unwrap();
+        let mut left = FRAME_BYTES_MAX - 1;
+        while left > 0 {
+            let piece = vec![0; left.min(16 << 10)];
+            let Ok(written) = timeout(Duration::from_secs(1), stream.write(&piece)).await else { break };
+            left -= written.unwrap();
+        }
+        n_taken += FRAME_BYTES_MAX - 1 - left;
+        streams.push(stream);
+    }
+    assert!(n_taken < 3 * FRAME_BYTES_MAX / 2, "{n_taken} bytes");
+    assert!(n_taken >= FRAME_BYTES_MAX - 1, "one of them is read: {n_taken} bytes");
 }

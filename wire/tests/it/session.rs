@@ -8,7 +8,7 @@ use tracewell_wire::limits::FRAME_BYTES_MAX;
 use tracewell_wire::session::enrolment::{Enrolment, decode_enrolled, encode_enrolled};
 use tracewell_wire::session::framing::{Framer, delimited};
 use tracewell_wire::session::greeting::{check_welcome, opening, welcome};
-use tracewell_wire::session::{Backoff, Close, IN_FLIGHT_BYTES_MAX, IN_FLIGHT_FRAMES_MAX, Sender, Token};
+use tracewell_wire::session::{Backoff, Bucket, Close, IN_FLIGHT_BYTES_MAX, IN_FLIGHT_FRAMES_MAX, Sender, Token};
 use tracewell_wire::{Class, FrameKey, WireError, decode_with_hash, encode, head, readdress};
 
 fn framed(bytes: &[u8], pieces: &[usize], bytes_max: usize) -> Result<(Vec<Vec<u8>>, bool), WireError> {
@@ -235,4 +235,28 @@ fn a_reason_to_close_is_known_by_its_code() {
         assert_eq!(Close::of(close.code().into()), Some(close));
     }
     assert_eq!((Close::Refused.code(), Close::of(99)), (2, None));
+}
+
+proptest! {
+    /// Whoever comes when: no more passes than the rate and one burst allow, and what asks for no more never waits.
+    #[test]
+    fn a_bucket_lets_pass_what_it_may(
+        steps in vec((0..500u64, 0..3000u64), 1..60),
+        per_second in 1..2000u64,
+        burst_ms in 0..5000u64,
+    ) {
+        let burst = Duration::from_millis(burst_ms);
+        let mut bucket = Bucket::new(per_second, burst);
+        let (mut now, mut passed) = (Duration::from_secs(5), 0u64);
+        let began = now;
+        for (n, pause_ms) in steps {
+            now += Duration::from_millis(pause_ms);
+            now += bucket.take(n, now);
+            passed += n;
+            let allowed = (now - began + burst).as_secs_f64() * per_second as f64;
+            prop_assert!(passed as f64 <= allowed + 1.0, "{passed} passed, {allowed} may");
+        }
+        now += burst;
+        prop_assert_eq!(bucket.take((burst.as_secs_f64() * per_second as f64) as u64, now + burst), Duration::ZERO);
+    }
 }

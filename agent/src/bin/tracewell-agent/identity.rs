@@ -1,7 +1,7 @@
 //! What makes this machine a host of a fleet: a folder with its key, its certificate and that of the authority, all DER.
 
 use crate::failure::Failure;
-use rustix::fs::{Mode, chmod};
+use rustix::fs::{CWD, Mode, RenameFlags, chmod, renameat_with};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -66,13 +66,16 @@ pub fn save(folder: &Path, identity: &Identity) -> Result<(), Failure> {
     }
     File::open(&part).and_then(|folder| folder.sync_all()).map_err(failed)?;
     if folder.exists() {
+        // At once, so that there is one identity or the other whenever this is cut off.
+        renameat_with(CWD, &part, CWD, folder, RenameFlags::EXCHANGE).map_err(|error| failed(error.into()))?;
         let kept = beside(folder, "before");
         if kept.exists() {
             fs::remove_dir_all(&kept).map_err(failed)?;
         }
-        fs::rename(folder, kept).map_err(failed)?;
+        fs::rename(&part, kept).map_err(failed)?;
+    } else {
+        fs::rename(&part, folder).map_err(failed)?;
     }
-    fs::rename(&part, folder).map_err(failed)?;
     File::open(folder.parent().unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all()).map_err(failed)
 }
 
@@ -88,14 +91,40 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
+    fn identity(n: u8) -> Identity {
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(vec![n; 40]));
+        Identity { certificates: vec![vec![n; 50].into()], key, authority: vec![n; 60].into() }
+    }
+
+    /// However short the moment, there is an identity in it: who looks all the while sees no other.
+    #[test]
+    fn there_is_an_identity_at_every_moment() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("identity");
+        save(&folder, &identity(0)).unwrap();
+        let (key, is_done) = (folder.join(KEY), std::sync::atomic::AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            let looks = scope.spawn(|| {
+                let mut n_missing = 0;
+                while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                    n_missing += u32::from(!key.exists());
+                }
+                n_missing
+            });
+            (1..=100).for_each(|n| save(&folder, &identity(n)).unwrap());
+            is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(looks.join().unwrap(), 0);
+        });
+        assert_eq!(fs::read(key).unwrap(), [100; 40]);
+        assert_eq!(fs::read(beside(&folder, "before").join(KEY)).unwrap(), [99; 40]);
+    }
+
     #[test]
     fn an_identity_is_for_its_owner_alone_and_the_last_one_is_kept() {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("deep/identity");
         for n in [1, 2] {
-            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(vec![n; 40]));
-            let identity = Identity { certificates: vec![vec![n; 50].into()], key, authority: vec![n; 60].into() };
-            save(&folder, &identity).unwrap();
+            save(&folder, &identity(n)).unwrap();
         }
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);

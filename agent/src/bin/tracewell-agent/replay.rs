@@ -22,6 +22,8 @@ use tracewell_store::{RocksHistory, Store, StoreOptions};
 
 /// Between two looks whether something is done.
 const BREATH: Duration = Duration::from_millis(5);
+/// The file that this process runs (proc(5)), also where it was replaced since.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     let config = Config::load(file, |fields| args.lay_over(fields))?;
@@ -44,7 +46,9 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     };
     let record = HostRecord { host, name };
     let mut pipeline = Pipeline::new(&record, &config.parameters, Box::new(history));
-    pipeline.begin_epoch(spool.epoch_of(&work(args, &config, host)?).map_err(Failure::internal)?);
+    pipeline.begin_epoch(
+        spool.epoch_of(&work(Path::new(OWN_PROGRAM), &args.recording, &config, host)?).map_err(Failure::internal)?,
+    );
     let _uplink = Uplink::start(uplink, identity, spool.clone())?;
 
     let mut pace = Pace { speed: args.speed, begun: None };
@@ -81,14 +85,22 @@ fn open(path: &Path) -> Result<Reader, Failure> {
     tracewell_datasets::open(path, None, &ReadOptions::default()).map_err(Failure::input)
 }
 
-/// By what two replays are the same one: host, recording and parameters.
-fn work(args: &ReplayArgs, config: &Config, host: HostId) -> Result<[u8; 32], Failure> {
+/// By what two replays are the same one: this very program, host, recording and parameters.
+fn work(program: &Path, recording: &Path, config: &Config, host: HostId) -> Result<[u8; 32], Failure> {
     let mut hasher = blake3::Hasher::new();
+    // Another build may find something else, though its version is the same.
+    hasher.update(&content_hash(program)?);
     hasher.update(&host.0.to_le_bytes());
     hasher.update(&config.parameters.digest());
     hasher.update(config.host_name.as_bytes());
-    let failed = |error| Failure::Input(format!("cannot read {}: {error}", args.recording.display()));
-    let mut file = std::fs::File::open(&args.recording).map_err(failed)?;
+    hasher.update(&content_hash(recording)?);
+    Ok(hasher.finalize().into())
+}
+
+fn content_hash(path: &Path) -> Result<[u8; 32], Failure> {
+    let failed = |error| Failure::Input(format!("cannot read {}: {error}", path.display()));
+    let mut hasher = blake3::Hasher::new();
+    let mut file = std::fs::File::open(path).map_err(failed)?;
     let mut piece = vec![0; 64 << 10];
     loop {
         match file.read(&mut piece).map_err(failed)? {
@@ -113,5 +125,28 @@ impl Pace {
         while Instant::now() < due && !stop.is_now() {
             thread::park_timeout(BREATH.min(due.saturating_duration_since(Instant::now())));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_is_the_same_by_program_host_recording_and_parameters() {
+        let place = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            let path = place.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path
+        };
+        let (one, other) = (file("one", "1"), file("other", "2"));
+        let config = Config::load(Some(&file("config", "")), |_| {}).unwrap();
+        let known = work(&one, &one, &config, HostId(1)).unwrap();
+        assert_eq!(known, work(&one, &one, &config, HostId(1)).unwrap());
+        for (program, recording, host) in [(&other, &one, 1), (&one, &other, 1), (&one, &one, 2)] {
+            assert_ne!(known, work(program, recording, &config, HostId(host)).unwrap());
+        }
+        assert!(work(Path::new(OWN_PROGRAM), &one, &config, HostId(1)).is_ok());
     }
 }

@@ -25,6 +25,12 @@ pub enum Command {
     Revoke(RevokeArgs),
     /// Print the incidents, best first
     Incidents(AskArgs),
+    /// Make a copy of all that a running aggregator has
+    Backup(BackupArgs),
+    /// Put a backup in place of an empty state folder
+    Restore(RestoreArgs),
+    /// Look at every row of a backup, or of the state of an aggregator that does not run
+    Check(CheckArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +72,32 @@ pub struct AskArgs {
     pub json: bool,
     #[command(flatten)]
     pub socket: SocketArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct BackupArgs {
+    /// Folder to make; the aggregator itself writes it
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub socket: SocketArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The backup
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// State folder that it becomes; as the configuration says by default
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// A backup or a state folder; the one that the configuration says by default
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,11 +6,12 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use rustix::fs::{Mode, chmod};
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+use tracewell_aggregator::whole;
 use tracewell_model::HostId;
 use tracewell_wire::quic::identity::{AGGREGATOR, Identity, fingerprint, name_of};
 use tracewell_wire::quic::pki_types::{
@@ -34,18 +35,26 @@ impl Authority {
     /// # Errors
     /// When the folder cannot be used, or what is there is no authority.
     pub fn open(folder: &Path) -> Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        chmod(folder, Mode::RWXU).with_context(|| format!("keeping {} from others", folder.display()))?;
-        let (key_file, certificate_file) = (folder.join(KEY), folder.join(CERTIFICATE));
-        // The certificate comes last: where it is, all is.
-        if !certificate_file.exists() {
+        if !folder.join(CERTIFICATE).exists() {
             let key = KeyPair::generate()?;
             let certificate = authority_params()?.self_signed(&key)?;
-            write(&key_file, &key.serialize_der())?;
-            write(&certificate_file, certificate.der())?;
-            File::open(folder)?.sync_all()?;
+            let made = whole::make(folder, |part| {
+                write(&part.join(KEY), &key.serialize_der())?;
+                write(&part.join(CERTIFICATE), certificate.der())
+            });
+            made.with_context(|| format!("making {}", folder.display()))?;
             tracing::info!(folder = %folder.display(), "made a certificate authority");
         }
+        chmod(folder, Mode::RWXU).with_context(|| format!("keeping {} from others", folder.display()))?;
+        Self::load(folder)
+    }
+
+    /// The authority of a folder.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let (key_file, certificate_file) = (folder.join(KEY), folder.join(CERTIFICATE));
         let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
         let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(read(&key_file)?))
             .with_context(|| format!("reading the key in {}", key_file.display()))?;
@@ -115,10 +124,8 @@ fn hold(params: &mut CertificateParams, holds: Duration) {
     (params.not_before, params.not_after) = ((now - DAY).into(), (now + holds).into());
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.with_context(|| format!("writing {}", path.display()))
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
 #[cfg(test)]
@@ -126,6 +133,20 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
     use tracewell_wire::quic::identity::host_of;
+
+    /// What a first start leaves that is cut off, wherever that is.
+    #[test]
+    fn a_start_that_was_cut_off_is_taken_up() {
+        let place = tempfile::tempdir().unwrap();
+        let (folder, part) = (place.path().join("a"), place.path().join("a.part"));
+        for files in [&[][..], &[KEY], &[KEY, CERTIFICATE]] {
+            fs::create_dir(&part).unwrap();
+            files.iter().for_each(|file| fs::write(part.join(file), "").unwrap());
+            Authority::open(&folder).unwrap();
+            assert!(!part.exists());
+            fs::remove_dir_all(&folder).unwrap();
+        }
+    }
 
     #[test]
     fn an_authority_stays_the_same_and_vouches_for_keys_that_sign() {

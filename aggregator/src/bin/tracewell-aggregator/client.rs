@@ -1,6 +1,6 @@
 //! The commands that ask a running aggregator.
 
-use crate::args::{AskArgs, RevokeArgs, SocketArgs, TokenArgs};
+use crate::args::{AskArgs, BackupArgs, RevokeArgs, SocketArgs, TokenArgs};
 use crate::config;
 use crate::requests::{Answer, Request};
 use anyhow::{Context, Result, bail};
@@ -66,6 +66,14 @@ pub fn hosts(args: &AskArgs, file: Option<&Path>) -> Result<()> {
 pub fn revoke(args: &RevokeArgs, file: Option<&Path>) -> Result<()> {
     match ask(&args.socket, file, &Request::Revoke { host: args.host })? {
         Answer::Revoked => Ok(()),
+        _ => bail!(UNEXPECTED),
+    }
+}
+
+pub fn backup(args: &BackupArgs, file: Option<&Path>) -> Result<()> {
+    let folder = std::path::absolute(&args.folder)?.to_string_lossy().into_owned();
+    match ask(&args.socket, file, &Request::Backup { folder })? {
+        Answer::BackedUp => Ok(()),
         _ => bail!(UNEXPECTED),
     }
 }

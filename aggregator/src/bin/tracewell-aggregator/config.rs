@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracewell_parameters::Parameters;
+use tracewell_wire::quic::Rate;
 
 /// Read where nothing else is named, if it is there.
 const USUAL: &str = "/etc/tracewell/aggregator.toml";
@@ -34,6 +35,10 @@ pub struct Fields {
     pub certificate_days: u64,
     /// Days of event time for which an alert graph is kept after it last grew: 0 to 36,500; 0 keeps all.
     pub retention_days: u64,
+    /// Frames that a host may send in a second, over time: 0 to 1,000,000; 0 for any number.
+    pub host_frames_per_second: u64,
+    /// Bytes that a host may send in a second, over time: 0 to 1 GiB; 0 for any number.
+    pub host_bytes_per_second: u64,
 }
 
 impl Default for Fields {
@@ -48,6 +53,8 @@ impl Default for Fields {
             inbox_bytes: 64 << 20,
             certificate_days: 3650,
             retention_days: 365,
+            host_frames_per_second: 500,
+            host_bytes_per_second: 4 << 20,
         }
     }
 }
@@ -65,6 +72,7 @@ pub struct Config {
     pub certificate_holds: Duration,
     /// 0 keeps all.
     pub retention_days: u32,
+    pub host_rate: Rate,
 }
 
 impl Config {
@@ -82,11 +90,6 @@ impl Config {
         let Ok(listen) = fields.listen.parse() else {
             bail!("listen is {:?}, expected an address and a port, as \"[::]:7443\"", fields.listen);
         };
-        let state = match fields.state.as_str() {
-            "" => std::env::var_os("STATE_DIRECTORY").map(PathBuf::from),
-            state => Some(state.into()).filter(|state: &PathBuf| state.is_absolute()),
-        };
-        let Some(state) = state else { bail!("state is {:?}, expected an absolute path", fields.state) };
         for (field, value, max) in [
             ("hosts_max", fields.hosts_max, 100_000),
             ("handshakes_max", fields.handshakes_max, 65_536),
@@ -96,9 +99,13 @@ impl Config {
                 bail!("{field} is {value}, expected 1 to {max}");
             }
         }
-        let retention_days = u32::try_from(fields.retention_days).ok().filter(|days| *days <= 36_500);
-        let Some(retention_days) = retention_days else {
-            bail!("retention_days is {}, expected 0 to 36500", fields.retention_days);
+        let most = |field: &str, value: u64, max: u32| match u32::try_from(value).ok().filter(|value| *value <= max) {
+            Some(value) => Ok(value),
+            None => bail!("{field} is {value}, expected 0 to {max}"),
+        };
+        let host_rate = Rate {
+            frames: most("host_frames_per_second", fields.host_frames_per_second, 1_000_000)?,
+            bytes: most("host_bytes_per_second", fields.host_bytes_per_second, 1 << 30)?,
         };
         let inbox_bytes = u32::try_from(fields.inbox_bytes).ok().filter(|bytes| *bytes >= 1 << 20);
         let Some(inbox_bytes) = inbox_bytes else {
@@ -106,16 +113,33 @@ impl Config {
         };
         Ok(Self {
             listen,
-            state,
+            state: state_of(fields)?,
             parameters: parameters(&fields.parameters)?,
             control: control(fields)?,
             hosts_max: fields.hosts_max as usize,
             handshakes_max: fields.handshakes_max as usize,
             inbox_bytes,
             certificate_holds: Duration::from_secs(fields.certificate_days * 86_400),
-            retention_days,
+            retention_days: most("retention_days", fields.retention_days, 36_500)?,
+            host_rate,
         })
     }
+}
+
+/// The state folder of an aggregator that runs with this configuration.
+///
+/// # Errors
+/// As [`Config::load`].
+pub fn state(file: Option<&Path>) -> Result<PathBuf> {
+    state_of(&fields(file)?)
+}
+
+fn state_of(fields: &Fields) -> Result<PathBuf> {
+    let state = match fields.state.as_str() {
+        "" => std::env::var_os("STATE_DIRECTORY").map(PathBuf::from),
+        state => Some(state.into()).filter(|state: &PathBuf| state.is_absolute()),
+    };
+    state.with_context(|| format!("state is {:?}, expected an absolute path", fields.state))
 }
 
 /// Where an aggregator that runs with this configuration can be asked.

@@ -1,5 +1,6 @@
 //! The control socket: a line of JSON in, a line of JSON back. Only who runs the aggregator can open it.
 
+use crate::backup;
 use crate::engine::{Asker, Question};
 use crate::listener::Sessions;
 use crate::registry::{Registry, now};
@@ -17,6 +18,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
+use tracewell_aggregator::disk::Disk;
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_model::HostId;
 use tracewell_wire::session::Close;
@@ -40,6 +42,9 @@ pub struct Control {
     pub sessions: Arc<Sessions>,
     pub engine: Asker,
     pub authority: [u8; 32],
+    /// What a backup is of.
+    pub disk: Disk,
+    pub state: PathBuf,
 }
 
 impl Socket {
@@ -140,6 +145,8 @@ impl Control {
                         latest: report.map(|report| rfc3339(report.latest)),
                         alerts: report.map_or(0, |report| report.n_alerts as u64),
                         refused_frames: report.map_or(0, |report| report.n_refused),
+                        missing_frames: report.map_or(0, |report| report.n_missing),
+                        waited_frames: self.sessions.n_waited(id),
                         settled: report.is_some_and(|report| report.is_settled),
                         forked: report.is_some_and(|report| report.is_forked),
                     }
@@ -154,6 +161,13 @@ impl Control {
                 forgotten.map_err(anyhow::Error::msg).context("it is revoked, but what it contributed still counts")?;
                 tracing::info!(%host, "revoked a host");
                 Ok(Answer::Revoked)
+            }
+            Request::Backup { folder } => {
+                let (disk, state) = (self.disk.clone(), self.state.clone());
+                let made = move || backup::make(Path::new(&folder), &disk, &state).map(|()| folder);
+                let folder = tokio::task::spawn_blocking(made).await??;
+                tracing::info!(folder, "made a backup");
+                Ok(Answer::BackedUp)
             }
             Request::Incidents => {
                 let incidents = self.ask(Question::Incidents).await?;

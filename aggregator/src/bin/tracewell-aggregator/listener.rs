@@ -2,17 +2,17 @@
 
 use crate::authority::Authority;
 use crate::enrolment;
+use crate::places::{Entry, Places};
 use crate::registry::Registry;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tracewell_model::HostId;
 use tracewell_wire::quic::identity::fingerprint;
 use tracewell_wire::quic::server::{Inbox, Peer, accept, serve};
-use tracewell_wire::quic::{Connection, Endpoint, Incoming, QuicError};
+use tracewell_wire::quic::{Allowance, Connection, Endpoint, QuicError, Rate};
 use tracewell_wire::session::Close;
 
 /// What all connections share.
@@ -23,20 +23,24 @@ pub struct Listener {
     /// How long a host's certificate holds.
     pub certificate_holds: Duration,
     pub sessions: Arc<Sessions>,
-    pub handshakes: Arc<Semaphore>,
+    pub places: Arc<Places>,
 }
 
 /// The hosts that are connected, and what came of connections so far.
-#[derive(Default)]
 pub struct Sessions {
     open: Mutex<BTreeMap<HostId, Connection>>,
+    rate: Rate,
+    /// Of each host that ever was connected: who comes anew is not allowed more for it.
+    allowances: Mutex<BTreeMap<HostId, Arc<Allowance>>>,
     pub counts: Counts,
 }
 
 #[derive(Default)]
 pub struct Counts {
     pub accepted: AtomicU64,
-    /// Turned away, since too many handshakes were under way.
+    /// Asked to prove their address first.
+    pub proved: AtomicU64,
+    /// Turned away, since too many handshakes or newcomers were under way.
     pub turned_away: AtomicU64,
     /// Did not come about.
     pub failed: AtomicU64,
@@ -52,11 +56,14 @@ pub struct Counts {
 pub struct Counted {
     pub connected: u64,
     pub accepted: u64,
+    pub proved: u64,
     pub turned_away: u64,
     pub failed: u64,
     pub refused: u64,
     pub violations: u64,
     pub enrolled: u64,
+    /// Frames that had to wait since their host sent more than it may.
+    pub waited: u64,
 }
 
 impl Listener {
@@ -64,19 +71,36 @@ impl Listener {
     pub async fn run(self, endpoint: Endpoint) {
         let listener = Arc::new(self);
         while let Some(incoming) = endpoint.accept().await {
-            let Ok(place) = Arc::clone(&listener.handshakes).try_acquire_owned() else {
-                listener.turn_away(incoming);
-                continue;
+            let is_proven = incoming.remote_address_validated();
+            let place = match listener.places.handshake(incoming.remote_address(), is_proven) {
+                Entry::In(place) => place,
+                Entry::Prove => {
+                    add(&listener.sessions.counts.proved);
+                    // It was not asked yet: only who was can have proved it.
+                    let _ = incoming.retry();
+                    continue;
+                }
+                Entry::Full => {
+                    add(&listener.sessions.counts.turned_away);
+                    incoming.refuse();
+                    continue;
+                }
             };
             let listener = Arc::clone(&listener);
             tokio::spawn(async move {
                 let accepted = accept(incoming).await;
                 let counts = &listener.sessions.counts;
                 match accepted {
-                    // A newcomer holds its place until it is done: it may ask once, and not for long.
+                    // It may ask once, and not for long.
                     Ok((connection, Peer::Newcomer)) => {
-                        listener.newcomer(&connection).await;
                         drop(place);
+                        match listener.places.newcomer() {
+                            Some(_place) => listener.newcomer(&connection).await,
+                            None => {
+                                add(&counts.turned_away);
+                                connection.close(Close::Overloaded.code().into(), b"");
+                            }
+                        }
                     }
                     Ok((connection, Peer::Host { host, certificate })) => {
                         drop(place);
@@ -88,15 +112,6 @@ impl Listener {
                     }
                 }
             });
-        }
-    }
-
-    /// Whoever has not shown that it is where it says costs nothing; the others are told.
-    fn turn_away(&self, incoming: Incoming) {
-        add(&self.sessions.counts.turned_away);
-        match incoming.remote_address_validated() {
-            true => incoming.refuse(),
-            false => _ = incoming.retry(),
         }
     }
 
@@ -129,7 +144,8 @@ impl Listener {
             self.sessions.close(host, Close::Refused);
         }
         tracing::info!(%host, name, %from, "a host is connected");
-        let Err(error) = serve(connection, host, &self.inbox).await else { return };
+        let allowance = self.sessions.allowance(host);
+        let Err(error) = serve(connection, host, &self.inbox, &allowance).await else { return };
         self.ended(connection, &error, Some(host));
         self.sessions.ended(host, connection);
     }
@@ -152,6 +168,25 @@ impl Listener {
 }
 
 impl Sessions {
+    /// Of hosts that may send at this rate.
+    pub fn new(rate: Rate) -> Self {
+        let (open, allowances) = (Mutex::default(), Mutex::default());
+        Self { open, rate, allowances, counts: Counts::default() }
+    }
+
+    /// Frames of a host that had to wait since it sent more than it may.
+    pub fn n_waited(&self, host: HostId) -> u64 {
+        self.allowances().get(&host).map_or(0, |allowance| allowance.n_waited())
+    }
+
+    fn allowance(&self, host: HostId) -> Arc<Allowance> {
+        Arc::clone(self.allowances().entry(host).or_insert_with(|| Arc::new(Allowance::new(self.rate))))
+    }
+
+    fn allowances(&self) -> MutexGuard<'_, BTreeMap<HostId, Arc<Allowance>>> {
+        self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn is_connected(&self, host: HostId) -> bool {
         self.lock().contains_key(&host)
     }
@@ -164,11 +199,13 @@ impl Sessions {
     }
 
     pub fn counted(&self) -> Counted {
-        let Counts { accepted, turned_away, failed, refused, violations, enrolled } = &self.counts;
-        let [accepted, turned_away, failed, refused, violations, enrolled] =
-            [accepted, turned_away, failed, refused, violations, enrolled].map(|count| count.load(Ordering::Relaxed));
+        let Counts { accepted, proved, turned_away, failed, refused, violations, enrolled } = &self.counts;
+        let [accepted, proved, turned_away, failed, refused, violations, enrolled] =
+            [accepted, proved, turned_away, failed, refused, violations, enrolled]
+                .map(|count| count.load(Ordering::Relaxed));
         let connected = self.lock().len() as u64;
-        Counted { connected, accepted, turned_away, failed, refused, violations, enrolled }
+        let waited = self.allowances().values().map(|allowance| allowance.n_waited()).sum();
+        Counted { waited, connected, accepted, proved, turned_away, failed, refused, violations, enrolled }
     }
 
     /// A host has one connection; the newer one counts, since the other may only not know yet that it is lost.

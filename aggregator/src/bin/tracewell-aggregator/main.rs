@@ -3,7 +3,7 @@
 //! In reading order: [`args`] says what can be asked for, [`config`] how it is done. [`run`] is the main job: the [`listener`]
 //! takes connections, asks the [`registry`] who they are, and lets newcomers through [`enrolment`], which has the
 //! [`authority`] sign; frames go to the [`engine`], a thread that owns the pipeline and its store and answers when what it
-//! took is on the disk. The [`control`] socket gives the other commands what they ask for, as [`requests`].
+//! took is on the disk. The [`control`] socket gives the other commands what they ask for, as [`requests`]; [`backup`] makes copies of all there is, and takes them up again.
 //!
 //! Results go to stdout, everything else to stderr.
 
@@ -11,6 +11,7 @@ mod args;
 mod config;
 mod run;
 mod listener;
+mod places;
 mod registry;
 mod enrolment;
 mod authority;
@@ -18,6 +19,7 @@ mod engine;
 mod requests;
 mod control;
 mod client;
+mod backup;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
         Command::Hosts(args) => client::hosts(args, config),
         Command::Revoke(args) => client::revoke(args, config),
         Command::Incidents(args) => client::incidents(args, config),
+        Command::Backup(args) => client::backup(args, config),
+        Command::Restore(args) => backup::restore(args, config),
+        Command::Check(args) => backup::check(args, config),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

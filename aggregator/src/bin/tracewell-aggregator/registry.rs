@@ -110,6 +110,18 @@ impl Registry {
         &self.tokens
     }
 
+    /// Has all tokens count no more, and gives how many there were.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn forget_tokens(&mut self) -> Result<usize, StoreError> {
+        let removed: Vec<Change> =
+            self.tokens.keys().map(|id| (Family::Tokens, id.clone().into_bytes(), None)).collect();
+        self.disk.change(&removed)?;
+        self.tokens.clear();
+        Ok(removed.len())
+    }
+
     /// Makes a token. Its secret is in what this gives, and nowhere else.
     ///
     /// # Errors

@@ -20,6 +20,10 @@ pub enum Request {
         host: u64,
     },
     Incidents,
+    /// Have all that there is copied to a folder that is not there yet: an absolute path.
+    Backup {
+        folder: String,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +34,7 @@ pub enum Answer {
     Hosts(Vec<HostLine>),
     Revoked,
     Incidents(Box<Alerts>),
+    BackedUp,
     Error(String),
 }
 
@@ -68,6 +73,12 @@ pub struct HostLine {
     /// Frames whose content could not be read, and is lost.
     #[serde(default)]
     pub refused_frames: u64,
+    /// Frames that never came, though later ones did.
+    #[serde(default)]
+    pub missing_frames: u64,
+    /// Frames that had to wait since the host sent more than it may, since the aggregator was started.
+    #[serde(default)]
+    pub waited_frames: u64,
     pub settled: bool,
     pub forked: bool,
 }

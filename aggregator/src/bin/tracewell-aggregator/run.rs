@@ -2,10 +2,12 @@
 
 use crate::args::RunArgs;
 use crate::authority::Authority;
+use crate::backup;
 use crate::config::Config;
 use crate::control::{Control, Socket};
 use crate::engine;
 use crate::listener::{Listener, Sessions};
+use crate::places::Places;
 use crate::registry::Registry;
 use anyhow::{Context, Result, anyhow};
 use sd_notify::NotifyState;
@@ -15,7 +17,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracewell_aggregator::Aggregator;
 use tracewell_aggregator::disk::Disk;
@@ -32,9 +33,10 @@ const BREATH: Duration = Duration::from_millis(200);
 pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
     let config = Config::load(file, |fields| args.lay_over(fields))?;
     fs::create_dir_all(&config.state).with_context(|| format!("making {}", config.state.display()))?;
+    backup::is_whole(&config.state)?;
     // Held by one aggregator: whoever comes after fails here.
-    let disk = Disk::open(&config.state.join("store"))?;
-    let authority = Authority::open(&config.state.join("authority"))?;
+    let disk = Disk::open(&config.state.join(backup::STORE))?;
+    let authority = Authority::open(&config.state.join(backup::AUTHORITY))?;
     let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), config.hosts_max)?));
     let aggregator = Aggregator::with_store(&config.parameters, Box::new(disk.store()))?;
     let (inbox, frames) = Inbox::new(config.inbox_bytes);
@@ -46,13 +48,15 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
             .with_context(|| format!("listening on {}", config.listen))?;
         let settings = (config.parameters.hash(), config.retention_days);
         let (engine, thread) = engine::start(aggregator, Arc::clone(&registry), settings, frames)?;
-        let sessions = Arc::new(Sessions::default());
+        let sessions = Arc::new(Sessions::new(config.host_rate));
         let fingerprint = authority.fingerprint();
         let control = Control {
             registry: Arc::clone(&registry),
             sessions: Arc::clone(&sessions),
             engine,
             authority: fingerprint,
+            disk,
+            state: config.state.clone(),
         };
         let listener = Listener {
             registry,
@@ -60,7 +64,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
             inbox,
             certificate_holds: config.certificate_holds,
             sessions: Arc::clone(&sessions),
-            handshakes: Arc::new(Semaphore::new(config.handshakes_max)),
+            places: Places::new(config.handshakes_max),
         };
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let accepting = tokio::spawn(listener.run(endpoint.clone()));

@@ -1,0 +1,119 @@
+//! All that an aggregator has, as a folder: made while it runs, put in place of what was lost, and looked through.
+
+use crate::args::{CheckArgs, RestoreArgs};
+use crate::authority::{self, Authority};
+use crate::config;
+use crate::registry::{Registry, now};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::io;
+use std::path::Path;
+use tracewell_aggregator::disk::{self, Disk};
+use tracewell_aggregator::document::time::rfc3339;
+use tracewell_aggregator::whole;
+use tracewell_model::EventNs;
+
+/// The parts of an aggregator's state.
+pub const STORE: &str = "store";
+pub const AUTHORITY: &str = "authority";
+/// When a backup was made: seconds since 1970, in digits.
+const TAKEN: &str = "taken";
+/// Lies in the state folder while it is restored: until that is done it is of no use.
+const RESTORING: &str = "restoring";
+
+/// Makes a backup of a running aggregator: one moment's store, its authority, and when that was.
+///
+/// # Errors
+/// When the folder is there already, or cannot be written.
+pub fn make(folder: &Path, disk: &Disk, state: &Path) -> Result<()> {
+    let made = whole::make(folder, |part| {
+        disk.checkpoint(&part.join(STORE)).map_err(io::Error::other)?;
+        whole::copy(&state.join(AUTHORITY), &part.join(AUTHORITY))?;
+        fs::write(part.join(TAKEN), now().to_string())
+    });
+    made.with_context(|| format!("making a backup in {}", folder.display()))
+}
+
+/// Puts a backup in place of a state folder that is empty.
+pub fn restore(args: &RestoreArgs, file: Option<&Path>) -> Result<()> {
+    let state = state(args.state.as_deref(), file)?;
+    let taken = taken(&args.folder)?;
+    fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
+    let marker = state.join(RESTORING);
+    if !marker.exists() && fs::read_dir(&state)?.next().is_some() {
+        bail!("{} is not empty: a backup takes the place of nothing", state.display());
+    }
+    let restored = (|| -> io::Result<()> {
+        fs::write(&marker, b"")?;
+        fs::File::open(&state)?.sync_all()?;
+        for part in [AUTHORITY, STORE] {
+            whole::remove(&state.join(part))?;
+            whole::make(&state.join(part), |to| whole::copy(&args.folder.join(part), to))?;
+        }
+        Ok(())
+    })();
+    restored.with_context(|| format!("restoring {} to {}", args.folder.display(), state.display()))?;
+    // A token that was used since would let another machine in.
+    let disk = Disk::open(&state.join(STORE))?;
+    let n_tokens = Registry::open(disk, usize::MAX)?.forget_tokens()?;
+    fs::remove_file(&marker)?;
+    fs::File::open(&state)?.sync_all()?;
+    println!(
+        "restored what was known at {}; {n_tokens} tokens are void. What hosts sent since is lost, unless it still waits with them; who \
+         was revoked since is to be revoked again, who was enrolled since is to be enrolled again.",
+        rfc3339(EventNs(taken.saturating_mul(EventNs::SECOND)))
+    );
+    Ok(())
+}
+
+/// Looks at every row of a backup, or of the state of an aggregator that does not run.
+pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
+    let folder = match &args.folder {
+        Some(folder) => folder.clone(),
+        None => state(None, file)?,
+    };
+    is_whole(&folder)?;
+    let disk = Disk::open_read_only(&folder.join(STORE))?;
+    let registry = Registry::open(disk.clone(), usize::MAX)?;
+    Authority::load(&folder.join(AUTHORITY))?;
+    let checked = disk::check(&disk)?;
+    let (n_hosts, n_tokens) = (registry.hosts().len(), registry.tokens().len());
+    let (n_alerts, n_notes) = (checked.n_alerts, checked.n_notes);
+    println!(
+        "{n_alerts} alert graphs, {n_hosts} hosts, {n_tokens} tokens, {n_notes} notes: {} faults",
+        checked.n_faults
+    );
+    checked.faults.iter().for_each(|fault| println!("{fault}"));
+    match checked.n_faults {
+        0 => Ok(()),
+        n => bail!("{} has {n} faults", folder.display()),
+    }
+}
+
+/// Whether a state folder may be used.
+///
+/// # Errors
+/// When a backup is being put in its place, or was, and that was cut off.
+pub fn is_whole(state: &Path) -> Result<()> {
+    match state.join(RESTORING).exists() {
+        true => bail!("{} was not restored to the end: restore it again", state.display()),
+        false => Ok(()),
+    }
+}
+
+fn state(given: Option<&Path>, file: Option<&Path>) -> Result<std::path::PathBuf> {
+    match given {
+        Some(state) => Ok(std::path::absolute(state)?),
+        None => config::state(file),
+    }
+}
+
+fn taken(backup: &Path) -> Result<u64> {
+    let path = backup.join(TAKEN);
+    let text = fs::read_to_string(&path).with_context(|| format!("{} is no backup", backup.display()))?;
+    let taken = text.parse().with_context(|| format!("{} is not a number of seconds", path.display()))?;
+    // Before anything is changed.
+    authority::Authority::load(&backup.join(AUTHORITY))?;
+    Registry::open(Disk::open_read_only(&backup.join(STORE))?, usize::MAX)?;
+    Ok(taken)
+}
