@@ -33,7 +33,7 @@ pub enum Refusal {
     Imports(String),
     #[error("it does not export {INTERFACE}@{VERSION}: it was made for something else")]
     OtherWorld,
-    #[error("it was made for version {0} of the contract, this host speaks {VERSION}")]
+    #[error("it was made for version {0} of the contract, this host speaks {VERSION}: it is to be built anew")]
     OtherVersion(String),
     #[error("its exports are not those of {INTERFACE}@{VERSION}: {0}")]
     WrongTypes(String),

@@ -1,13 +1,14 @@
 //! The contract as JSON, for a detector that runs outside of WebAssembly: `detectors/sdk/src/native.rs` is its other end.
 
 use crate::contract::{self, Facts, Severity};
-use crate::lower::lowered;
+use crate::lower::Tables;
 use serde::{Deserialize, Serialize, Serializer};
 use tracewell_graph_core::neighbourhood::Neighbourhood;
 
 /// A neighbourhood in one line.
 pub fn to_json(neighbourhood: &Neighbourhood) -> String {
-    lowered(neighbourhood, |seen| serde_json::to_string(&seen).expect("texts and numbers can be written as JSON"))
+    let mut tables = Tables::default();
+    serde_json::to_string(&tables.lower(neighbourhood)).expect("texts and numbers can be written as JSON")
 }
 
 /// What was found, as the detector wrote it; not checked yet.

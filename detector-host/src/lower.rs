@@ -1,29 +1,66 @@
-//! A neighbourhood in the words of the contract, its texts borrowed.
+//! A neighbourhood in the words of the contract.
+//!
+//! Each list that is passed costs a call into the guest for its memory, and each field of a record some more: so texts go as one, and
+//! tables column by column, most of which are copied as they are.
+
+mod columns;
 
 use crate::contract::{self, Detail, Entity, Facts, IpAddress};
+use columns::{Edges, Files, Nodes, Processes, Sockets, Texts, length};
 use std::net::{IpAddr, SocketAddr};
 use tracewell_graph_core::graph::{FileState, NodeState, ProcessState, Role, SocketState};
-use tracewell_graph_core::neighbourhood::{Neighbourhood, Place, Way};
+use tracewell_graph_core::neighbourhood::{EventSeen, Neighbourhood, Place, Way};
 use tracewell_model::{self as model, FileKind, NodeAttrs, Operation, Protocol, Reason};
 
-/// Calls `with` with the neighbourhood as the contract has it.
-pub(crate) fn lowered<T>(neighbourhood: &Neighbourhood, with: impl FnOnce(contract::Neighbourhood<'_>) -> T) -> T {
-    let ancestors: Vec<Vec<&str>> = neighbourhood
-        .nodes
-        .iter()
-        .map(|place| place.ancestors.iter().map(|exe| exe.as_deref().unwrap_or("")).collect())
-        .collect();
-    let nodes: Vec<_> = neighbourhood.nodes.iter().zip(&ancestors).map(|(place, above)| node(place, above)).collect();
-    let edges: Vec<_> = neighbourhood.edges.iter().map(edge).collect();
-    let event = &neighbourhood.event;
-    with(contract::Neighbourhood {
-        event: contract::Event {
+/// Room for what a call is passed, which the next one takes over.
+#[derive(Default)]
+pub(crate) struct Tables {
+    texts: Texts,
+    nodes: Nodes,
+    processes: Processes,
+    files: Files,
+    sockets: Sockets,
+    edges: Edges,
+}
+
+impl Tables {
+    /// A neighbourhood as the contract has it.
+    pub(crate) fn lower(&mut self, neighbourhood: &Neighbourhood) -> contract::Neighbourhood<'_> {
+        self.clear();
+        neighbourhood.nodes.iter().for_each(|place| self.node(place));
+        neighbourhood.edges.iter().for_each(|way| self.edge(way));
+        let event = self.event(&neighbourhood.event);
+        contract::Neighbourhood {
+            event,
+            texts: self.texts.as_contract(),
+            nodes: self.nodes.as_contract(),
+            processes: self.processes.as_contract(),
+            files: self.files.as_contract(),
+            sockets: self.sockets.as_contract(),
+            edges: self.edges.as_contract(),
+            nodes_left_out: neighbourhood.n_nodes_left_out,
+            edges_left_out: neighbourhood.n_edges_left_out,
+        }
+    }
+
+    fn clear(&mut self) {
+        let Self { texts, nodes, processes, files, sockets, edges } = self;
+        texts.clear();
+        nodes.clear();
+        processes.clear();
+        files.clear();
+        sockets.clear();
+        edges.clear();
+    }
+
+    fn event(&mut self, event: &EventSeen) -> contract::Event {
+        contract::Event {
             time: event.time.0,
             operation: operation(event.op),
             subject: 0,
             object: event.has_object.then_some(1),
             detail: match &event.detail {
-                model::Detail::NewPath { path, .. } => Detail::NewPath(path),
+                model::Detail::NewPath { path, .. } => Detail::NewPath(self.texts.number(Some(path))),
                 model::Detail::Credentials { uid } => Detail::User(*uid),
                 model::Detail::Signal { number } => Detail::Signal(*number),
                 // The command line stands with the process.
@@ -31,98 +68,94 @@ pub(crate) fn lowered<T>(neighbourhood: &Neighbourhood, with: impl FnOnce(contra
             },
             bytes: event.amount_bytes,
             count: event.count,
-        },
-        nodes: &nodes,
-        edges: &edges,
-        nodes_left_out: neighbourhood.n_nodes_left_out,
-        edges_left_out: neighbourhood.n_edges_left_out,
-    })
-}
-
-fn node<'a>(place: &'a Place, ancestors: &'a [&'a str]) -> contract::Node<'a> {
-    let state = &place.state;
-    contract::Node {
-        entity: entity(place, ancestors),
-        first: state.first.0,
-        last: state.last.0,
-        surprise: place.surprise.0,
-        incomplete: state.incomplete,
-        cut: place.is_cut,
-    }
-}
-
-fn entity<'a>(place: &'a Place, ancestors: &'a [&'a str]) -> Entity<'a> {
-    match &place.state.role {
-        Role::Process(process) => Entity::Process(self::process(place, process, ancestors)),
-        Role::File(file) => Entity::File(self::file(place, file)),
-        Role::Socket(socket) => Entity::Socket(self::socket(&place.state, socket)),
-    }
-}
-
-fn process<'a>(place: &'a Place, process: &'a ProcessState, ancestors: &'a [&'a str]) -> contract::Process<'a> {
-    let (pid, executable, command_line, user, container) = match &place.state.attrs {
-        NodeAttrs::Process { process, exe, cmdline, uid, container, .. } => {
-            (process.pid, exe.as_deref(), cmdline.as_deref(), *uid, container.as_deref())
         }
-        _ => (0, None, None, None, None),
-    };
-    contract::Process {
-        pid,
-        executable,
-        command_line,
-        user,
-        container,
-        parent: place.from,
-        ancestors,
-        parent_executable: process.parent_exe.as_deref(),
-        serves: process.serves,
-        under_server: process.server.is_some(),
-        was_root: process.was_root,
-        exited: process.exited,
-        children: process.n_children,
-        facts: process.known_facts().fold(Facts::empty(), |facts, fact| facts | self::fact(fact)),
     }
-}
 
-fn file<'a>(place: &'a Place, file: &FileState) -> contract::File<'a> {
-    let kind = match place.state.attrs {
-        NodeAttrs::File { kind, .. } => kind,
-        _ => FileKind::Unknown,
-    };
-    contract::File {
-        path: place.state.path().map(|path| &**path),
-        kind: match kind {
-            FileKind::Unknown => contract::FileKind::Unknown,
-            FileKind::Regular => contract::FileKind::Regular,
-            FileKind::Directory => contract::FileKind::Directory,
-            FileKind::Device => contract::FileKind::Device,
-            FileKind::Pipe => contract::FileKind::Pipe,
-            FileKind::Memory => contract::FileKind::Memory,
-        },
-        writer: place.from,
-        written: file.writer.map(|_| file.written.0),
-        executed: file.executed,
-        unlinked: file.unlinked,
+    fn node(&mut self, place: &Place) {
+        let state = &place.state;
+        let (entity, row) = match &state.role {
+            Role::Process(process) => (Entity::Process, self.process(place, process)),
+            Role::File(file) => (Entity::File, self.file(place, file)),
+            Role::Socket(socket) => (Entity::Socket, self.socket(state, socket)),
+        };
+        let nodes = &mut self.nodes;
+        let index = length(nodes.entity.len());
+        nodes.entity.push(entity);
+        nodes.row.push(length(row));
+        nodes.first.push(state.first.0);
+        nodes.last.push(state.last.0);
+        nodes.surprise.push(place.surprise.0);
+        nodes.incomplete.extend(state.incomplete.then_some(index));
+        nodes.cut.extend(place.is_cut.then_some(index));
     }
-}
 
-fn socket<'a>(state: &'a NodeState, socket: &SocketState) -> contract::Socket<'a> {
-    let (protocol, local, remote) = match &state.attrs {
-        NodeAttrs::Socket { protocol, local, remote, .. } => (*protocol, *local, *remote),
-        _ => (Protocol::Unknown, None, None),
-    };
-    contract::Socket {
-        protocol: match protocol {
-            Protocol::Unknown => contract::Protocol::Unknown,
-            Protocol::Tcp => contract::Protocol::Tcp,
-            Protocol::Udp => contract::Protocol::Udp,
-            Protocol::Unix => contract::Protocol::Unix,
-            Protocol::Other => contract::Protocol::Other,
-        },
-        local: local.map(endpoint),
-        remote: remote.map(endpoint),
-        path: state.path().map(|path| &**path),
-        inbound: socket.inbound,
+    fn process(&mut self, place: &Place, process: &ProcessState) -> usize {
+        let (pid, executable, command_line, user, container) = match &place.state.attrs {
+            NodeAttrs::Process { process, exe, cmdline, uid, container, .. } => {
+                (process.pid, exe.as_deref(), cmdline.as_deref(), *uid, container.as_deref())
+            }
+            _ => (0, None, None, None, None),
+        };
+        let Self { texts, processes, .. } = self;
+        processes.pid.push(pid);
+        processes.executable.push(texts.number(executable));
+        processes.command_line.push(texts.number(command_line));
+        processes.user.push(user);
+        processes.container.push(texts.number(container));
+        processes.parent.push(place.from);
+        processes.parent_executable.push(texts.number(process.parent_exe.as_deref()));
+        processes.ancestors.extend(place.ancestors.iter().map(|ancestor| texts.number(ancestor.as_deref())));
+        processes.ancestors_end.push(length(processes.ancestors.len()));
+        processes.serves.push(process.serves);
+        processes.under_server.push(process.server.is_some());
+        processes.was_root.push(process.was_root);
+        processes.exited.push(process.exited);
+        processes.children.push(process.n_children);
+        processes.facts.push(process.known_facts().fold(Facts::empty(), |facts, fact| facts | self::fact(fact)));
+        processes.pid.len() - 1
+    }
+
+    fn file(&mut self, place: &Place, file: &FileState) -> usize {
+        let kind = match place.state.attrs {
+            NodeAttrs::File { kind, .. } => kind,
+            _ => FileKind::Unknown,
+        };
+        let Self { texts, files, .. } = self;
+        files.path.push(texts.number(place.state.path().map(|path| &**path)));
+        files.kind.push(file_kind(kind));
+        files.writer.push(place.from);
+        files.written.push(file.writer.map(|_| file.written.0));
+        files.executed.push(file.executed);
+        files.unlinked.push(file.unlinked);
+        files.path.len() - 1
+    }
+
+    fn socket(&mut self, state: &NodeState, socket: &SocketState) -> usize {
+        let (protocol, local, remote) = match &state.attrs {
+            NodeAttrs::Socket { protocol, local, remote, .. } => (*protocol, *local, *remote),
+            _ => (Protocol::Unknown, None, None),
+        };
+        let Self { texts, sockets, .. } = self;
+        sockets.protocol.push(self::protocol(protocol));
+        sockets.local.push(local.map(endpoint));
+        sockets.remote.push(remote.map(endpoint));
+        sockets.path.push(texts.number(state.path().map(|path| &**path)));
+        sockets.inbound.push(socket.inbound);
+        sockets.path.len() - 1
+    }
+
+    fn edge(&mut self, way: &Way) {
+        let edges = &mut self.edges;
+        let index = length(edges.source.len());
+        edges.source.push(way.from);
+        edges.target.push(way.to);
+        edges.operation.push(operation(way.op));
+        edges.count.push(way.count);
+        edges.bytes.push(way.amount_bytes);
+        edges.first.push(way.first.0);
+        edges.last.push(way.last.0);
+        edges.surprise.push(way.surprise.0);
+        edges.incomplete.extend(way.incomplete.then_some(index));
     }
 }
 
@@ -137,17 +170,24 @@ fn endpoint(address: SocketAddr) -> contract::Endpoint {
     contract::Endpoint { address: ip, port: address.port() }
 }
 
-fn edge(way: &Way) -> contract::Edge {
-    contract::Edge {
-        source: way.from,
-        target: way.to,
-        operation: operation(way.op),
-        count: way.count,
-        bytes: way.amount_bytes,
-        first: way.first.0,
-        last: way.last.0,
-        surprise: way.surprise.0,
-        incomplete: way.incomplete,
+fn file_kind(kind: FileKind) -> contract::FileKind {
+    match kind {
+        FileKind::Unknown => contract::FileKind::Unknown,
+        FileKind::Regular => contract::FileKind::Regular,
+        FileKind::Directory => contract::FileKind::Directory,
+        FileKind::Device => contract::FileKind::Device,
+        FileKind::Pipe => contract::FileKind::Pipe,
+        FileKind::Memory => contract::FileKind::Memory,
+    }
+}
+
+fn protocol(protocol: Protocol) -> contract::Protocol {
+    match protocol {
+        Protocol::Unknown => contract::Protocol::Unknown,
+        Protocol::Tcp => contract::Protocol::Tcp,
+        Protocol::Udp => contract::Protocol::Udp,
+        Protocol::Unix => contract::Protocol::Unix,
+        Protocol::Other => contract::Protocol::Other,
     }
 }
 
@@ -206,5 +246,43 @@ fn operation(op: Operation) -> contract::Operation {
         Operation::Memfd => contract::Operation::Memfd,
         Operation::IoUring => contract::Operation::IoUring,
         Operation::Namespace => contract::Operation::Namespace,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn tables_hold_what_the_graph_shows() {
+        let sample = sample::neighbourhood().unwrap();
+        let mut tables = Tables::default();
+        // What an earlier call left does not stay.
+        tables.lower(&sample);
+        let seen = tables.lower(&sample);
+        let text = |number: u32| {
+            let (start, end) =
+                (seen.texts.ends[number as usize - 1] as usize, seen.texts.ends[number as usize] as usize);
+            &seen.texts.joined[start..end]
+        };
+        assert_eq!((seen.nodes.entity.len(), seen.edges.source.len(), seen.edges.incomplete.len()), (100, 200, 0));
+        for (index, place) in sample.nodes.iter().enumerate() {
+            let row = seen.nodes.row[index] as usize;
+            let (entity, path) = match &place.state.attrs {
+                NodeAttrs::Process { exe, .. } => (Entity::Process, (seen.processes.executable[row], exe.as_deref())),
+                NodeAttrs::File { .. } => {
+                    (Entity::File, (seen.files.path[row], place.state.path().map(|path| &**path)))
+                }
+                NodeAttrs::Socket { path, .. } => (Entity::Socket, (seen.sockets.path[row], path.as_deref())),
+            };
+            assert_eq!(seen.nodes.entity[index], entity);
+            assert_eq!(Some(path.0).filter(|number| *number > 0).map(text), path.1, "node {index}");
+            assert_eq!(seen.nodes.cut.contains(&length(index)), place.is_cut);
+        }
+        let ancestors = &seen.processes.ancestors[..seen.processes.ancestors_end[0] as usize];
+        let known: Vec<_> = sample.nodes[0].ancestors.iter().flatten().map(|ancestor| &**ancestor).collect();
+        assert_eq!(ancestors.iter().map(|number| text(*number)).collect::<Vec<_>>(), known);
+        assert_eq!(seen.processes.ancestors_end.len(), seen.processes.pid.len());
     }
 }

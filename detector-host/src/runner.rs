@@ -5,9 +5,10 @@ use crate::engine::Runtime;
 use crate::health::Health;
 use crate::json;
 use crate::library::Loaded;
-use crate::lower::lowered;
+use crate::lower::Tables;
 use crate::output;
 use crate::trigger::Triggers;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -19,12 +20,14 @@ pub struct Runner {
     detectors: Vec<Arc<Loaded>>,
     health: Vec<Health>,
     triggers: Triggers,
+    /// Of the call at hand.
+    tables: RefCell<Tables>,
 }
 
 impl Runner {
     pub(crate) fn new(runtime: Runtime, detectors: Vec<Arc<Loaded>>, triggers: Triggers) -> Self {
         let health = vec![Health::default(); detectors.len()];
-        Self { runtime, detectors, health, triggers }
+        Self { runtime, detectors, health, triggers, tables: RefCell::default() }
     }
 
     /// What a detector finds.
@@ -39,7 +42,8 @@ impl Runner {
     pub fn measure(&self, detector: usize, neighbourhood: &Neighbourhood) -> (Result<Vec<Finding>, Failure>, Spent) {
         let started = Instant::now();
         let loaded = &self.detectors[detector];
-        let (returned, spent) = lowered(neighbourhood, |lowered| call::detect(&self.runtime, &loaded.pre, lowered));
+        let mut tables = self.tables.borrow_mut();
+        let (returned, spent) = call::detect(&self.runtime, &loaded.pre, tables.lower(neighbourhood));
         let checked = returned
             .and_then(|returned| output::check(&loaded.metadata, neighbourhood, returned).map_err(Failure::Output));
         (checked, Spent { whole: started.elapsed(), ..spent })

@@ -40,8 +40,8 @@ pub struct Said {
     pub nodes: Vec<u32>,
 }
 
-/// How a neighbourhood is passed: its event, two lists and two numbers, flattened.
-const NEIGHBOURHOOD: &str = "(param i64 i32 i32 i32 i32 i32 i32 i32 i64 i32 i32 i32 i32 i32 i32 i32)";
+/// How a neighbourhood is passed: by its place in memory.
+const NEIGHBOURHOOD: &str = "(param i32)";
 /// Where the list of findings lies.
 pub const FINDINGS: u32 = 16;
 /// Where texts begin.
@@ -63,7 +63,7 @@ impl Guest {
             memory_pages: 2,
             parameters: NEIGHBOURHOOD,
             wit: None,
-            interface: "tracewell:detector/detector@0.1.0",
+            interface: "tracewell:detector/detector@0.2.0",
         }
     }
 

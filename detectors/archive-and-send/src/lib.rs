@@ -40,7 +40,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
             && !fits("/etc/ld.so*", path)
     };
     let read = makers.iter().flat_map(|&maker| seen.objects(maker, &[Operation::Open, Operation::Read]));
-    let is_private = |&file: &NodeIndex| seen.file(file).and_then(|file| file.path.as_deref()).is_some_and(is_private);
+    let is_private = |&file: &NodeIndex| seen.file(file).and_then(|file| file.path).is_some_and(is_private);
     let private: Vec<_> = read.filter(is_private).collect();
     let is_served = seen.doer().is_some_and(|process| process.is_served());
     if private.len() < if is_served { 1 } else { MIN } {

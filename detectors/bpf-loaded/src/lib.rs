@@ -37,11 +37,11 @@ const RUNTIMES: &[&str] =
 
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(process) = seen.doer() else { return vec![] };
-    let is_of_system = process.executable.as_deref().is_some_and(|path| fits("/usr/**", path) || fits("/*bin/*", path));
+    let is_of_system = process.executable().is_some_and(|path| fits("/usr/**", path) || fits("/*bin/*", path));
     let severity = match () {
         () if is_any(process.name(), RUNTIMES) && is_of_system => return vec![],
-        () if is_any(process.name(), LOADERS) && process.container.is_none() => return vec![],
-        () if process.container.is_some() || process.under_server => Severity::High,
+        () if is_any(process.name(), LOADERS) && process.container().is_none() => return vec![],
+        () if process.container().is_some() || process.under_server => Severity::High,
         () => Severity::Medium,
     };
     let reason = format!("{} loaded a BPF program: {}", process.name(), short(process.command()));

@@ -21,10 +21,10 @@ const RUNTIMES: &[&str] = &["runc", "crun", "java", "dotnet", "systemd-executor"
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
     let is_nameless = seen.file(file).is_some_and(|file| {
-        let path = file.path.as_deref().unwrap_or("");
+        let path = file.path.unwrap_or("");
         matches!(file.kind, FileKind::Memory) || file.unlinked || path.contains("memfd:") || path.ends_with("(deleted)")
     });
-    let parent = process.parent_executable.as_deref().map_or("", base_name);
+    let parent = process.parent_executable().map_or("", base_name);
     if !is_nameless || is_any(parent, RUNTIMES) {
         return vec![];
     }

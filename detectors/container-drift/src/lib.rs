@@ -18,7 +18,7 @@ const MANAGERS: &[&str] = &[
 
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
-    let Some(container) = &process.container else { return vec![] };
+    let Some(container) = process.container() else { return vec![] };
     let Some(writer) = seen.file(file).and_then(|file| file.writer) else { return vec![] };
     let wrote = seen.process(writer).map_or("", |writer| writer.name());
     if is_any(wrote, MANAGERS) || wrote.contains("ld.") || wrote.ends_with("-ld") {

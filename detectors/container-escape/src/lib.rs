@@ -23,7 +23,7 @@ detector! {
 
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, object)) = seen.doer().zip(seen.object()) else { return vec![] };
-    let Some(container) = &process.container else { return vec![] };
+    let Some(container) = process.container() else { return vec![] };
     let path = seen.object_path().unwrap_or("");
     let is_helper = matches!(seen.event.operation, Operation::Write | Operation::Create) && !path.starts_with("/dev/");
     let severity = if is_helper { Severity::Critical } else { Severity::High };

@@ -16,7 +16,7 @@ detector! {
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
     let path = seen.object_path();
-    if path.is_none() || path != process.executable.as_deref() {
+    if path.is_none() || path != process.executable() {
         return vec![];
     }
     let is_bad = process.under_server || process.facts.contains(Facts::RAN_OWN_WRITE);

@@ -48,22 +48,21 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     // One program of its own for each question is asked by the same script.
     let siblings = process.parent.map_or_else(Vec::new, |parent| seen.objects(parent, &[Operation::Fork]));
     let is_kin = |&kin: &NodeIndex| {
-        kin != seen.subject() && seen.process(kin).is_some_and(|other| other.executable == process.executable)
+        kin != seen.subject() && seen.process(kin).is_some_and(|other| other.executable() == process.executable())
     };
     let (mut n, mut bytes, mut server) = (0u64, 0u64, None);
     for kin in std::iter::once(seen.subject()).chain(siblings.into_iter().filter(is_kin)) {
         for (edge, socket) in
             seen.deeds(kin).filter(|(edge, _)| edge.operation == Operation::Send && edge.last >= since)
         {
-            let remote =
-                seen.socket(socket).and_then(|socket| socket.remote.as_ref()).filter(|remote| remote.port == 53);
+            let remote = seen.socket(socket).and_then(|socket| socket.remote).filter(|remote| remote.port == 53);
             if remote.is_some() {
                 (n, bytes, server) = (n + edge.count, bytes + edge.bytes, remote);
             }
         }
     }
     let Some(server) = server.filter(|_| n >= MIN && bytes / n >= BYTES_MIN) else { return vec![] };
-    let path = process.executable.as_deref().unwrap_or("");
+    let path = process.executable().unwrap_or("");
     let is_stray =
         ["/tmp/**", "/home/**", "/root/**", "/dev/shm/**", "/var/tmp/**"].iter().any(|glob| fits(glob, path));
     let severity = if process.is_served() || is_stray { Severity::High } else { Severity::Medium };

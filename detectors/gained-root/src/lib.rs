@@ -55,7 +55,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(process) = seen.doer().filter(|process| process.facts.contains(Facts::GAINED_PRIVILEGE)) else {
         return vec![];
     };
-    let path = process.executable.as_deref().unwrap_or("");
+    let path = process.executable().unwrap_or("");
     let is_of_system =
         !path.contains('/') || ["/usr/**", "/bin/**", "/sbin/**", "/lib/**"].iter().any(|glob| fits(glob, path));
     if is_of_system && is_any(process.name(), MADE_TO) {

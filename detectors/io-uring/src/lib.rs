@@ -56,7 +56,7 @@ const SMALL: &[&str] = &[
 
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(process) = seen.doer() else { return vec![] };
-    let (name, path) = (process.name(), process.executable.as_deref().unwrap_or(""));
+    let (name, path) = (process.name(), process.executable().unwrap_or(""));
     let is_within = |globs: &[&str]| globs.iter().any(|glob| fits(glob, path));
     let is_of_system = is_within(&["/usr/**", "/bin/**", "/sbin/**", "/lib/**", "/opt/**", "/snap/**", "/nix/**"]);
     if is_of_system && USERS.iter().any(|user| name.starts_with(user)) {
@@ -68,7 +68,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
         () if SMALL.iter().any(|small| name.starts_with(small)) || !is_of_system => Severity::Medium,
         () => Severity::Low,
     };
-    let parent = process.parent_executable.as_deref().unwrap_or("an unknown program");
+    let parent = process.parent_executable().unwrap_or("an unknown program");
     let reason = format!("{name} (started by {parent}) made a ring: {}", short(process.command()));
     vec![finding(severity, "uses io_uring and is not known to", reason, [seen.subject()])]
 }

@@ -20,7 +20,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let path = seen.object_path().unwrap_or("");
     let is_elsewhere = path.starts_with('/') && !fits("/lib/modules/**", path) && !fits("/usr/lib/modules/**", path);
     let severity = match () {
-        () if is_elsewhere || process.under_server || process.container.is_some() => Severity::High,
+        () if is_elsewhere || process.under_server || process.container().is_some() => Severity::High,
         () if !is_any(process.name(), LOADERS) => Severity::Medium,
         () => return vec![],
     };

@@ -18,14 +18,14 @@ const WITHIN_NS: u64 = 600 * 1_000_000_000;
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, socket)) = seen.doer().zip(seen.object()) else { return vec![] };
     let since = seen.event.time.saturating_sub(WITHIN_NS);
-    let is_key = |&(edge, file): &(&Edge, NodeIndex)| {
-        let path = seen.file(file).and_then(|file| file.path.as_deref()).unwrap_or("");
+    let is_key = |&(edge, file): &(Edge, NodeIndex)| {
+        let path = seen.file(file).and_then(|file| file.path).unwrap_or("");
         let is_key = fits("**/id_*", path) && !path.ends_with(".pub") || path.ends_with(".pem");
         edge.last >= since && edge.operation.flows_inward() && is_key
     };
     let kin = std::iter::once(seen.subject()).chain(process.parent);
     let Some((_, key)) = kin.flat_map(|kin| seen.deeds(kin)).find(is_key) else { return vec![] };
-    let path = seen.file(key).and_then(|file| file.path.as_deref()).unwrap_or("");
+    let path = seen.file(key).and_then(|file| file.path).unwrap_or("");
     let is_own = fits("/home/*/.ssh/id_*", path) || fits("/root/.ssh/id_*", path);
     let is_served = process.under_server && !process.ancestor_names().any(|name| name.starts_with("sshd"));
     if is_own && !is_served {

@@ -28,7 +28,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let since = seen.event.time.saturating_sub(WITHIN_NS);
     let is_alike = |&child: &NodeIndex| {
         seen.node(child).is_some_and(|node| node.last >= since)
-            && seen.process(child).is_some_and(|child| child.executable == process.executable)
+            && seen.process(child).is_some_and(|child| child.executable() == process.executable())
     };
     let n_alike = seen.objects(parent, &[Operation::Fork]).into_iter().filter(is_alike).count();
     if n_alike < MIN {

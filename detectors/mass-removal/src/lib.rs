@@ -32,7 +32,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
         for (edge, file) in
             seen.deeds(kin).filter(|(edge, _)| edge.operation == Operation::Unlink && edge.last >= since)
         {
-            let path = seen.file(file).and_then(|file| file.path.as_deref()).unwrap_or("/tmp/");
+            let path = seen.file(file).and_then(|file| file.path).unwrap_or("/tmp/");
             let is_own = seen.file(file).and_then(|file| file.writer).is_some_and(|writer| kin == writer);
             if !is_cache(path) && !is_own && !removed.contains(&file) && edge.count > 0 {
                 removed.push(file);

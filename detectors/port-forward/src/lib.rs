@@ -59,18 +59,18 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     // Some fork for each connection that they take.
     let kin = std::iter::once(seen.subject()).chain(process.parent);
     let inward = kin.flat_map(|kin| seen.deeds(kin)).find(|(edge, socket)| {
-        let from = seen.socket(*socket).and_then(|socket| socket.remote.as_ref());
+        let from = seen.socket(*socket).and_then(|socket| socket.remote);
         edge.operation == Operation::Accept && from.is_some_and(|from| from.ip() != to.ip())
     });
     let Some((_, inward)) = inward else { return vec![] };
-    let path = process.executable.as_deref().unwrap_or("");
+    let path = process.executable().unwrap_or("");
     let is_stray = ["/tmp/**", "/home/**", "/root/**", "/dev/shm/**", "/var/tmp/**", "/run/**", "memfd:*"]
         .iter()
         .any(|glob| fits(glob, path));
     let is_tool = TOOLS.iter().any(|tool| process.name().starts_with(tool));
     let severity = if is_tool || is_stray { Severity::High } else { Severity::Low };
     let from =
-        seen.socket(inward).and_then(|socket| socket.remote.as_ref()).map_or_else(String::new, ToString::to_string);
+        seen.socket(inward).and_then(|socket| socket.remote).map_or_else(String::new, |remote| remote.to_string());
     let reason = format!("{} took a connection of {from} and connects to {to}", process.name());
     vec![finding(severity, title, reason, [seen.subject(), outward, inward])]
 }

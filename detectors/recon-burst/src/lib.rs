@@ -55,7 +55,7 @@ const TOOLS: &[&str] = &[
 ];
 
 /// What a process asks about the machine by, if it does.
-fn tool(process: &Process) -> Option<&str> {
+fn tool<'a>(process: Process<'a>) -> Option<&'a str> {
     let asks_for = |words: &[&str]| {
         process.arguments().skip(1).any(|argument| words.iter().any(|word| argument.starts_with(word)))
     };

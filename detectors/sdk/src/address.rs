@@ -47,11 +47,11 @@ impl fmt::Display for Endpoint {
     }
 }
 
-impl Socket {
+impl Socket<'_> {
     /// The other end, if it is on another machine.
-    pub fn other_machine(&self) -> Option<&Endpoint> {
+    pub fn other_machine(&self) -> Option<Endpoint> {
         let is_other = |class| matches!(class, Class::Private | Class::Public | Class::LinkLocal);
-        self.remote.as_ref().filter(|remote| is_other(remote.class()))
+        self.remote.filter(|remote| is_other(remote.class()))
     }
 }
 

@@ -54,6 +54,7 @@ mod allocator;
 pub mod address;
 pub mod build;
 pub mod glob;
+pub mod rows;
 pub mod seen;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
@@ -61,6 +62,7 @@ pub mod native;
 pub use contract::export;
 pub use contract::exports;
 pub use contract::exports::tracewell::detector::detector::*;
+pub use rows::{Edge, File, Node, Process, Socket};
 
 /// What a detector needs.
 pub mod prelude {

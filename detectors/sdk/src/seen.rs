@@ -1,8 +1,14 @@
 //! Finding one's way in a neighbourhood. Nodes are named by their index, which is what findings name.
 
-use crate::{Edge, Entity, File, Neighbourhood, Node, NodeIndex, Operation, Process, Socket};
+use crate::rows::{Edge, File, Process, Socket};
+use crate::{Detail, Neighbourhood, NodeIndex, Operation};
 
 impl Neighbourhood {
+    /// The new path of what is renamed or linked.
+    pub fn new_path(&self) -> Option<&str> {
+        if let Detail::NewPath(path) = self.event.detail { self.text(path) } else { None }
+    }
+
     /// The process that did what the detector is called for.
     pub fn subject(&self) -> NodeIndex {
         self.event.subject
@@ -14,60 +20,46 @@ impl Neighbourhood {
     }
 
     /// The process itself.
-    pub fn doer(&self) -> Option<&Process> {
+    pub fn doer(&self) -> Option<Process<'_>> {
         self.process(self.event.subject)
     }
 
-    pub fn node(&self, index: NodeIndex) -> Option<&Node> {
-        self.nodes.get(index as usize)
-    }
-
-    pub fn process(&self, index: NodeIndex) -> Option<&Process> {
-        if let Entity::Process(process) = &self.node(index)?.entity { Some(process) } else { None }
-    }
-
-    pub fn file(&self, index: NodeIndex) -> Option<&File> {
-        if let Entity::File(file) = &self.node(index)?.entity { Some(file) } else { None }
-    }
-
-    pub fn socket(&self, index: NodeIndex) -> Option<&Socket> {
-        if let Entity::Socket(socket) = &self.node(index)?.entity { Some(socket) } else { None }
-    }
-
     /// The object, if it is a process, file or socket.
-    pub fn object_process(&self) -> Option<&Process> {
+    pub fn object_process(&self) -> Option<Process<'_>> {
         self.process(self.object()?)
     }
 
-    pub fn object_file(&self) -> Option<&File> {
+    pub fn object_file(&self) -> Option<File<'_>> {
         self.file(self.object()?)
     }
 
-    pub fn object_socket(&self) -> Option<&Socket> {
+    pub fn object_socket(&self) -> Option<Socket<'_>> {
         self.socket(self.object()?)
     }
 
     /// Path of the object: of a file or a Unix socket.
     pub fn object_path(&self) -> Option<&str> {
         let object = self.object()?;
-        self.file(object).map_or_else(|| self.socket(object)?.path.as_deref(), |file| file.path.as_deref())
+        self.file(object).map_or_else(|| self.socket(object)?.path, |file| file.path)
     }
 
     /// A process and its ancestors as far as they are in the neighbourhood, nearest first. Ends also where they go in a circle.
-    pub fn lineage(&self, process: NodeIndex) -> impl Iterator<Item = (NodeIndex, &Process)> {
+    pub fn lineage(&self, process: NodeIndex) -> impl Iterator<Item = (NodeIndex, Process<'_>)> {
         let step = |&index: &NodeIndex| self.process(index)?.parent;
-        let chain = std::iter::successors(Some(process), step).take(self.nodes.len());
+        let chain = std::iter::successors(Some(process), step).take(self.n_nodes());
         chain.filter_map(|index| Some((index, self.process(index)?)))
     }
 
     /// What a process did to others: each edge with its other end, in the order in which they began.
-    pub fn deeds(&self, process: NodeIndex) -> impl Iterator<Item = (&Edge, NodeIndex)> {
-        self.edges.iter().filter(move |edge| edge.subject() == process).map(|edge| (edge, edge.object()))
+    pub fn deeds(&self, process: NodeIndex) -> impl Iterator<Item = (Edge, NodeIndex)> {
+        let is_of = move |source, target, op: Operation| process == if op.flows_inward() { target } else { source };
+        self.edges_where(is_of).map(|edge| (edge, edge.object()))
     }
 
     /// What was done to a node: each edge with who did it.
-    pub fn done_to(&self, node: NodeIndex) -> impl Iterator<Item = (&Edge, NodeIndex)> {
-        self.edges.iter().filter(move |edge| edge.object() == node).map(|edge| (edge, edge.subject()))
+    pub fn done_to(&self, node: NodeIndex) -> impl Iterator<Item = (Edge, NodeIndex)> {
+        let is_of = move |source, target, op: Operation| node == if op.flows_inward() { source } else { target };
+        self.edges_where(is_of).map(|edge| (edge, edge.subject()))
     }
 
     /// What a process did by one of some operations: each object once, in the order of first use.
@@ -86,7 +78,7 @@ impl Neighbourhood {
     pub fn downstream(&self, from: NodeIndex) -> Vec<NodeIndex> {
         self.walk(
             from,
-            |edge| (edge.source, edge.target),
+            |source, target| (source, target),
             |edge, since| edge.last >= since,
             |edge, since| edge.first.max(since),
             0,
@@ -96,18 +88,18 @@ impl Neighbourhood {
     /// The nodes from which information came to a node, nearest first, it left out.
     pub fn upstream(&self, to: NodeIndex) -> Vec<NodeIndex> {
         let until = |edge: &Edge, until: u64| edge.last.min(until);
-        self.walk(to, |edge| (edge.target, edge.source), |edge, until| edge.first <= until, until, u64::MAX)
+        self.walk(to, |source, target| (target, source), |edge, until| edge.first <= until, until, u64::MAX)
     }
 
     fn walk(
         &self,
         start: NodeIndex,
-        ends: impl Fn(&Edge) -> (NodeIndex, NodeIndex),
+        ends: impl Fn(NodeIndex, NodeIndex) -> (NodeIndex, NodeIndex),
         goes_on: impl Fn(&Edge, u64) -> bool,
         then: impl Fn(&Edge, u64) -> u64,
         time: u64,
     ) -> Vec<NodeIndex> {
-        let mut is_known = vec![false; self.nodes.len()];
+        let mut is_known = vec![false; self.n_nodes()];
         let mut know = |node: NodeIndex| {
             let known = is_known.get_mut(node as usize);
             known.is_some_and(|known| !std::mem::replace(known, true))
@@ -116,10 +108,11 @@ impl Neighbourhood {
         let (mut found, mut front) = (vec![(start, time)], 0);
         while let Some(&(node, time)) = found.get(front) {
             front += 1;
-            for edge in self.edges.iter().filter(|edge| ends(edge).0 == node && goes_on(edge, time)) {
-                let next = ends(edge).1;
+            let leads_on = self.edges_where(|source, target, _| ends(source, target).0 == node);
+            for edge in leads_on.filter(|edge| goes_on(edge, time)) {
+                let next = ends(edge.source, edge.target).1;
                 if know(next) {
-                    found.push((next, then(edge, time)));
+                    found.push((next, then(&edge, time)));
                 }
             }
         }
@@ -163,20 +156,25 @@ pub const PACKAGE_MANAGERS: &[&str] = &[
     "snapd",
 ];
 
-impl Process {
+impl<'a> Process<'a> {
     /// The last part of the executable's path, empty if that is not known.
-    pub fn name(&self) -> &str {
-        crate::glob::base_name(self.executable.as_deref().unwrap_or(""))
+    pub fn name(&self) -> &'a str {
+        crate::glob::base_name(self.executable().unwrap_or(""))
     }
 
     /// The command line, empty if that is not known.
-    pub fn command(&self) -> &str {
-        self.command_line.as_deref().unwrap_or("")
+    pub fn command(&self) -> &'a str {
+        self.command_line().unwrap_or("")
     }
 
     /// Its arguments, the program's own name first. An argument that holds spaces counts as several.
-    pub fn arguments(&self) -> impl Iterator<Item = &str> {
+    pub fn arguments(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.command().split(' ')
+    }
+
+    /// The names of its ancestors' executables, nearest first.
+    pub fn ancestor_names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.each_ancestor().map(crate::glob::base_name)
     }
 
     /// It is a shell that was handed its commands as an argument: commands that somebody put together, not a script that lies in its
@@ -196,10 +194,5 @@ impl Process {
         let is_of =
             |names: &[&str]| self.ancestor_names().any(|name| names.iter().any(|known| name.starts_with(known)));
         (self.under_server || is_of(HANDED)) && !is_of(LOGINS)
-    }
-
-    /// The names of its ancestors' executables, nearest first.
-    pub fn ancestor_names(&self) -> impl Iterator<Item = &str> {
-        self.ancestors.iter().map(|path| crate::glob::base_name(path))
     }
 }

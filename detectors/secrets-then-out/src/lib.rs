@@ -62,7 +62,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some(remote) = seen.socket(socket).and_then(|socket| socket.other_machine()) else { return vec![] };
     let since = seen.event.time.saturating_sub(WITHIN_NS);
     let is_secret = |file: NodeIndex| {
-        let path = seen.file(file).and_then(|file| file.path.as_deref()).unwrap_or("");
+        let path = seen.file(file).and_then(|file| file.path).unwrap_or("");
         !path.ends_with(".pub")
             && (SECRETS.iter().any(|end| path.ends_with(end)) || SECRET_PLACES.iter().any(|place| path.contains(place)))
     };
@@ -76,7 +76,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
             read.map(|(_, file)| (kin, file))
         });
     let Some((reader, file)) = read else { return vec![] };
-    let path = seen.file(file).and_then(|file| file.path.as_deref()).unwrap_or("");
+    let path = seen.file(file).and_then(|file| file.path).unwrap_or("");
     let severity = if reader != seen.subject() || process.is_served() { Severity::High } else { Severity::Medium };
     let by = seen.process(reader).map_or("", |reader| reader.name());
     let reason =

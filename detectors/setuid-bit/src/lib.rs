@@ -71,7 +71,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let writer = seen.file(file).and_then(|file| file.writer).filter(|&writer| is_sibling(writer));
     let severity = match () {
         () if is_any(base_name(path), SHELLS) || writer.is_some() && !is_program => Severity::Critical,
-        () if !is_program || process.is_served() || process.container.is_some() => Severity::High,
+        () if !is_program || process.is_served() || process.container().is_some() => Severity::High,
         () => Severity::Medium,
     };
     let reason = format!("{path} runs as its owner from now on, set by {}", short(process.command()));

@@ -64,7 +64,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
 }
 
 /// A script's path follows the interpreter, not commands.
-fn runs_script(process: &Process) -> bool {
+fn runs_script(process: Process<'_>) -> bool {
     process.arguments().nth(1).is_some_and(|argument| argument.contains('/') && !argument.starts_with('-'))
 }
 

@@ -14,7 +14,7 @@ detector! {
 }
 
 /// The options of ssh(1) before the destination; what follows it is a command for the other machine.
-fn flags(process: &Process) -> Vec<char> {
+fn flags(process: Process<'_>) -> Vec<char> {
     const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
     let (mut flags, mut arguments) = (Vec::new(), process.arguments().skip(1));
     while let Some(argument) = arguments.next() {

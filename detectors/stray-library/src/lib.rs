@@ -27,10 +27,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let path = seen.object_path().unwrap_or("");
     let is_loader = LOADERS_OF_MODULES.iter().any(|name| process.name().starts_with(name));
     // Its own text is mapped too.
-    if is_loader
-        || process.executable.as_deref() == Some(path)
-        || !path.contains(".so") && !base_name(path).starts_with('.')
-    {
+    if is_loader || process.executable() == Some(path) || !path.contains(".so") && !base_name(path).starts_with('.') {
         return vec![];
     }
     let is_temporary =

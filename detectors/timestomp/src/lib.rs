@@ -36,7 +36,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
         .lineage(seen.subject())
         .flat_map(|(kin, _)| std::iter::once(kin).chain(seen.objects(kin, &[Operation::Fork])));
     let written = kin.flat_map(|kin| seen.deeds(kin)).find(|(edge, file)| {
-        let path = seen.file(*file).and_then(|file| file.path.as_deref());
+        let path = seen.file(*file).and_then(|file| file.path);
         edge.last >= since && path.is_some_and(is_named)
     });
     let is_telling = |argument: &str| {

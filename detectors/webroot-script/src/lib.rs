@@ -29,10 +29,7 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
         || is_any(process.name(), SHELLS) && process.ancestor_names().any(|name| is_any(name, SHELLS))
         || is_any(process.name(), FETCHERS);
     let severity = if is_led { Severity::High } else { Severity::Medium };
-    let path = match &seen.event.detail {
-        Detail::NewPath(path) => path,
-        _ => seen.object_path().unwrap_or("a script"),
-    };
+    let path = seen.new_path().or(seen.object_path()).unwrap_or("a script");
     let server = process.ancestor_names().next().unwrap_or("a service");
     let reason = format!("{} below {server} wrote {path}: {}", process.name(), short(process.command()));
     vec![finding(severity, "puts a script into a web root", reason, [seen.subject(), file])]
