@@ -1,7 +1,7 @@
 //! The triggers of all detectors, compiled together: which detectors an event is for.
 //!
 //! The operation decides first, and most events end there. What is no text comes next; what is left is decided by one look at each
-//! text for all globs of the operation at once, whatever the number of detectors.
+//! text for all globs of the operation at once, whatever the number of detectors. Rules are bits meanwhile: 64 are decided at a time.
 
 use crate::contract::Facts;
 use crate::lower::fact;
@@ -16,42 +16,43 @@ pub(crate) struct Triggers {
     operations: OperationSet,
     /// By operation.
     rules: Vec<Rules>,
-    /// Which texts of which rule fit while an event is looked at, or that it does not fit whatever they are.
-    fitting: Vec<u8>,
+    /// The rules that may still fit while an event is looked at, and those that a text fits.
+    open: Bits,
+    fitting: Bits,
     hits: Vec<usize>,
 }
 
-/// The triggers that name one operation.
+/// The triggers that name one operation, as bits in their order.
 #[derive(Default)]
 struct Rules {
-    rules: Vec<Rule>,
+    detectors: Vec<usize>,
+    /// The rules that ask for the same facts and conditions.
+    asking: Vec<(FactSet, Conditions, Bits)>,
+    /// What few ask for: those that name ports or users.
+    narrow: Vec<Narrow>,
     executables: Globs,
     command_lines: Globs,
     paths: Globs,
 }
 
-struct Rule {
-    detector: usize,
-    /// The texts that must fit.
-    needs: u8,
+struct Narrow {
+    rule: usize,
     ports: Vec<(u16, u16)>,
     users: Vec<u32>,
-    facts: FactSet,
-    conditions: Conditions,
 }
-
-const EXECUTABLE: u8 = 1;
-const COMMAND_LINE: u8 = 2;
-const PATH: u8 = 4;
-/// Of a rule that something else than a text excludes.
-const EXCLUDED: u8 = 8;
 
 /// Globs of all rules as one set, each once, and the rules of each.
 #[derive(Default)]
 struct Globs {
     set: GlobSet,
-    rules: Vec<Vec<usize>>,
+    rules: Vec<Bits>,
+    /// The rules that name any.
+    naming: Bits,
 }
+
+/// A set of rules.
+#[derive(Clone, Default)]
+struct Bits(Vec<u64>);
 
 impl Triggers {
     /// Compiles the triggers of all detectors, in their order.
@@ -79,30 +80,26 @@ impl Triggers {
         if !self.operations.contains(op) {
             return;
         }
-        let rules = &self.rules[op as usize];
-        let known = glimpse.facts.iter().chain(glimpse.usual);
-        let facts = metadata::facts(known.fold(Facts::empty(), |facts, found| facts | fact(found)));
-        self.fitting.clear();
-        self.fitting.extend(rules.rules.iter().map(|rule| if rule.fits(glimpse, facts) { 0 } else { EXCLUDED }));
-        // The texts that any rule left asks for.
-        let open = rules.rules.iter().zip(&self.fitting).filter(|(_, fitting)| **fitting == 0);
-        let Some(needed) = open.map(|(rule, _)| rule.needs).reduce(|one, other| one | other) else { return };
-        let mut look = |globs: &Globs, text: Option<&str>, bit| {
-            if let Some(text) = text.filter(|_| needed & bit != 0) {
-                globs.set.matches_into(text, &mut self.hits);
-                let hit = self.hits.iter().flat_map(|&hit| &globs.rules[hit]);
-                hit.for_each(|&rule| self.fitting[rule] |= bit);
+        let Self { rules, open, fitting, hits, .. } = self;
+        let rules = &rules[op as usize];
+        rules.open(glimpse, open);
+        let texts = [
+            (&rules.executables, [glimpse.executable, None]),
+            (&rules.command_lines, [glimpse.command_line, None]),
+            (&rules.paths, [glimpse.path, glimpse.new_path]),
+        ];
+        for (globs, texts) in texts {
+            if open.meets(&globs.naming) {
+                fitting.clear(rules.detectors.len());
+                texts.into_iter().flatten().for_each(|text| globs.look(text, hits, fitting));
+                open.keep(&globs.naming, fitting);
             }
-        };
-        look(&rules.executables, glimpse.executable, EXECUTABLE);
-        look(&rules.command_lines, glimpse.command_line, COMMAND_LINE);
-        look(&rules.paths, glimpse.path, PATH);
-        look(&rules.paths, glimpse.new_path, PATH);
-        for (rule, &fitting) in rules.rules.iter().zip(&self.fitting) {
-            let fits = fitting & EXCLUDED == 0 && rule.needs & !fitting == 0;
+        }
+        for rule in open.iter() {
+            let detector = rules.detectors[rule];
             // Rules of one detector stand side by side.
-            if fits && detectors.last() != Some(&rule.detector) {
-                detectors.push(rule.detector);
+            if detectors.last() != Some(&detector) {
+                detectors.push(detector);
             }
         }
     }
@@ -122,48 +119,118 @@ impl Rules {
             let globs = triggers.iter().enumerate();
             let globs =
                 globs.flat_map(|(rule, (_, trigger))| of(trigger).iter().map(move |glob| (rule, glob.as_str())));
-            Globs::compile(globs, separated)
+            Globs::compile(triggers.len(), globs, separated)
         };
-        let need = |globs: &[String], bit| if globs.is_empty() { 0 } else { bit };
-        let rules = triggers.iter().map(|&(detector, trigger)| Rule {
-            detector,
-            needs: need(&trigger.executables, EXECUTABLE)
-                | need(&trigger.command_lines, COMMAND_LINE)
-                | need(&trigger.paths, PATH),
-            ports: trigger.ports.clone(),
-            users: trigger.users.clone(),
-            facts: trigger.facts,
-            conditions: trigger.conditions,
-        });
+        let mut asking: Vec<(FactSet, Conditions, Bits)> = Vec::new();
+        for (rule, (_, trigger)) in triggers.iter().enumerate() {
+            let known = asking.iter_mut().find(|known| (known.0, known.1) == (trigger.facts, trigger.conditions));
+            match known {
+                Some((_, _, rules)) => rules.insert(rule),
+                None => asking.push((trigger.facts, trigger.conditions, Bits::of(triggers.len(), [rule]))),
+            }
+        }
+        let narrow = triggers.iter().enumerate().filter(|(_, (_, t))| !t.ports.is_empty() || !t.users.is_empty());
+        let narrow =
+            narrow.map(|(rule, (_, t))| Narrow { rule, ports: t.ports.clone(), users: t.users.clone() }).collect();
         Ok(Self {
-            rules: rules.collect(),
+            detectors: triggers.iter().map(|(detector, _)| *detector).collect(),
+            asking,
+            narrow,
             executables: globs(|trigger| &trigger.executables, true)?,
             command_lines: globs(|trigger| &trigger.command_lines, false)?,
             paths: globs(|trigger| &trigger.paths, true)?,
         })
     }
+
+    /// The rules of which all that is no text fits.
+    fn open(&self, glimpse: &Glimpse<'_>, open: &mut Bits) {
+        open.clear(self.detectors.len());
+        let known = glimpse.facts.iter().chain(glimpse.usual);
+        let facts = metadata::facts(known.fold(Facts::empty(), |facts, found| facts | fact(found)));
+        for (asked, conditions, rules) in &self.asking {
+            if facts.contains(*asked) && glimpse.conditions.contains(*conditions) {
+                open.add(rules);
+            }
+        }
+        let excluded = self.narrow.iter().filter(|narrow| !narrow.fits(glimpse));
+        excluded.for_each(|narrow| open.remove(narrow.rule));
+    }
 }
 
-impl Rule {
-    /// Whether all that is no text fits.
-    fn fits(&self, glimpse: &Glimpse<'_>, facts: FactSet) -> bool {
+impl Narrow {
+    fn fits(&self, glimpse: &Glimpse<'_>) -> bool {
         let port = |port| self.ports.iter().any(|&(first, last)| (first..=last).contains(&port));
-        glimpse.conditions.contains(self.conditions)
-            && facts.contains(self.facts)
-            && (self.ports.is_empty() || glimpse.port.is_some_and(port))
+        (self.ports.is_empty() || glimpse.port.is_some_and(port))
             && (self.users.is_empty() || glimpse.user.is_some_and(|user| self.users.contains(&user)))
     }
 }
 
 impl Globs {
-    fn compile<'a>(globs: impl Iterator<Item = (usize, &'a str)>, separated: bool) -> Result<Self, globset::Error> {
-        let mut by_glob = BTreeMap::<_, Vec<_>>::new();
-        globs.for_each(|(rule, glob)| by_glob.entry(glob).or_default().push(rule));
+    fn compile<'a>(
+        n_rules: usize,
+        globs: impl Iterator<Item = (usize, &'a str)>,
+        separated: bool,
+    ) -> Result<Self, globset::Error> {
+        let mut by_glob = BTreeMap::<_, Bits>::new();
+        let mut naming = Bits::of(n_rules, []);
+        for (rule, glob) in globs {
+            by_glob.entry(glob).or_insert_with(|| Bits::of(n_rules, [])).insert(rule);
+            naming.insert(rule);
+        }
         let mut set = GlobSetBuilder::new();
         for glob in by_glob.keys() {
             set.add(GlobBuilder::new(glob).literal_separator(separated).build()?);
         }
-        Ok(Self { set: set.build()?, rules: by_glob.into_values().collect() })
+        Ok(Self { set: set.build()?, rules: by_glob.into_values().collect(), naming })
+    }
+
+    /// Adds the rules that a text fits.
+    fn look(&self, text: &str, hits: &mut Vec<usize>, fitting: &mut Bits) {
+        self.set.matches_into(text, hits);
+        hits.iter().for_each(|&hit| fitting.add(&self.rules[hit]));
+    }
+}
+
+impl Bits {
+    fn of<const N: usize>(n_rules: usize, rules: [usize; N]) -> Self {
+        let mut bits = Self::default();
+        bits.clear(n_rules);
+        rules.into_iter().for_each(|rule| bits.insert(rule));
+        bits
+    }
+
+    fn clear(&mut self, n_rules: usize) {
+        self.0.clear();
+        self.0.resize(n_rules.div_ceil(64), 0);
+    }
+
+    fn insert(&mut self, rule: usize) {
+        self.0[rule / 64] |= 1 << (rule % 64);
+    }
+
+    fn remove(&mut self, rule: usize) {
+        self.0[rule / 64] &= !(1 << (rule % 64));
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+    }
+
+    fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(word, other)| word & other != 0)
+    }
+
+    /// Of those in `naming`, keeps those in `fitting`.
+    fn keep(&mut self, naming: &Self, fitting: &Self) {
+        let words = self.0.iter_mut().zip(&naming.0).zip(&fitting.0);
+        words.for_each(|((word, naming), fitting)| *word &= !naming | fitting);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(at, &word)| {
+            let rest = std::iter::successors(Some(word), |word| Some(word & word.wrapping_sub(1)));
+            rest.take_while(|word| *word != 0).map(move |word| at * 64 + word.trailing_zeros() as usize)
+        })
     }
 }
 
