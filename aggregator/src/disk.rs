@@ -245,8 +245,8 @@ impl DiskStore {
         Ok(keys)
     }
 
-    fn put_index(&mut self, graph: &AlertGraph) {
-        for (prefix, key) in index_keys(graph) {
+    fn put_index(&mut self, keys: [(Vec<u8>, Vec<u8>); 2]) {
+        for (prefix, key) in keys {
             if let Some(front) = self.fronts.get_mut(&prefix)
                 && key < *front
             {
@@ -277,11 +277,11 @@ impl Store for DiskStore {
     }
 
     fn put_alert(&mut self, epoch: u32, graph: AlertGraph) -> Result<(), StoreError> {
-        let (host, id) = (graph.host, graph.id);
-        let payload = Payload::Alert(AlertUpdate { extends: 0, graph: graph.clone() });
+        let (host, id, keys) = (graph.host, graph.id, index_keys(&graph));
+        let payload = Payload::Alert(AlertUpdate { extends: 0, graph });
         let row = encode(&Message { host, epoch, sequence: 1, payload }).map_err(StoreError::TooLarge)?;
         self.remove_index(host, id)?;
-        self.put_index(&graph);
+        self.put_index(keys);
         self.pending.insert((Family::Alerts, alert_key(host, id)), Some(row));
         Ok(())
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use tracewell_aggregator::disk::{self, Disk};
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_aggregator::whole;
@@ -21,11 +22,15 @@ const TAKEN: &str = "taken";
 /// Lies in the state folder while it is restored: until that is done it is of no use.
 const RESTORING: &str = "restoring";
 
+/// Two that are made in one folder would clear each other's away.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Makes a backup of a running aggregator: one moment's store, its authority, and when that was.
 ///
 /// # Errors
 /// When the folder is there already, or cannot be written.
 pub fn make(folder: &Path, disk: &Disk, state: &Path) -> Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let made = whole::make(folder, |part| {
         disk.checkpoint(&part.join(STORE)).map_err(io::Error::other)?;
         whole::copy(&state.join(AUTHORITY), &part.join(AUTHORITY))?;

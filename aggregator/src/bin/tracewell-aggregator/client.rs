@@ -110,7 +110,8 @@ fn ask(socket: &SocketArgs, file: Option<&Path>, request: &Request) -> Result<An
         }
         _ => anyhow::anyhow!("no aggregator answers at {}: `tracewell-aggregator run` starts one", path.display()),
     })?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    // A backup takes as long as the disk.
+    stream.set_read_timeout((!matches!(request, Request::Backup { .. })).then_some(PATIENCE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;

@@ -78,7 +78,7 @@ impl Socket {
             let control = Arc::clone(&control);
             tokio::spawn(async move {
                 // A client that breaks off is no concern of ours.
-                let _ = timeout(PATIENCE, client(stream, &control)).await;
+                let _ = client(stream, &control).await;
                 drop(place);
             });
         }
@@ -94,14 +94,14 @@ impl Drop for Socket {
 async fn client(stream: UnixStream, control: &Control) -> Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = Vec::new();
-    BufReader::new(read.take(REQUEST_BYTES_MAX)).read_until(b'\n', &mut line).await?;
+    timeout(PATIENCE, BufReader::new(read.take(REQUEST_BYTES_MAX)).read_until(b'\n', &mut line)).await??;
     let answer = match serde_json::from_slice(&line) {
         Ok(request) => control.answer(request).await.unwrap_or_else(|error| Answer::Error(format!("{error:#}"))),
         Err(error) => Answer::Error(format!("not a request: {error}")),
     };
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
-    Ok(write.write_all(&line).await?)
+    Ok(timeout(PATIENCE, write.write_all(&line)).await??)
 }
 
 impl Control {

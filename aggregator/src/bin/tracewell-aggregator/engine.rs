@@ -171,3 +171,78 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Labels;
+    use tempfile::TempDir;
+    use tracewell_aggregator::disk::Disk;
+    use tracewell_graph_core::fleet::{ContributionDelta, Version};
+    use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
+    use tracewell_parameters::Parameters;
+    use tracewell_wire::{Message, Payload, encode};
+
+    const HOSTS: u32 = 6;
+
+    fn engine(folder: &TempDir) -> (Engine, Disk) {
+        let disk = Disk::open(folder.path()).unwrap();
+        let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), 100).unwrap()));
+        let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
+        (Engine { aggregator, registry, parameters_hash: String::new(), retention_days: 0 }, disk)
+    }
+
+    /// Enrols hosts that all began to do the same new thing on one day, which is an incident.
+    fn poison(engine: &mut Engine) -> Vec<HostId> {
+        let mut registry = engine.registry.lock().unwrap();
+        let token = registry.token([0; 32], now() + 60, HOSTS.into(), Labels::new(), None).unwrap();
+        let names = (0..HOSTS).map(|n| format!("host-{n}"));
+        let enrolled = names
+            .map(|name| registry.enrol((&token.id, &token.secret), (&name, "here"), |_| Ok(((), [1; 32]))).unwrap().0);
+        let hosts: Vec<_> = enrolled.collect();
+        drop(registry);
+        let path = ["/bin/a", "/bin/b", "/bin/sh", "exec", "host"];
+        let leaf = ContributionLeaf { path: vec![4, 0, 3, 2, 1], count: 4, days: 3, first_day: 40 };
+        let dictionary = path.iter().map(|&label| label.into()).collect();
+        let contribution = Contribution { since_day: 10, dictionary, leaves: vec![leaf] };
+        for &host in &hosts {
+            let whole = ContributionDelta::whole(Version { epoch: 1, number: 1 }, contribution.clone());
+            let message = Message { host, epoch: 1, sequence: 1, payload: Payload::Profile(whole) };
+            engine.aggregator.receive_from(host, &encode(&message).unwrap()).unwrap();
+        }
+        engine.commit().unwrap();
+        hosts
+    }
+
+    fn n_shown(engine: &Engine) -> usize {
+        engine.aggregator.incidents().unwrap().shown.len()
+    }
+
+    /// Who is revoked loses its votes at once; and at the next start, if the program was killed before.
+    #[test]
+    fn what_revoked_hosts_contributed_counts_no_more() {
+        let folder = TempDir::new().unwrap();
+        let (mut one, disk) = engine(&folder);
+        let hosts = poison(&mut one);
+        assert_eq!(n_shown(&one), 1);
+        hosts.iter().for_each(|&host| one.registry.lock().unwrap().revoke(host).unwrap());
+        assert!(hosts.iter().all(|&host| one.is_revoked(host)));
+        drop((one, disk));
+        let (mut two, disk) = engine(&folder);
+        assert_eq!(n_shown(&two), 1, "it was killed before it forgot them");
+        two.forget_revoked().unwrap();
+        assert_eq!(n_shown(&two), 0);
+        drop((two, disk));
+
+        let folder = TempDir::new().unwrap();
+        let (mut one, disk) = engine(&folder);
+        for host in poison(&mut one) {
+            let (to, mut answer) = oneshot::channel();
+            one.answer(Question::Forget(host, to));
+            assert_eq!(answer.try_recv().unwrap(), Ok(()));
+        }
+        assert_eq!(n_shown(&one), 0);
+        drop((one, disk));
+        assert_eq!(n_shown(&engine(&folder).0), 0, "it is written");
+    }
+}

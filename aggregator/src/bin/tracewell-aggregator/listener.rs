@@ -230,3 +230,133 @@ impl Sessions {
 fn add(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{Labels, now};
+    use rcgen::{CertificateParams, KeyPair};
+    use std::net::UdpSocket;
+    use tempfile::TempDir;
+    use tokio::sync::Notify;
+    use tokio::time::{Instant, timeout};
+    use tracewell_aggregator::disk::Disk;
+    use tracewell_wire::quic::client::{self, Options, Outgoing};
+    use tracewell_wire::quic::identity::Identity;
+    use tracewell_wire::quic::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use tracewell_wire::quic::server::listen;
+    use tracewell_wire::{Class, FrameKey};
+
+    /// A handshake may take this long (`wire::quic`); until then who does not go on has its place.
+    const HANDSHAKE: Duration = Duration::from_secs(10);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// A host that has nothing to say.
+    #[derive(Default)]
+    struct Silent {
+        connected: Notify,
+        news: Notify,
+    }
+
+    impl Outgoing for Silent {
+        fn next(&self, _: Class, _: Option<FrameKey>) -> Option<(FrameKey, Vec<u8>)> {
+            None
+        }
+        fn acknowledged(&self, _: FrameKey) {}
+        fn refused(&self, _: FrameKey) {}
+        fn arrived(&self, _: Vec<u8>) {}
+        fn news(&self) -> &Notify {
+            &self.news
+        }
+        fn connected(&self, _: &str) {
+            self.connected.notify_one();
+        }
+        fn disconnected(&self, _: &QuicError) {}
+    }
+
+    fn options(server: String, identity: &Identity) -> Options {
+        Options { servers: vec![server], identity: identity.clone(), keep_alive: HANDSHAKE }
+    }
+
+    /// The first packets of so many handshakes: sent again from anywhere, each begins one that nobody ends.
+    async fn first_packets(identity: &Identity, n: usize) -> Vec<Vec<u8>> {
+        let nobody = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let server = nobody.local_addr().unwrap().to_string();
+        let silent = Silent::default();
+        let mut packets = BTreeMap::new();
+        for _ in 0..n {
+            let options = options(server.clone(), identity);
+            let catch = async {
+                loop {
+                    let mut packet = vec![0; 2048];
+                    let (len, from) = nobody.recv_from(&mut packet).await.unwrap();
+                    packet.truncate(len);
+                    if packets.insert(from, packet).is_none() {
+                        break;
+                    }
+                }
+            };
+            tokio::select! {
+                () = catch => {}
+                _ = client::run(&options, &silent, std::future::pending()) => {}
+            }
+        }
+        packets.into_values().collect()
+    }
+
+    /// Handshakes that nobody goes on with, from addresses that are not proved, keep no host waiting.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn half_open_handshakes_keep_no_host_waiting() {
+        let folder = TempDir::new().unwrap();
+        let authority = Authority::open(&folder.path().join("authority")).unwrap();
+        let mut registry = Registry::open(Disk::open(&folder.path().join("store")).unwrap(), 9).unwrap();
+        let token = registry.token(authority.fingerprint(), now() + 60, 1, Labels::new(), None).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let request = CertificateParams::new(vec![]).unwrap().serialize_request(&key).unwrap().der().to_vec();
+        let sign = |host| {
+            let certificate = authority.host(host, &request, DAY).unwrap();
+            let sha256 = fingerprint(&certificate);
+            Ok((certificate, sha256))
+        };
+        let (_, certificate) = registry.enrol((&token.id, &token.secret), ("web-1", "here"), sign).unwrap();
+        let aggregator = authority.aggregator().unwrap();
+        let identity = Identity {
+            certificates: vec![certificate],
+            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+            authority: aggregator.authority.clone(),
+        };
+        let endpoint = listen(&aggregator, "127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = endpoint.local_addr().unwrap();
+        let (inbox, _frames) = Inbox::new(1 << 20);
+        let sessions = Arc::new(Sessions::new(Rate { frames: 0, bytes: 0 }));
+        let listener = Listener {
+            registry: Arc::new(Mutex::new(registry)),
+            authority,
+            inbox,
+            certificate_holds: DAY,
+            sessions: Arc::clone(&sessions),
+            places: Places::new(8),
+        };
+        tokio::spawn(listener.run(endpoint.clone()));
+
+        let packets = first_packets(&identity, 24).await;
+        let began = Instant::now();
+        // Each from another address of this machine.
+        let mut sockets = Vec::new();
+        for (n, packet) in (2..).zip(&packets) {
+            let socket = UdpSocket::bind((std::net::Ipv4Addr::new(127, 0, 1, n), 0)).unwrap();
+            socket.send_to(packet, server).unwrap();
+            sockets.push(socket);
+        }
+        while sessions.counted().proved < 16 {
+            assert!(began.elapsed() < HANDSHAKE, "{:?}", sessions.counted());
+            tokio::task::yield_now().await;
+        }
+        let host = Arc::new(Silent::default());
+        let (options, running) = (options(server.to_string(), &identity), Arc::clone(&host));
+        tokio::spawn(async move { client::run(&options, &*running, std::future::pending()).await });
+        assert!(timeout(HANDSHAKE / 2, host.connected.notified()).await.is_ok(), "{:?}", sessions.counted());
+        assert_eq!((sessions.counted().accepted, sessions.counted().turned_away), (1, 0));
+        endpoint.close(0u32.into(), b"");
+    }
+}
