@@ -272,6 +272,9 @@ fn a_backup_takes_the_place_of_what_was_lost() {
     let backup = fleet.place.path("backup");
     fleet.asked(&["backup", &backup]);
     assert!(!fleet.ask(&["backup", &backup]).status.success(), "it is there already");
+    let busy = Command::new(&fleet.aggregator).args(["check", &fleet.place.path("state")]).output();
+    let said = String::from_utf8_lossy(&busy.expect("it starts").stderr).into_owned();
+    assert!(said.contains("an aggregator runs on"), "{said}");
     assert!(running.end().0);
     let lost = fleet.place.path("lost");
     fleet.kill_aggregator();

@@ -5,6 +5,7 @@ use crate::authority::{self, Authority};
 use crate::config;
 use crate::registry::{Registry, now};
 use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, fcntl_lock};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -78,6 +79,7 @@ pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
         None => state(None, file)?,
     };
     is_whole(&folder)?;
+    is_at_rest(&folder.join(STORE))?;
     let disk = Disk::open_read_only(&folder.join(STORE))?;
     let registry = Registry::open(disk.clone(), usize::MAX)?;
     Authority::load(&folder.join(AUTHORITY))?;
@@ -103,6 +105,17 @@ pub fn is_whole(state: &Path) -> Result<()> {
     match state.join(RESTORING).exists() {
         true => bail!("{} was not restored to the end: restore it again", state.display()),
         false => Ok(()),
+    }
+}
+
+/// Whether nobody has a store open for writing: RocksDB holds a lock of fcntl(2) on its file LOCK meanwhile. Files of one that changes
+/// may go while they are read.
+fn is_at_rest(store: &Path) -> Result<()> {
+    // A backup on a medium that cannot be written has no writer.
+    let Ok(file) = fs::OpenOptions::new().write(true).open(store.join("LOCK")) else { return Ok(()) };
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(_) => bail!("an aggregator runs on {}: check a backup of it", store.display()),
     }
 }
 
