@@ -234,36 +234,58 @@ fn add(count: &AtomicU64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine;
     use crate::registry::{Labels, now};
     use rcgen::{CertificateParams, KeyPair};
-    use std::net::UdpSocket;
+    use std::future::pending;
+    use std::net::{Ipv4Addr, UdpSocket};
     use tempfile::TempDir;
     use tokio::sync::Notify;
     use tokio::time::{Instant, timeout};
+    use tracewell_aggregator::Aggregator;
     use tracewell_aggregator::disk::Disk;
+    use tracewell_model::{EventNs, LossCause, LossRecord};
+    use tracewell_parameters::Parameters;
     use tracewell_wire::quic::client::{self, Options, Outgoing};
     use tracewell_wire::quic::identity::Identity;
     use tracewell_wire::quic::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use tracewell_wire::quic::server::listen;
-    use tracewell_wire::{Class, FrameKey};
+    use tracewell_wire::{Class, FrameKey, Message, Payload, encode, head};
 
     /// A handshake may take this long (`wire::quic`); until then who does not go on has its place.
     const HANDSHAKE: Duration = Duration::from_secs(10);
+    const PATIENCE: Duration = Duration::from_secs(60);
     const DAY: Duration = Duration::from_secs(86_400);
 
-    /// A host that has nothing to say.
+    /// What a host has to send, and what came of it.
     #[derive(Default)]
-    struct Silent {
+    struct Host {
+        frames: Mutex<BTreeMap<FrameKey, Vec<u8>>>,
+        refused: Mutex<Vec<FrameKey>>,
+        n_lost: AtomicU64,
         connected: Notify,
+        done: Notify,
         news: Notify,
     }
 
-    impl Outgoing for Silent {
-        fn next(&self, _: Class, _: Option<FrameKey>) -> Option<(FrameKey, Vec<u8>)> {
-            None
+    impl Outgoing for Host {
+        fn next(&self, class: Class, after: Option<FrameKey>) -> Option<(FrameKey, Vec<u8>)> {
+            let frames = self.frames.lock().unwrap();
+            let mut next =
+                frames.iter().filter(|(key, _)| key.class == class && after.is_none_or(|after| **key > after));
+            next.next().map(|(key, frame)| (*key, frame.clone()))
         }
-        fn acknowledged(&self, _: FrameKey) {}
-        fn refused(&self, _: FrameKey) {}
+        fn acknowledged(&self, key: FrameKey) {
+            let mut frames = self.frames.lock().unwrap();
+            frames.remove(&key);
+            if frames.is_empty() {
+                self.done.notify_one();
+            }
+        }
+        fn refused(&self, key: FrameKey) {
+            self.refused.lock().unwrap().push(key);
+            self.acknowledged(key);
+        }
         fn arrived(&self, _: Vec<u8>) {}
         fn news(&self) -> &Notify {
             &self.news
@@ -271,21 +293,73 @@ mod tests {
         fn connected(&self, _: &str) {
             self.connected.notify_one();
         }
-        fn disconnected(&self, _: &QuicError) {}
+        fn disconnected(&self, _: &QuicError) {
+            add(&self.n_lost);
+        }
     }
 
-    fn options(server: String, identity: &Identity) -> Options {
-        Options { servers: vec![server], identity: identity.clone(), keep_alive: HANDSHAKE }
+    /// An aggregator that listens, and a host that it enrolled.
+    struct Fleet {
+        folder: TempDir,
+        endpoint: Endpoint,
+        registry: Arc<Mutex<Registry>>,
+        sessions: Arc<Sessions>,
+        frames: Option<tokio::sync::mpsc::Receiver<tracewell_wire::quic::server::Arrived>>,
+        host: HostId,
+        identity: Identity,
+    }
+
+    impl Fleet {
+        fn start(rate: Rate) -> Self {
+            let folder = TempDir::new().unwrap();
+            let authority = Authority::open(&folder.path().join("authority")).unwrap();
+            let mut registry = Registry::open(Disk::open(&folder.path().join("hosts")).unwrap(), 9).unwrap();
+            let token = registry.token(authority.fingerprint(), now() + 60, 1, Labels::new(), None).unwrap();
+            let key = KeyPair::generate().unwrap();
+            let request = CertificateParams::new(vec![]).unwrap().serialize_request(&key).unwrap().der().to_vec();
+            let sign = |host| {
+                let certificate = authority.host(host, &request, DAY).unwrap();
+                let sha256 = fingerprint(&certificate);
+                Ok((certificate, sha256))
+            };
+            let (host, certificate) = registry.enrol((&token.id, &token.secret), ("web-1", "here"), sign).unwrap();
+            let aggregator = authority.aggregator().unwrap();
+            let identity = Identity {
+                certificates: vec![certificate],
+                key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
+                authority: aggregator.authority.clone(),
+            };
+            let endpoint = listen(&aggregator, "127.0.0.1:0".parse().unwrap()).unwrap();
+            let (inbox, frames) = Inbox::new(1 << 20);
+            let (sessions, registry) = (Arc::new(Sessions::new(rate)), Arc::new(Mutex::new(registry)));
+            let listener = Listener {
+                registry: Arc::clone(&registry),
+                authority,
+                inbox,
+                certificate_holds: DAY,
+                sessions: Arc::clone(&sessions),
+                places: Places::new(8),
+            };
+            tokio::spawn(listener.run(endpoint.clone()));
+            Self { folder, endpoint, registry, sessions, frames: Some(frames), host, identity }
+        }
+
+        fn options(&self, server: std::net::SocketAddr) -> Options {
+            Options { servers: vec![server.to_string()], identity: self.identity.clone(), keep_alive: HANDSHAKE }
+        }
+
+        fn run(&self, host: &Arc<Host>) {
+            let (options, host) = (self.options(self.endpoint.local_addr().unwrap()), Arc::clone(host));
+            tokio::spawn(async move { client::run(&options, &*host, pending()).await });
+        }
     }
 
     /// The first packets of so many handshakes: sent again from anywhere, each begins one that nobody ends.
-    async fn first_packets(identity: &Identity, n: usize) -> Vec<Vec<u8>> {
+    async fn first_packets(fleet: &Fleet, n: usize) -> Vec<Vec<u8>> {
         let nobody = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let server = nobody.local_addr().unwrap().to_string();
-        let silent = Silent::default();
+        let (options, host) = (fleet.options(nobody.local_addr().unwrap()), Host::default());
         let mut packets = BTreeMap::new();
         for _ in 0..n {
-            let options = options(server.clone(), identity);
             let catch = async {
                 loop {
                     let mut packet = vec![0; 2048];
@@ -298,7 +372,7 @@ mod tests {
             };
             tokio::select! {
                 () = catch => {}
-                _ = client::run(&options, &silent, std::future::pending()) => {}
+                _ = client::run(&options, &host, pending()) => {}
             }
         }
         packets.into_values().collect()
@@ -307,44 +381,14 @@ mod tests {
     /// Handshakes that nobody goes on with, from addresses that are not proved, keep no host waiting.
     #[tokio::test(flavor = "multi_thread")]
     async fn half_open_handshakes_keep_no_host_waiting() {
-        let folder = TempDir::new().unwrap();
-        let authority = Authority::open(&folder.path().join("authority")).unwrap();
-        let mut registry = Registry::open(Disk::open(&folder.path().join("store")).unwrap(), 9).unwrap();
-        let token = registry.token(authority.fingerprint(), now() + 60, 1, Labels::new(), None).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let request = CertificateParams::new(vec![]).unwrap().serialize_request(&key).unwrap().der().to_vec();
-        let sign = |host| {
-            let certificate = authority.host(host, &request, DAY).unwrap();
-            let sha256 = fingerprint(&certificate);
-            Ok((certificate, sha256))
-        };
-        let (_, certificate) = registry.enrol((&token.id, &token.secret), ("web-1", "here"), sign).unwrap();
-        let aggregator = authority.aggregator().unwrap();
-        let identity = Identity {
-            certificates: vec![certificate],
-            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
-            authority: aggregator.authority.clone(),
-        };
-        let endpoint = listen(&aggregator, "127.0.0.1:0".parse().unwrap()).unwrap();
-        let server = endpoint.local_addr().unwrap();
-        let (inbox, _frames) = Inbox::new(1 << 20);
-        let sessions = Arc::new(Sessions::new(Rate { frames: 0, bytes: 0 }));
-        let listener = Listener {
-            registry: Arc::new(Mutex::new(registry)),
-            authority,
-            inbox,
-            certificate_holds: DAY,
-            sessions: Arc::clone(&sessions),
-            places: Places::new(8),
-        };
-        tokio::spawn(listener.run(endpoint.clone()));
-
-        let packets = first_packets(&identity, 24).await;
+        let fleet = Fleet::start(Rate { frames: 0, bytes: 0 });
+        let (server, sessions) = (fleet.endpoint.local_addr().unwrap(), &fleet.sessions);
+        let packets = first_packets(&fleet, 24).await;
         let began = Instant::now();
         // Each from another address of this machine.
         let mut sockets = Vec::new();
         for (n, packet) in (2..).zip(&packets) {
-            let socket = UdpSocket::bind((std::net::Ipv4Addr::new(127, 0, 1, n), 0)).unwrap();
+            let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 1, n), 0)).unwrap();
             socket.send_to(packet, server).unwrap();
             sockets.push(socket);
         }
@@ -352,11 +396,48 @@ mod tests {
             assert!(began.elapsed() < HANDSHAKE, "{:?}", sessions.counted());
             tokio::task::yield_now().await;
         }
-        let host = Arc::new(Silent::default());
-        let (options, running) = (options(server.to_string(), &identity), Arc::clone(&host));
-        tokio::spawn(async move { client::run(&options, &*running, std::future::pending()).await });
+        let host = Arc::new(Host::default());
+        fleet.run(&host);
         assert!(timeout(HANDSHAKE / 2, host.connected.notified()).await.is_ok(), "{:?}", sessions.counted());
         assert_eq!((sessions.counted().accepted, sessions.counted().turned_away), (1, 0));
-        endpoint.close(0u32.into(), b"");
+        fleet.endpoint.close(0u32.into(), b"");
+    }
+
+    /// A host whose every other frame is garbage: all of them are let go over one connection, at the rate that it may send at, and the good
+    /// ones are stored.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn frames_that_cannot_be_read_hold_up_nothing() {
+        const N: u64 = 300;
+        let mut fleet = Fleet::start(Rate { frames: 60, bytes: 0 });
+        let disk = Disk::open(&fleet.folder.path().join("store")).unwrap();
+        let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
+        let frames = fleet.frames.take().unwrap();
+        let (engine, thread) =
+            engine::start(aggregator, Arc::clone(&fleet.registry), (String::new(), 0), frames).unwrap();
+        let host = Arc::new(Host::default());
+        for n in 1..=N {
+            let loss = LossRecord { host: fleet.host, time: EventNs(n), cause: LossCause::Gap, n_events: 1 };
+            let message = Message { host: fleet.host, epoch: 1, sequence: n, payload: Payload::Loss(loss) };
+            let mut frame = encode(&message).unwrap();
+            let key = head(&frame).unwrap().key;
+            if n % 2 == 0 {
+                *frame.last_mut().unwrap() ^= 1;
+            }
+            host.frames.lock().unwrap().insert(key, frame);
+        }
+        fleet.run(&host);
+        assert!(timeout(PATIENCE, host.done.notified()).await.is_ok(), "{:?}", host.frames.lock().unwrap().len());
+        let refused: Vec<_> = host.refused.lock().unwrap().iter().map(|key| key.sequence).collect();
+        assert_eq!(refused, (2..=N).step_by(2).collect::<Vec<_>>());
+        assert_eq!((host.n_lost.load(Ordering::Relaxed), fleet.sessions.counted().violations), (0, 0));
+        let counted = fleet.sessions.counted();
+        // Four seconds' worth may come at once.
+        assert!(counted.waited <= N - 4 * 60 && counted.waited == fleet.sessions.n_waited(fleet.host), "{counted:?}");
+        fleet.endpoint.close(0u32.into(), b"");
+        drop((fleet, engine));
+        tokio::task::spawn_blocking(|| thread.join()).await.unwrap().unwrap().unwrap();
+        let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
+        let counters = aggregator.incidents().unwrap().counters;
+        assert_eq!((counters.refused_frames, counters.lost_events), (N / 2, N / 2));
     }
 }
