@@ -14,21 +14,30 @@ use tracewell_model::{Detail, Event, FileKind, Finding, NodeAttrs, NodeKey, Node
 use tracewell_parameters::Parameters;
 
 pub struct Detection {
-    detectors: Box<dyn Detectors>,
+    /// Each with detectors of its own, which it numbers.
+    kinds: Vec<Box<dyn Detectors>>,
     rare_min_millibits: u32,
-    /// Called for the event at hand.
-    called: Vec<usize>,
+    /// Called for the event at hand, by kind, and those of one kind.
+    called: Vec<(usize, usize)>,
+    of_kind: Vec<usize>,
 }
 
 impl Detection {
-    pub fn new(detectors: Box<dyn Detectors>, parameters: &Parameters) -> Self {
-        Self { detectors, rare_min_millibits: parameters.structure.rare_min_millibits, called: Vec::new() }
+    pub fn new(parameters: &Parameters) -> Self {
+        let rare_min_millibits = parameters.structure.rare_min_millibits;
+        Self { kinds: Vec::new(), rare_min_millibits, called: Vec::new(), of_kind: Vec::new() }
     }
 
-    /// Who looks, if it is a `T`.
+    pub fn add(&mut self, detectors: Box<dyn Detectors>) {
+        self.kinds.push(detectors);
+    }
+
+    /// Of those who look the first that is a `T`.
     pub fn detectors_mut<T: Detectors>(&mut self) -> Option<&mut T> {
-        let any: &mut dyn Any = &mut *self.detectors;
-        any.downcast_mut()
+        self.kinds.iter_mut().find_map(|detectors| {
+            let any: &mut dyn Any = &mut **detectors;
+            any.downcast_mut()
+        })
     }
 
     /// Calls the detectors that an event is for and gives the processes about which they found something new.
@@ -46,23 +55,32 @@ impl Detection {
         inserted: Inserted,
     ) -> Result<Vec<NodeIdx>, HistoryError> {
         let is_repeated = inserted.edge.is_some() && !inserted.is_new;
-        if !inserted.succeeded || is_repeated || !self.detectors.operations().contains(event.op) {
+        let is_asked_for = |detectors: &dyn Detectors| detectors.operations().contains(event.op);
+        if !inserted.succeeded || is_repeated || !self.kinds.iter().any(|detectors| is_asked_for(&**detectors)) {
             return Ok(Vec::new());
         }
         self.called.clear();
         let glimpse = glimpse(graph, event, inserted);
-        self.detectors.triggered(event.op, &glimpse, &mut self.called);
+        for (kind, detectors) in self.kinds.iter_mut().enumerate() {
+            if !is_asked_for(&**detectors) {
+                continue;
+            }
+            self.of_kind.clear();
+            detectors.triggered(event.op, &glimpse, &mut self.of_kind);
+            self.called.extend(self.of_kind.iter().map(|&detector| (kind, detector)));
+        }
         let ends = (graph.key(inserted.subject), inserted.object.map(|object| graph.key(object)));
         // Detectors that see equally far see the same.
         let mut seen: Option<(Reach, Neighbourhood)> = None;
         let mut raised = Vec::new();
-        for &detector in &self.called {
-            let reach = self.detectors.reach(detector);
+        for &(kind, detector) in &self.called {
+            let detectors = &mut self.kinds[kind];
+            let reach = detectors.reach(detector);
             let neighbourhood = match seen.take() {
                 Some((known, neighbourhood)) if known == reach => neighbourhood,
                 _ => Neighbourhood::around(graph, event, ends, reach, self.rare_min_millibits)?,
             };
-            for finding in self.detectors.detect(detector, &neighbourhood) {
+            for finding in detectors.detect(detector, &neighbourhood) {
                 let process = process_of(&neighbourhood, &finding).unwrap_or(ends.0);
                 let Some(process) = graph.place(process)? else { continue };
                 let finding = Reason::Detected(Arc::new(finding));

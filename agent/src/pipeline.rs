@@ -31,7 +31,7 @@ pub struct Pipeline {
     profiling: Profiling,
     contributor: Contributor,
     linker: Linker,
-    detection: Option<Detection>,
+    detection: Detection,
     summariser: Summariser,
     losses: LossLog,
     uplink: Uplink,
@@ -89,7 +89,7 @@ impl Pipeline {
             profiling: Profiling::new(parameters),
             contributor: Contributor::default(),
             linker: Linker::new(&parameters.link),
-            detection: None,
+            detection: Detection::new(parameters),
             summariser: Summariser::new(&parameters.link, &parameters.structure),
             losses: LossLog::default(),
             uplink: Uplink::new(host.host),
@@ -108,14 +108,14 @@ impl Pipeline {
         self.train_until = time;
     }
 
-    /// Has `detectors` look at what is new from now on.
-    pub fn set_detectors(&mut self, detectors: Box<dyn Detectors>) {
-        self.detection = Some(Detection::new(detectors, &self.parameters));
+    /// Has `detectors` look at what is new from now on, beside those who do already.
+    pub fn add_detectors(&mut self, detectors: Box<dyn Detectors>) {
+        self.detection.add(detectors);
     }
 
-    /// Who looks at what is new, if it is a `T`; to be changed between two records.
+    /// Of those who look at what is new the first that is a `T`; to be changed between two records.
     pub fn detectors_mut<T: Detectors>(&mut self) -> Option<&mut T> {
-        self.detection.as_mut()?.detectors_mut()
+        self.detection.detectors_mut()
     }
 
     /// The host's enrolments and recoveries so far.
@@ -227,12 +227,8 @@ impl Pipeline {
             let is_usual = |graph: &mut _, process, fact: &_| profiling.is_usual(graph, process, fact, event.time);
             stands_out |= structure.take_up(&mut self.graph, inserted.subject, fact, is_usual)?;
         }
-        let found = match &mut self.detection {
-            Some(detection) => {
-                detection.detect(&mut self.graph, &self.structure, &mut self.profiling, event, inserted)?
-            }
-            None => Vec::new(),
-        };
+        let (graph, structure) = (&mut self.graph, &self.structure);
+        let found = self.detection.detect(graph, structure, &mut self.profiling, event, inserted)?;
         if event.time < self.train_until {
             return Ok(());
         }

@@ -246,6 +246,9 @@ pub struct ReplayArgs {
     /// Keep their machine code in this folder of your own, so that the next run need not compile them
     #[arg(long, value_name = "DIR", requires = "detectors")]
     pub code: Option<PathBuf>,
+    /// Sigma rules to run: a folder of files *.yml (docs/sigma.md)
+    #[arg(long, value_name = "DIR")]
+    pub sigma: Option<PathBuf>,
     /// What the recording is for; stands in every table
     #[arg(long, value_enum, default_value_t = Role::Unstated)]
     pub role: Role,

@@ -10,6 +10,7 @@ use tracewell_aggregator::{Aggregator, Incidents};
 use tracewell_detector_host::Library;
 use tracewell_model::{EventNs, HostId, HostRecord, NodeKind, Record};
 use tracewell_parameters::Parameters;
+use tracewell_sigma::{Rules, SigmaDetector};
 use tracewell_wire::{MemoryEnd, Transport, memory_pair};
 
 pub struct Engine {
@@ -17,6 +18,7 @@ pub struct Engine {
     histories: Histories,
     train_until: Option<EventNs>,
     library: Option<Library>,
+    sigma: Option<Rules>,
     hosts: BTreeMap<HostId, Host>,
     names: HostNames,
     aggregator: Aggregator,
@@ -59,10 +61,11 @@ impl Engine {
         histories: Histories,
         train_until: Option<EventNs>,
         library: Option<Library>,
+        sigma: Option<Rules>,
     ) -> Self {
         let aggregator = Aggregator::new(&parameters);
         let (hosts, names) = Default::default();
-        Self { parameters, histories, train_until, library, hosts, names, aggregator, n_events: 0 }
+        Self { parameters, histories, train_until, library, sigma, hosts, names, aggregator, n_events: 0 }
     }
 
     /// Takes one record through its host's pipeline, and what that sends to the aggregator.
@@ -108,7 +111,10 @@ impl Engine {
             pipeline.train_until(time);
         }
         if let Some(library) = &self.library {
-            pipeline.set_detectors(Box::new(library.runner()));
+            pipeline.add_detectors(Box::new(library.runner()));
+        }
+        if let Some(rules) = &self.sigma {
+            pipeline.add_detectors(Box::new(SigmaDetector::new(rules.clone())));
         }
         let (agent_end, aggregator_end) = memory_pair();
         Ok(Host { pipeline, agent_end, aggregator_end })

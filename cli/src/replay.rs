@@ -11,7 +11,7 @@ use crate::output::alerts::Alerts;
 use crate::output::directory::Directory;
 use crate::output::run::Run;
 use crate::output::summary::{self, Summary, kind_name, median};
-use crate::output::text::{bytes, thousands};
+use crate::output::text::{bytes, clean, thousands};
 use crate::output::{document, report};
 use crate::progress::Progress;
 use crate::simulate::with_truth;
@@ -22,6 +22,7 @@ use tracewell_detector_host::limits::COMPONENT_BYTES_MAX_IN_REPLAY;
 use tracewell_detector_host::{Cache, Library};
 use tracewell_model::Record;
 use tracewell_parameters::Parameters;
+use tracewell_sigma::{NotRun, Rules};
 
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     // Everything that can be wrong with what was asked for is found before the first record.
@@ -40,8 +41,9 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let mut watcher = truth.map(Watcher::new);
     let directory = args.out.as_deref().map(Directory::create).transpose()?;
     let library = args.detectors.as_deref().map(|folder| library(folder, args.code.as_deref())).transpose()?;
+    let sigma = args.sigma.as_deref().map(rules).transpose()?;
     let histories = Histories::open(args.history.as_deref())?;
-    let mut engine = Engine::new(parameters, histories, args.train_until, library.clone());
+    let mut engine = Engine::new(parameters, histories, args.train_until, library.clone(), sigma);
 
     let mut progress = Progress::new(input.bytes_total());
     while let Some(record) = input.next() {
@@ -108,6 +110,18 @@ pub fn library(folder: &Path, code: Option<&Path>) -> Result<Library, Failure> {
     match library.is_empty() {
         true => Err(Failure::Input(format!("{} holds no detector: no file *.wasm", folder.display()))),
         false => Ok(library),
+    }
+}
+
+/// The rules of a folder; each that is not run is told, with the reason.
+fn rules(folder: &Path) -> Result<Rules, Failure> {
+    let (rules, not_run) = Rules::load(folder).map_err(Failure::input)?;
+    for NotRun { path, title, why } in &not_run {
+        eprintln!("not run: {}: {}: {}", path.display(), clean(title), clean(why));
+    }
+    match rules.is_empty() {
+        true => Err(Failure::Input(format!("{} holds no Sigma rule that can be run", folder.display()))),
+        false => Ok(rules),
     }
 }
 

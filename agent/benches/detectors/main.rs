@@ -11,6 +11,7 @@ mod inputs;
 
 mod call;
 mod load;
+mod sigma;
 mod stream;
 mod trigger;
 
@@ -42,6 +43,9 @@ fn run(folder: &Path) {
     }
     if is_asked("trigger") {
         trigger::run(&mut table);
+    }
+    if is_asked("sigma") {
+        sigma::run(&mut table);
     }
     if is_asked("load") {
         load::run(&mut table, folder);

@@ -84,7 +84,7 @@ fn rate(table: &mut Table, folder: &Path, input: &mut Input) {
 }
 
 /// What this thread has worked so far: on a busy machine the clock also counts the others.
-fn processor_time() -> Duration {
+pub fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).expect("less than a second"))
 }
@@ -98,7 +98,7 @@ fn once(folder: &Path, input: &Input) -> Calls {
     Calls { n_events: input.n_events, ..Calls::of(&library) }
 }
 
-fn take(pipelines: &mut BTreeMap<HostId, Pipeline>, record: &Record) {
+pub fn take(pipelines: &mut BTreeMap<HostId, Pipeline>, record: &Record) {
     let pipeline = pipelines.get_mut(&host_of(record)).expect("every host has its pipeline");
     pipeline.record(record, &mut Sink).expect("RocksDB works");
 }
@@ -109,13 +109,13 @@ fn load(folder: &Path) -> Library {
     library
 }
 
-fn pipelines(input: &Input, store: &Store, library: Option<&Library>) -> BTreeMap<HostId, Pipeline> {
+pub fn pipelines(input: &Input, store: &Store, library: Option<&Library>) -> BTreeMap<HostId, Pipeline> {
     let hosts: BTreeMap<_, _> = input.records().iter().map(|record| (host_of(record), ())).collect();
     let pipeline = |host| {
         let named = HostRecord { host, name: "bench".into() };
         let mut pipeline = Pipeline::new(&named, &Parameters::default(), history(store, host));
         if let Some(library) = library {
-            pipeline.set_detectors(Box::new(library.runner()));
+            pipeline.add_detectors(Box::new(library.runner()));
         }
         (host, pipeline)
     };

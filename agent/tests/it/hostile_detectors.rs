@@ -115,7 +115,7 @@ fn run(folder: &Path, policy: Policy) -> (Vec<Vec<u8>>, Library, Vec<String>) {
     let (_loader, first) = Loader::start(settings).unwrap();
     let host = HostRecord { host: HOST, name: "host".into() };
     let mut pipeline = Pipeline::new(&host, &Parameters::default(), Box::new(MemoryHistory::default()));
-    pipeline.set_detectors(Box::new(first.runner));
+    pipeline.add_detectors(Box::new(first.runner));
     let (mut agent_end, mut aggregator_end) = memory_pair();
     for record in records() {
         pipeline.record(&record, &mut agent_end).unwrap();

@@ -85,7 +85,7 @@ fn findings_change_exactly_at_the_swap() {
     for at in [0, 1, 57, 99, 100] {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let mut pipeline = pipeline();
-        pipeline.set_detectors(Box::new(Listener { runner: old.runner(), heard: heard.clone() }));
+        pipeline.add_detectors(Box::new(Listener { runner: old.runner(), heard: heard.clone() }));
         for n in 0..100 {
             if n == at {
                 pipeline.detectors_mut::<Listener>().unwrap().runner.become_other(new.runner());
@@ -113,7 +113,7 @@ fn a_file_that_is_replaced_under_load_misses_no_event() {
     let (loader, first) = Loader::start(settings).unwrap();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let mut pipeline = pipeline();
-    pipeline.set_detectors(Box::new(Listener { runner: first.runner, heard: heard.clone() }));
+    pipeline.add_detectors(Box::new(Listener { runner: first.runner, heard: heard.clone() }));
     let (mut n, mut swapped_at, mut after) = (0, None, 0);
     let began = Instant::now();
     while after < 1_000 {

@@ -63,7 +63,7 @@ fn recorded(library: &Library, args: &BenchArgs) -> Result<String, Failure> {
         let pipeline = pipelines.entry(host).or_insert_with(|| {
             let host = HostRecord { host, name: "bench".into() };
             let mut pipeline = Pipeline::new(&host, &Parameters::default(), Box::new(MemoryHistory::default()));
-            pipeline.set_detectors(Box::new(library.runner()));
+            pipeline.add_detectors(Box::new(library.runner()));
             pipeline
         });
         let (mut end, _other) = memory_pair();

@@ -37,7 +37,7 @@ impl<'a> Calls<'a> {
         let pipeline = self.pipelines.entry(host_of(record)).or_insert_with(|| {
             let host = HostRecord { host: host_of(record), name: "test".into() };
             let mut pipeline = Pipeline::new(&host, &Parameters::default(), Box::new(MemoryHistory::default()));
-            pipeline.set_detectors(Box::new(Listener { runner: library.runner(), heard: heard.clone() }));
+            pipeline.add_detectors(Box::new(Listener { runner: library.runner(), heard: heard.clone() }));
             pipeline
         });
         let (mut end, _other) = memory_pair();

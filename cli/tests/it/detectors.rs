@@ -1,7 +1,7 @@
 //! Detectors as a person runs them: the shipped ones over their stories, and any over a replay.
 
 #[path = "../../../detector-host/tests/it/guest.rs"]
-mod guest;
+pub mod guest;
 
 use crate::recording;
 use crate::run::tracewell;

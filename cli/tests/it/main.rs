@@ -15,4 +15,5 @@ mod recordings;
 mod renaming;
 mod replay;
 mod show;
+mod sigma;
 mod simulate;

@@ -17,6 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("event-abi", &[]),
     ("detector-build", &[]),
     ("detector-host", &["model", "parameters", "graph-core"]),
+    ("sigma", &["model", "graph-core"]),
     (
         "agent",
         &[
@@ -29,6 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "wire",
             "store",
             "detector-host",
+            "sigma",
         ],
     ),
     ("aggregator", &["model", "parameters", "graph-core", "alert-scorer", "wire", "store"]),
@@ -44,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
             "detector-build",
             "detector-host",
+            "sigma",
             "agent",
             "aggregator",
         ],

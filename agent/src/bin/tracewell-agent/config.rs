@@ -48,6 +48,8 @@ const CHANGEABLE: [&str; 13] = [
 const HISTORY_BYTES: u64 = 10_000_000;
 /// Resident bytes of detectors: compiled code and the memory of a few instances.
 const DETECTOR_BYTES: u64 = 12_000_000;
+/// Resident bytes of some hundreds of Sigma rules.
+const SIGMA_BYTES: u64 = 8_000_000;
 /// Resident bytes of all else: code and libraries, names and paths that are remembered, threads, what the allocator keeps
 /// (ADR 0015).
 const REST_BYTES: u64 = 22_000_000;
@@ -71,6 +73,8 @@ pub struct Config {
     /// Between two checkpoints.
     pub checkpoint_every: Duration,
     pub detectors: Settings,
+    /// Folder of Sigma rules.
+    pub sigma: Option<PathBuf>,
     /// `None` without a server.
     pub uplink: Option<Uplink>,
     pub form: Form,
@@ -133,7 +137,10 @@ impl Config {
         let history = Some(&fields.pipeline.history).filter(|text| !text.is_empty()).map(PathBuf::from);
         let history = history.or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from));
         let detectors = texts::detectors(&fields.detectors, history.as_deref())?;
-        let needed = ledger(&sensor, &parameters) + if detectors.folder.is_some() { DETECTOR_BYTES } else { 0 };
+        let sigma = texts::sigma(&fields.detectors)?;
+        let needed = ledger(&sensor, &parameters)
+            + if detectors.folder.is_some() { DETECTOR_BYTES } else { 0 }
+            + if sigma.is_some() { SIGMA_BYTES } else { 0 };
         if needed > fields.limits.memory_bytes {
             let message = format!(
                 "at least {needed}, which ring, order, hot window, profile, history, detectors and the rest need"
@@ -163,6 +170,7 @@ impl Config {
             parameters,
             checkpoint_every: Duration::from_secs(fields.pipeline.checkpoint_seconds),
             detectors,
+            sigma,
             uplink: texts::uplink(&fields.uplink, history.as_deref())?,
             history,
             form,
@@ -204,7 +212,7 @@ impl Config {
         };
         self.fields.redaction = new.fields.redaction;
         self.fields.detectors = new.fields.detectors;
-        self.detectors = new.detectors;
+        (self.detectors, self.sigma) = (new.detectors, new.sigma);
         self.fields.pipeline.checkpoint_seconds = new.fields.pipeline.checkpoint_seconds;
         self.fields.output.form = new.fields.output.form;
         self.fields.limits.cpu_percent = new.fields.limits.cpu_percent;
@@ -428,6 +436,7 @@ mod tests {
                 "sensor.groups.process is false, expected true: without it nobody knows who did what",
             ),
             ("[detectors]\nfolder = 'here'", "detectors.folder is \"here\", expected an absolute path"),
+            ("[detectors]\nsigma = 'here'", "detectors.sigma is \"here\", expected an absolute path"),
             ("[detectors]\ntrust = 'yes'", "detectors.trust is \"yes\", expected \"off\", \"warn\" or \"require\""),
             (
                 "[detectors]\ntrust = 'require'",

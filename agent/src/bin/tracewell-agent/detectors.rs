@@ -2,9 +2,13 @@
 
 use crate::failure::Failure;
 use crate::status::{DetectorStatus, DetectorsStatus, RefusedStatus};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tracewell_agent::Pipeline;
 use tracewell_detector_host::{Library, LibraryError, Loader, Runner, Settings, Update};
+use tracewell_sigma::{NotRun, Rules, RulesError, SigmaDetector};
+
+/// Sigma rules that are not run and are told by `status`; the log tells all.
+const NOT_RUN_TOLD_MAX: usize = 64;
 
 /// What is asked of detectors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -30,19 +34,24 @@ pub struct Detectors {
     error: Option<String>,
     exposed: Option<String>,
     n_done: u64,
+    n_sigma_rules: u64,
+    sigma_not_run: Vec<RefusedStatus>,
 }
 
 impl Detectors {
-    /// Loads what the folder holds, for a pipeline. What is refused is said, and the others are loaded all the same.
+    /// Loads what the folders hold, for a pipeline. What is refused is said, and the others are loaded all the same.
     ///
     /// # Errors
-    /// When the folder cannot be read or the engine does not start.
-    pub fn start(settings: &Settings, pipeline: &mut Pipeline) -> Result<Self, Failure> {
+    /// When a folder cannot be read or the engine does not start.
+    pub fn start(settings: &Settings, sigma: Option<&Path>, pipeline: &mut Pipeline) -> Result<Self, Failure> {
         let mut detectors = Self::default();
         if settings.folder.is_some() {
             let (loader, first) = Loader::start(settings.clone()).map_err(Failure::input)?;
             detectors.loader = Some(loader);
             detectors.take_up(first, pipeline);
+        }
+        if let Some(folder) = sigma {
+            detectors.read_sigma(folder, pipeline).map_err(Failure::input)?;
         }
         Ok(detectors)
     }
@@ -63,6 +72,23 @@ impl Detectors {
             self.loader()?.set(settings.clone());
         }
         Ok(())
+    }
+
+    /// Reads the Sigma rules anew. If that fails, those that were read before stay, and the log says why.
+    pub fn set_sigma(&mut self, folder: Option<&Path>, pipeline: &mut Pipeline) {
+        match folder {
+            Some(folder) => {
+                if let Err(error) = self.read_sigma(folder, pipeline) {
+                    tracing::error!(%error, "the Sigma rules stay as they were");
+                }
+            }
+            None => {
+                if let Some(detector) = pipeline.detectors_mut::<SigmaDetector>() {
+                    *detector = SigmaDetector::new(Rules::default());
+                }
+                (self.n_sigma_rules, self.sigma_not_run) = Default::default();
+            }
+        }
     }
 
     /// Does what was asked, or has it done: [`DetectorsStatus::pending`] until it is.
@@ -111,7 +137,8 @@ impl Detectors {
     pub fn status(&self) -> DetectorsStatus {
         DetectorsStatus {
             loaded: self.loaded(),
-            refused: self.refused.clone(),
+            refused: self.refused.iter().chain(&self.sigma_not_run).cloned().collect(),
+            sigma_rules: self.n_sigma_rules,
             error: self.error.clone(),
             exposed: self.exposed.clone(),
             pending: self.loader.as_ref().is_some_and(|loader| loader.n_ordered() > self.n_done),
@@ -129,10 +156,29 @@ impl Detectors {
         Ok(self.loader.as_mut().expect("it was just put there"))
     }
 
+    fn read_sigma(&mut self, folder: &Path, pipeline: &mut Pipeline) -> Result<(), RulesError> {
+        let (rules, not_run) = Rules::load(folder)?;
+        for NotRun { path, title, why } in &not_run {
+            tracing::warn!(file = %path.display(), title, why, "Sigma rule is not run");
+        }
+        self.n_sigma_rules = rules.len() as u64;
+        let (rules_run, rules_not_run) = (self.n_sigma_rules, not_run.len());
+        tracing::info!(folder = %folder.display(), rules_run, rules_not_run, "Sigma rules read");
+        let told = not_run.into_iter().take(NOT_RUN_TOLD_MAX);
+        let told = told.map(|rule| RefusedStatus { file: rule.path.display().to_string(), reason: rule.why });
+        self.sigma_not_run = told.collect();
+        let detector = SigmaDetector::new(rules);
+        match pipeline.detectors_mut::<SigmaDetector>() {
+            Some(known) => *known = detector,
+            None => pipeline.add_detectors(Box::new(detector)),
+        }
+        Ok(())
+    }
+
     fn take_up(&mut self, update: Update, pipeline: &mut Pipeline) {
         match pipeline.detectors_mut::<Runner>() {
             Some(runner) => runner.become_other(update.runner),
-            None => pipeline.set_detectors(Box::new(update.runner)),
+            None => pipeline.add_detectors(Box::new(update.runner)),
         }
         if let Some(error) = update.error.as_ref().filter(|error| self.error.as_ref() != Some(error)) {
             tracing::error!(error, "the folder of detectors cannot be read: what was loaded of it stays");
@@ -144,5 +190,47 @@ impl Detectors {
         let refused = refused.map(|(file, reason)| RefusedStatus { file: file.display().to_string(), reason });
         (self.refused, self.error, self.exposed) = (refused.collect(), update.error, update.exposed);
         (self.library, self.n_done) = (Some(update.library), update.n_done);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracewell_graph_core::history::MemoryHistory;
+    use tracewell_model::{HostId, HostRecord};
+    use tracewell_parameters::Parameters;
+
+    fn rule(field: &str) -> String {
+        format!(
+            "title: t\nlogsource:\n    category: process_creation\n    product: linux\n\
+             detection:\n    selection:\n        {field}: x\n    condition: selection\n"
+        )
+    }
+
+    #[test]
+    fn sigma_rules_are_read_kept_and_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("good.yml"), rule("Image")).unwrap();
+        std::fs::write(folder.path().join("lacking.yml"), rule("User")).unwrap();
+        let host = HostRecord { host: HostId(1), name: "web".into() };
+        let pipeline = || Pipeline::new(&host, &Parameters::default(), Box::new(MemoryHistory::default()));
+        let missing = folder.path().join("missing");
+        assert!(Detectors::start(&Settings::default(), Some(&missing), &mut pipeline()).is_err());
+
+        let mut pipeline = pipeline();
+        let mut detectors = Detectors::start(&Settings::default(), Some(folder.path()), &mut pipeline).unwrap();
+        let told = |detectors: &Detectors| {
+            let status = detectors.status();
+            (status.sigma_rules, status.refused.into_iter().map(|refused| refused.reason).collect::<Vec<_>>())
+        };
+        let lacking = || vec!["it needs User, which is not recorded".to_owned()];
+        assert_eq!(told(&detectors), (1, lacking()));
+        detectors.set_sigma(Some(&missing), &mut pipeline);
+        assert_eq!(told(&detectors), (1, lacking()));
+        std::fs::remove_file(folder.path().join("good.yml")).unwrap();
+        detectors.set_sigma(Some(folder.path()), &mut pipeline);
+        assert_eq!(told(&detectors), (0, lacking()));
+        detectors.set_sigma(None, &mut pipeline);
+        assert_eq!(told(&detectors), (0, vec![]));
     }
 }

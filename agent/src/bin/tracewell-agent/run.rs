@@ -62,7 +62,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
         _ => None,
     };
     let ends = Ends { local, spool };
-    let detectors = Detectors::start(&config.detectors, &mut pipeline)?;
+    let detectors = Detectors::start(&config.detectors, config.sigma.as_deref(), &mut pipeline)?;
     let mut stream = Stream { pipeline, ends, recording, recording_ended: None, noted, detectors };
     start::stream(&mut stream, record, &mut live, is_resumed)?;
     let alerts = Alerts::new(config.form, outlet, other_end);

@@ -95,6 +95,9 @@ pub struct DetectorsStatus {
     /// In the order in which they are called.
     pub loaded: Vec<DetectorStatus>,
     pub refused: Vec<RefusedStatus>,
+    /// Sigma rules that are run.
+    #[serde(default)]
+    pub sigma_rules: u64,
     /// Why the folder cannot be read, if it cannot.
     pub error: Option<String>,
     /// How others than root and the agent's user can put detectors into the folder, if they can.
@@ -119,7 +122,8 @@ impl DetectorsStatus {
             self.refused.iter().map(|refused| ("no detector", format!("{}: {}", refused.file, refused.reason)));
         let error = self.error.iter().map(|error| ("no folder", error.clone()));
         let exposed = self.exposed.iter().map(|exposed| ("folder", exposed.clone()));
-        loaded.chain(refused).chain(error).chain(exposed)
+        let sigma = Some(("sigma", format!("{} rules", self.sigma_rules))).filter(|_| self.sigma_rules > 0);
+        loaded.chain(sigma).chain(refused).chain(error).chain(exposed)
     }
 }
 

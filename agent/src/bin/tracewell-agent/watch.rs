@@ -215,7 +215,9 @@ impl Watch {
         sensor.set_ignored(self.config.sensor.ignored.clone())?;
         self.live.set_texts(&self.config.sensor)?;
         self.alerts.set_form(self.config.form);
-        self.stream.detectors.set(&self.config.detectors).map_err(Failure::internal)?;
+        let Stream { detectors, pipeline, .. } = &mut self.stream;
+        detectors.set(&self.config.detectors).map_err(Failure::internal)?;
+        detectors.set_sigma(self.config.sigma.as_deref(), pipeline);
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.set_every(self.config.checkpoint_every);
         }

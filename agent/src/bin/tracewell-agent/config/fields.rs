@@ -108,6 +108,8 @@ pub struct DetectorFields {
     pub trust: String,
     /// Keys whose signatures count, in base64: at most 64.
     pub keys: Vec<String>,
+    /// Folder of Sigma rules; empty for none.
+    pub sigma: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,7 +214,7 @@ impl Default for PipelineFields {
 
 impl Default for DetectorFields {
     fn default() -> Self {
-        Self { folder: String::new(), trust: Trust::default().name().into(), keys: Vec::new() }
+        Self { folder: String::new(), trust: Trust::default().name().into(), keys: Vec::new(), sigma: String::new() }
     }
 }
 

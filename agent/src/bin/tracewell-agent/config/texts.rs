@@ -86,6 +86,12 @@ pub fn detectors(fields: &DetectorFields, history: Option<&Path>) -> Result<Sett
     })
 }
 
+/// Folder of Sigma rules.
+pub fn sigma(fields: &DetectorFields) -> Result<Option<PathBuf>, ConfigError> {
+    let folder = Some(&fields.sigma).filter(|folder| !folder.is_empty());
+    folder.map(|folder| absolute("detectors.sigma", folder)).transpose()
+}
+
 /// Aggregators that are tried.
 const SERVERS_MAX: usize = 8;
 
