@@ -27,7 +27,7 @@ use tracewell_wire::{Class, FrameKey, Message, Payload, decode, encode};
 /// | Schema | What is new |
 /// |---|---|
 /// | 1 | never released: families `alerts`, `notes`, `hosts`, `tokens` |
-/// | 2 | family `index`; alert graphs know their epoch |
+/// | 2 | families `index`, `operators`, `decisions`, `exceptions`, `audit`; alert graphs know their epoch |
 pub const SCHEMA: u32 = 2;
 const SCHEMA_KEY: &[u8] = b"aggregator-schema";
 /// Bytes of memory for blocks, indexes and filters.
@@ -50,10 +50,28 @@ pub enum Family {
     Hosts,
     /// Who may become one.
     Tokens,
+    /// Who may use the API.
+    Operators,
+    /// How work on incidents stands.
+    Decisions,
+    /// What need not be shown.
+    Exceptions,
+    /// Who changed what.
+    Audit,
 }
 
 impl Family {
-    const ALL: [Self; 5] = [Self::Alerts, Self::Index, Self::Notes, Self::Hosts, Self::Tokens];
+    const ALL: [Self; 9] = [
+        Self::Alerts,
+        Self::Index,
+        Self::Notes,
+        Self::Hosts,
+        Self::Tokens,
+        Self::Operators,
+        Self::Decisions,
+        Self::Exceptions,
+        Self::Audit,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -62,6 +80,10 @@ impl Family {
             Self::Notes => "notes",
             Self::Hosts => "hosts",
             Self::Tokens => "tokens",
+            Self::Operators => "operators",
+            Self::Decisions => "decisions",
+            Self::Exceptions => "exceptions",
+            Self::Audit => "audit",
         }
     }
 }
@@ -156,6 +178,23 @@ impl Disk {
         let rows = self.db.iterator_cf(self.family(family), IteratorMode::From(prefix, Direction::Forward));
         let rows = rows.map(|row| row.map(|(key, row)| (key.into_vec(), row.into_vec())).map_err(medium));
         rows.take_while(|row| row.as_ref().map_or(true, |(key, _)| key.starts_with(prefix))).collect()
+    }
+
+    /// One row; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn row(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get_cf(self.family(family), key).map_err(medium)
+    }
+
+    /// The last key of a family.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn last_key(&self, family: Family) -> Result<Option<Vec<u8>>, StoreError> {
+        let last = self.db.iterator_cf(self.family(family), IteratorMode::End).next().transpose().map_err(medium)?;
+        Ok(last.map(|(key, _)| key.into_vec()))
     }
 
     fn family(&self, family: Family) -> &ColumnFamily {

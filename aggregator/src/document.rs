@@ -22,7 +22,8 @@ pub fn of(incidents: &Incidents, parameters_hash: &str, names: &HostNames) -> Al
     }
 }
 
-fn incident(found: &Found, names: &HostNames) -> Incident {
+/// One incident with all its members.
+pub fn incident(found: &Found, names: &HostNames) -> Incident {
     let members: Vec<_> = found.members.iter().map(AsRef::as_ref).collect();
     let view = found.view(DRAWN_MAX);
     let (mut nodes, edges) = nodes_and_edges(&members, names);

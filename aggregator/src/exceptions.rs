@@ -1,7 +1,8 @@
 //! What analysts decided need not be shown again: by whom, until when, and up to which severity.
 
 use crate::{Incident, IncidentId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use tracewell_alert_scorer::{Severity, Signature};
 use tracewell_model::{EventNs, NodeRole, Str};
 
@@ -30,7 +31,17 @@ pub enum Matcher {
     Label(Str),
 }
 
-/// What an exception would hide of the present list.
+/// Names an exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExceptionId(pub u64);
+
+impl fmt::Display for ExceptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// What an exception would hide of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preview {
     /// Best first.
@@ -54,7 +65,7 @@ impl Exception {
     }
 
     /// What it would hide of incidents given best first.
-    pub(crate) fn preview<'a>(&self, incidents: impl IntoIterator<Item = &'a Incident>) -> Preview {
+    pub fn preview<'a>(&self, incidents: impl IntoIterator<Item = &'a Incident>) -> Preview {
         let mut preview = Preview::default();
         for incident in incidents.into_iter().filter(|incident| self.hides(incident)) {
             preview.incidents.push(incident.id);
@@ -66,40 +77,58 @@ impl Exception {
 }
 
 impl Matcher {
+    /// For what stands out in an incident, if that has one generalised label.
+    pub fn label_of(incident: &Incident) -> Option<Self> {
+        let labels = labels(incident);
+        (labels.len() == 1).then(|| labels.first().map(|label| Self::Label((*label).clone()))).flatten()
+    }
+
     /// Incidents without members, as a forked host, are matched by nothing.
     fn matches(&self, incident: &Incident) -> bool {
         match self {
             Self::Signature(signature) => !incident.members.is_empty() && incident.signature == *signature,
-            Self::Label(label) => {
-                let nodes = incident.members.iter().flat_map(|graph| graph.nodes.values());
-                let terminals = nodes.filter(|node| node.role == NodeRole::Terminal);
-                terminals.map(|node| &node.general).collect::<BTreeSet<_>>() == BTreeSet::from([label])
-            }
+            Self::Label(label) => labels(incident) == BTreeSet::from([label]),
         }
     }
+}
+
+/// Of all that stands out in an incident.
+fn labels(incident: &Incident) -> BTreeSet<&Str> {
+    let nodes = incident.members.iter().flat_map(|graph| graph.nodes.values());
+    nodes.filter(|node| node.role == NodeRole::Terminal).map(|node| &node.general).collect()
 }
 
 /// The decisions that hold.
 #[derive(Debug, Default)]
 pub(crate) struct Exceptions {
-    list: Vec<Exception>,
+    by_id: BTreeMap<ExceptionId, Exception>,
+    /// Stories that were found to be attacks: no exception hides them.
+    confirmed: BTreeSet<Signature>,
 }
 
 impl Exceptions {
-    pub fn add(&mut self, exception: Exception) -> Result<(), ExceptionError> {
+    pub fn add(&mut self, id: ExceptionId, exception: Exception) -> Result<(), ExceptionError> {
         for (what, text) in [("owner", &exception.owner), ("reason", &exception.why)] {
             if text.trim().is_empty() {
                 return Err(ExceptionError::Empty { what });
             }
         }
-        if self.list.len() >= EXCEPTIONS_MAX {
+        if self.by_id.len() >= EXCEPTIONS_MAX {
             return Err(ExceptionError::TooMany { max: EXCEPTIONS_MAX });
         }
-        self.list.push(exception);
+        self.by_id.insert(id, exception);
         Ok(())
     }
 
+    pub fn remove(&mut self, id: ExceptionId) {
+        self.by_id.remove(&id);
+    }
+
+    pub fn confirm(&mut self, signatures: BTreeSet<Signature>) {
+        self.confirmed = signatures;
+    }
+
     pub fn hide(&self, incident: &Incident) -> bool {
-        self.list.iter().any(|exception| exception.hides(incident))
+        !self.confirmed.contains(&incident.signature) && self.by_id.values().any(|exception| exception.hides(incident))
     }
 }

@@ -32,7 +32,7 @@ pub mod whole;
 #[cfg(feature = "document")]
 pub mod document;
 
-pub use exceptions::{Exception, ExceptionError, Matcher, Preview};
+pub use exceptions::{Exception, ExceptionError, ExceptionId, Matcher, Preview};
 pub use incident::{Counters, Incident, IncidentId, Incidents, Overflow};
 pub use ingest::{HostReport, IngestError};
 pub use pipeline::{Aggregator, Received};

@@ -1,5 +1,5 @@
 use crate::budget::{Sorted, share_out};
-use crate::exceptions::{Exception, ExceptionError, Exceptions, Preview};
+use crate::exceptions::{Exception, ExceptionError, ExceptionId, Exceptions};
 use crate::fold::fold;
 use crate::incident::{Counters, Incident, Incidents};
 use crate::ingest::{HostReport, Ingest, IngestError};
@@ -7,6 +7,8 @@ use crate::notice;
 use crate::score::Scored;
 use crate::story::join;
 use crate::{MemoryStore, Store, StoreError};
+use std::collections::BTreeSet;
+use tracewell_alert_scorer::Signature;
 use tracewell_model::{EventNs, HostId};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{decode_with_hash, encode, head};
@@ -122,17 +124,18 @@ impl Aggregator {
     ///
     /// # Errors
     /// When nobody answers for it, it gives no reason, or there are too many.
-    pub fn except(&mut self, exception: Exception) -> Result<(), ExceptionError> {
-        self.exceptions.add(exception)
+    pub fn except(&mut self, id: ExceptionId, exception: Exception) -> Result<(), ExceptionError> {
+        self.exceptions.add(id, exception)
     }
 
-    /// What a decision would hide of the list as it is now, before it is taken.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn preview(&self, exception: &Exception) -> Result<Preview, StoreError> {
-        let incidents = self.incidents()?;
-        Ok(exception.preview(incidents.shown.iter().filter(|incident| incident.overflow.is_none())))
+    /// Takes a decision back: what it held is shown again.
+    pub fn unexcept(&mut self, id: ExceptionId) {
+        self.exceptions.remove(id);
+    }
+
+    /// Which stories were found to be attacks: no exception hides them, wherever they happen.
+    pub fn confirm(&mut self, signatures: BTreeSet<Signature>) {
+        self.exceptions.confirm(signatures);
     }
 
     /// The analyst's list, computed from all that is stored.

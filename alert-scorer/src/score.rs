@@ -59,6 +59,11 @@ impl Severity {
         }
     }
 
+    /// The one of that name, as [`Self::name`] gives it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Low, Self::Medium, Self::High, Self::Critical].into_iter().find(|severity| severity.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Low => "low",

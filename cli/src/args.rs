@@ -1,6 +1,9 @@
 //! What can be asked for, as `docs/cli.md` describes it.
 
+pub mod server;
+
 use clap::{Parser, Subcommand, ValueEnum};
+use server::{AlertsCommand, FleetCommand, ServerArgs};
 use std::path::PathBuf;
 use std::str::FromStr;
 use tracewell_datasets::Format;
@@ -18,10 +21,19 @@ pub struct Args {
 pub enum Command {
     /// Replay recordings through agent and aggregator and list the incidents
     Replay(ReplayArgs),
-    /// Look at what a replay found
-    Alert {
+    /// Incidents of an aggregator, and what is decided about them; one incident of a replay
+    Alerts {
+        #[command(flatten)]
+        server: ServerArgs,
         #[command(subcommand)]
-        command: AlertCommand,
+        command: AlertsCommand,
+    },
+    /// Hosts of an aggregator, tokens, operators, and who changed what
+    Fleet {
+        #[command(flatten)]
+        server: ServerArgs,
+        #[command(subcommand)]
+        command: FleetCommand,
     },
     /// Convert recordings into Tracewell's own format
     Convert(ConvertArgs),
@@ -37,12 +49,6 @@ pub enum Command {
     },
     /// Generate the events of a fleet under attack, with exact truth; for load and regression, no evidence of quality
     Simulate(SimulateArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum AlertCommand {
-    /// Show one incident as a tree, with the reasons
-    Show(ShowArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -276,24 +282,6 @@ impl Role {
             Self::Unstated => "unstated",
         }
     }
-}
-
-#[derive(Debug, clap::Args)]
-pub struct ShowArgs {
-    /// The incident's id, the beginning of it, or its rank as `#1`
-    pub id: String,
-    /// Directory that a replay wrote
-    #[arg(long, value_name = "DIR")]
-    pub from: PathBuf,
-    /// Print the graph for Graphviz
-    #[arg(long, conflicts_with = "json")]
-    pub dot: bool,
-    /// Print the incident as it stands in alerts.json
-    #[arg(long)]
-    pub json: bool,
-    /// Draw every node by itself, repeats included
-    #[arg(long)]
-    pub expand: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,7 +3,8 @@
 //! In reading order: [`args`] says what can be asked for; [`replay`] is the main job, made of [`input`] (one stream out
 //! of many recordings), [`engine`] (an agent's pipeline per host, a transport, one aggregator), [`labels`] (which nodes
 //! of the stream the ground truth means), [`eval`] (scores) and [`output`] (files, tables, trees). The other commands
-//! are small: [`alert`], [`convert`], [`truth`], [`simulate`]; [`detector`] is for who writes detectors.
+//! are small: [`convert`], [`truth`], [`simulate`]; [`detector`] is for who writes detectors. [`alerts`] and [`fleet`] ask a running
+//! aggregator ([`server`]).
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a fault of this program or machine, 2 wrong
 //! usage or input. What is deliberately absent: threads (a replay is one core's work) and any clock in what decides.
@@ -23,9 +24,11 @@ mod replay;
 mod eval;
 mod output;
 
-mod alert;
+mod alerts;
 mod convert;
 mod detector;
+mod fleet;
+mod server;
 mod simulate;
 mod truth;
 
@@ -36,7 +39,8 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let done = match args.command {
         args::Command::Replay(args) => replay::run(&args),
-        args::Command::Alert { command: args::AlertCommand::Show(args) } => alert::show(&args),
+        args::Command::Alerts { server, command } => alerts::run(&server, command),
+        args::Command::Fleet { server, command } => fleet::run(&server, command),
         args::Command::Convert(args) => convert::run(&args),
         args::Command::Truth { command: args::TruthCommand::Convert(args) } => truth::convert(&args),
         args::Command::Detector { command } => detector::run(&command),

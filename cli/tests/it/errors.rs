@@ -10,7 +10,9 @@ fn wrong_usage_ends_with_2() {
         (&["replay", "x", "--simulate", "seed=1"], "cannot be used with"),
         (&["replay", "--simulate", "colour=red"], "colour"),
         (&["replay", "--simulate", "hosts=0"], "hosts"),
-        (&["alert", "show", "#1"], "--from"),
+        (&["alerts", "list", "--server", "ftp://here"], "expected unix: and a path"),
+        (&["alerts", "list", "--server", "https://here:1"], "--authority"),
+        (&["alerts", "except", "a1"], "--reason"),
         (&["truth", "convert", "tarot", "x", "--to", "y"], "tarot"),
         (&["frobnicate"], "frobnicate"),
     ] {
@@ -71,10 +73,11 @@ fn other_files_that_cannot_be_used_are_named() {
         (&["replay", &input, "--parameters", &file], "expected"),
         (&["replay", &input, "--parameters", "/missing/p.toml"], "/missing/p.toml"),
         (&["replay", &input, "--history", &place.path("")], "is not empty"),
-        (&["alert", "show", "#1", "--from", "/missing"], "/missing/alerts.json"),
+        (&["alerts", "show", "#1", "--from", "/missing"], "/missing/alerts.json"),
+        (&["alerts", "show", "#1", "--server", "unix:/missing"], "no aggregator at unix:/missing: No such file"),
     ] {
         tracewell(args).failed(2, needle);
     }
     place.file("alerts.json", "{\"schema\":\"tracewell-alerts/99\"}");
-    tracewell(&["alert", "show", "#1", "--from", &place.path("")]).failed(2, "tracewell-alerts/99");
+    tracewell(&["alerts", "show", "#1", "--from", &place.path("")]).failed(2, "tracewell-alerts/99");
 }

@@ -3,7 +3,7 @@
 //! A replay within one process over the same recordings is the truth: what reaches the aggregator must be the same, whatever
 //! is killed on the way.
 
-use crate::run::{Place, tracewell};
+use crate::run::{Place, Ran, tracewell};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// No step takes longer than this, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(240);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// A program beside the one that is tested here, or `None`, said loudly, where it was not built.
 fn program(name: &str) -> Option<PathBuf> {
@@ -29,23 +29,25 @@ fn recording(name: &str) -> String {
     format!("{}/../datasets/recordings/{name}.jsonl.xz", env!("CARGO_MANIFEST_DIR"))
 }
 
-struct Fleet {
+pub struct Fleet {
     agent: PathBuf,
     aggregator: PathBuf,
-    place: Place,
-    /// Where the aggregator listens.
+    pub place: Place,
+    /// Where the aggregator listens for hosts.
     server: String,
+    /// And for operators.
+    pub api: String,
     running: Option<Running>,
 }
 
 /// A program that runs; killed with -9 when it is dropped.
-struct Running {
+pub struct Running {
     child: Child,
     log: Receiver<String>,
 }
 
 impl Running {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = child.stderr.take().expect("it is piped");
@@ -57,7 +59,7 @@ impl Running {
     }
 
     /// The first line of its log that holds a word.
-    fn said(&self, word: &str) -> String {
+    pub fn said(&self, word: &str) -> String {
         let mut said = Vec::new();
         while let Ok(line) = self.log.recv_timeout(PATIENCE) {
             if line.contains(word) {
@@ -69,7 +71,7 @@ impl Running {
     }
 
     /// Waits until it has ended; gives whether it ended well, and what it said.
-    fn end(mut self) -> (bool, Vec<String>) {
+    pub fn end(mut self) -> (bool, Vec<String>) {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             match self.child.try_wait().expect("it can be asked") {
@@ -82,6 +84,11 @@ impl Running {
     }
 }
 
+/// Of a line of the aggregator's log.
+fn address(line: &str) -> String {
+    line.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).expect("it says where").to_owned()
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -90,48 +97,51 @@ impl Drop for Running {
 }
 
 impl Fleet {
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let (agent, aggregator) = (program("tracewell-agent")?, program("tracewell-aggregator")?);
-        let mut fleet = Self { agent, aggregator, place: Place::new(), server: "127.0.0.1:0".into(), running: None };
+        let mut fleet = Self {
+            agent,
+            aggregator,
+            place: Place::new(),
+            server: "127.0.0.1:0".into(),
+            api: String::new(),
+            running: None,
+        };
         fleet.run_aggregator();
         Some(fleet)
     }
 
     /// Starts the aggregator, at the address that it had before.
-    fn run_aggregator(&mut self) {
+    pub fn run_aggregator(&mut self) {
         let mut command = Command::new(&self.aggregator);
         command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
         command.args(["run", "--listen", &self.server, "--state", &self.place.path("state")]);
-        command.args(["--control", &self.place.path("socket")]);
+        command.args(["--control", &self.place.path("socket"), "--api", "127.0.0.1:0"]);
         let running = Running::start(&mut command);
-        let line = running.said("listening");
-        let address = line.split("address=").nth(1).and_then(|rest| rest.split(' ').next()).expect("it says where");
-        self.server = address.to_owned();
+        // In the order in which it says so.
+        self.api = address(&running.said("answering operators"));
+        self.server = address(&running.said("listening"));
         self.running = Some(running);
     }
 
     /// Kills it with -9.
-    fn kill_aggregator(&mut self) {
+    pub fn kill_aggregator(&mut self) {
         self.running = None;
     }
 
-    fn ask(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(&self.aggregator);
-        command.args(args).args(["--control", &self.place.path("socket")]).output().expect("it starts")
+    /// Asks at the local socket.
+    pub fn ask(&self, args: &[&str]) -> Ran {
+        let socket = format!("unix:{}", self.place.path("socket"));
+        tracewell(&[args, &["--server", &socket]].concat())
     }
 
-    fn asked(&self, args: &[&str]) -> String {
-        let output = self.ask(args);
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("it is UTF-8")
-    }
-
-    fn token(&self, uses: u32) -> String {
-        self.asked(&["token", "--uses", &uses.to_string(), "--label", "role=test"]).trim().to_owned()
+    pub fn token(&self, uses: u32) -> String {
+        self.ask(&["fleet", "token", "--uses", &uses.to_string(), "--label", "role=test"]).ok().trim().to_owned()
     }
 
     fn hosts(&self) -> Vec<Value> {
-        serde_json::from_str(&self.asked(&["hosts", "--json"])).expect("it is JSON")
+        let answer: Value = serde_json::from_str(&self.ask(&["fleet", "hosts", "--json"]).ok()).expect("it is JSON");
+        answer["hosts"].as_array().expect("it is a list").clone()
     }
 
     fn agent(&self) -> Command {
@@ -142,20 +152,20 @@ impl Fleet {
         command
     }
 
-    fn enrol(&self, host: &str, token: &str) -> Output {
+    pub fn enrol(&self, host: &str, token: &str) -> Output {
         let mut command = self.agent();
         command.args(["enrol", "--server", &self.server, "--token", token, "--host", host]);
         command.args(["--history", &self.place.path(host)]).output().expect("it starts")
     }
 
-    fn replay(&self, host: &str, recording_name: &str) -> Running {
+    pub fn replay(&self, host: &str, recording_name: &str) -> Running {
         let mut command = self.agent();
         command.args(["replay", "--server", &self.server, "--history", &self.place.path(host)]);
         Running::start(command.arg(recording(recording_name)))
     }
 
     /// The document that a replay within one process gives of these recordings.
-    fn expected(&self, recordings: &[&str]) -> String {
+    pub fn expected(&self, recordings: &[&str]) -> String {
         let out = self.place.path("expected");
         let recordings: Vec<_> = recordings.iter().map(|name| recording(name)).collect();
         let mut args = vec!["replay"];
@@ -165,14 +175,14 @@ impl Fleet {
         std::fs::read_to_string(Path::new(&out).join("alerts.json")).expect("it was written")
     }
 
-    fn incidents(&self) -> String {
-        self.asked(&["incidents", "--json"])
+    pub fn incidents(&self) -> String {
+        self.ask(&["alerts", "export"]).ok()
     }
 }
 
-const RECORDINGS: [(&str, &str); 2] = [("shell-1", "brute-force-1"), ("shell-4", "injection-1")];
+pub const RECORDINGS: [(&str, &str); 2] = [("shell-1", "brute-force-1"), ("shell-4", "injection-1")];
 
-fn same(found: &str, expected: &str) {
+pub fn same(found: &str, expected: &str) {
     if found != expected {
         let (found, expected): (Value, Value) =
             (serde_json::from_str(found).expect("JSON"), serde_json::from_str(expected).expect("JSON"));
@@ -270,8 +280,11 @@ fn a_backup_takes_the_place_of_what_was_lost() {
     // Also while there is work.
     let running = fleet.replay(second, second_recording);
     let backup = fleet.place.path("backup");
-    fleet.asked(&["backup", &backup]);
-    assert!(!fleet.ask(&["backup", &backup]).status.success(), "it is there already");
+    let socket = fleet.place.path("socket");
+    let made = Command::new(&fleet.aggregator).args(["backup", &backup, "--control", &socket]).output();
+    let made = made.expect("it starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    fleet.ask(&["fleet", "backup", &backup]).failed(2, "making a backup in");
     let busy = Command::new(&fleet.aggregator).args(["check", &fleet.place.path("state")]).output();
     let said = String::from_utf8_lossy(&busy.expect("it starts").stderr).into_owned();
     assert!(said.contains("an aggregator runs on"), "{said}");
@@ -315,15 +328,15 @@ fn a_revoked_host_is_not_let_in() {
     let (host, recording) = RECORDINGS[0];
     assert!(fleet.enrol(host, &fleet.token(1)).status.success());
     let id = fleet.hosts()[0]["id"].as_str().expect("it has an id").to_owned();
-    fleet.asked(&["revoke", &id]);
+    fleet.ask(&["fleet", "revoke", &id]).ok();
     let running = fleet.replay(host, recording);
     running.said("closed the connection: Refused");
     let reason = fleet.running.as_ref().expect("it runs").said("refused a host");
     assert!(reason.contains("is revoked"), "{reason}");
     drop(running);
-    assert!(!fleet.ask(&["revoke", "0000000000000001"]).status.success(), "there is no such host");
+    fleet.ask(&["fleet", "revoke", "0000000000000001"]).failed(2, "host 0000000000000001 is not enrolled");
     // A token for this very host enrols it again.
-    let token = fleet.asked(&["token", "--host", &id]);
+    let token = fleet.ask(&["fleet", "token", "--host", &id]).ok();
     let again = fleet.enrol(host, token.trim());
     assert_eq!(again.status.code(), Some(2), "it has a certificate, if one of no use");
     let mut command = fleet.agent();

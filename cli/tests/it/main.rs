@@ -11,6 +11,7 @@ mod detectors;
 mod errors;
 mod fleet;
 mod guide;
+mod operators;
 mod recordings;
 mod renaming;
 mod replay;

@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("datasets", &["model"]),
     ("wire", &["model", "graph-core"]),
     ("store", &["model", "graph-core"]),
+    ("api", &[]),
     ("event-abi", &[]),
     ("detector-build", &[]),
     ("detector-host", &["model", "parameters", "graph-core"]),
@@ -33,7 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "sigma",
         ],
     ),
-    ("aggregator", &["model", "parameters", "graph-core", "alert-scorer", "wire", "store"]),
+    ("aggregator", &["model", "parameters", "graph-core", "alert-scorer", "wire", "store", "api"]),
     (
         "cli",
         &[
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "detector-build",
             "detector-host",
             "sigma",
+            "api",
             "agent",
             "aggregator",
         ],

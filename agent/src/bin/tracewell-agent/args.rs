@@ -37,7 +37,7 @@ pub enum Command {
     Detectors(DetectorsArgs),
     /// Say what this machine allows, what that costs, and how to mend it
     Doctor(DoctorArgs),
-    /// Make this machine a host of a fleet: get it a certificate, by a token of `tracewell-aggregator token`
+    /// Make this machine a host of a fleet: get it a certificate, by a token of `tracewell fleet token`
     Enrol(EnrolArgs),
     /// Send what a recording of this host gives to the aggregator, in place of what happens
     Replay(ReplayArgs),
@@ -282,7 +282,7 @@ impl EnrolArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ReplayArgs {
-    /// Recording of this host
+    /// Recording of this host, or of several of which it is one
     #[arg(value_name = "RECORDING")]
     pub recording: PathBuf,
     /// "max", or how many times as fast as it happened

@@ -9,6 +9,7 @@ use crate::failure::{Failure, print};
 use crate::identity;
 use crate::stop::Stop;
 use crate::uplink::Uplink;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::thread;
@@ -31,7 +32,22 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
         return Err(Failure::Input("there is no server: give --server, or uplink.servers in the configuration".into()));
     };
     let (host, identity) = identity::load(&uplink.identity)?;
-    let mut reader = open(&args.recording)?.peekable();
+    let mut others = BTreeSet::new();
+    // A recording may be of several hosts; each agent is one of them.
+    let is_ours = |record: &Result<Record, _>| match record.as_ref().map(host_of) {
+        Ok(found) if found != host => {
+            others.insert(found);
+            false
+        }
+        _ => true,
+    };
+    let mut reader = open(&args.recording)?.filter(is_ours).peekable();
+    if reader.peek().is_none() {
+        drop(reader);
+        let others: Vec<_> = others.iter().map(HostId::to_string).collect();
+        let message = format!("the recording is of {}, this host is enrolled as {host}", others.join(", "));
+        return Err(Failure::Input(message));
+    }
     let stop = Stop::new(None)?;
     let folder = config.history.as_deref().expect("an uplink has one");
     let store = Store::open(folder, StoreOptions::default()).map_err(Failure::input)?;
@@ -55,11 +71,6 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     let mut n_events = 0u64;
     for record in reader {
         let record = record.map_err(Failure::input)?;
-        let found = host_of(&record);
-        if found != host {
-            let message = format!("the recording is of host {found}, this host is enrolled as {host}");
-            return Err(Failure::Input(message));
-        }
         n_events += u64::from(matches!(record, Record::Event(_)));
         pace.wait(&record, &stop);
         // A recording can wait for the network where a host cannot.

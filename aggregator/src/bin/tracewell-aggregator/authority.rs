@@ -75,9 +75,13 @@ impl Authority {
     /// When there are no random numbers.
     pub fn aggregator(&self) -> Result<Identity> {
         let key = KeyPair::generate()?;
-        let mut params = leaf(AGGREGATOR, HOLDS)?;
+        let mut params = leaf(AGGREGATOR, HOLDS, vec![SanType::DnsName(AGGREGATOR.try_into()?)]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let certificate = params.signed_by(&key, &self.issuer)?;
+        self.identity(&params, &key)
+    }
+
+    fn identity(&self, params: &CertificateParams, key: &KeyPair) -> Result<Identity> {
+        let certificate = params.signed_by(key, &self.issuer)?;
         Ok(Identity {
             // Newcomers know the authority by its fingerprint alone: it has to be shown.
             certificates: vec![certificate.der().clone(), self.certificate.clone()],
@@ -86,13 +90,25 @@ impl Authority {
         })
     }
 
+    /// What the API shows over TLS under names and addresses, with a key of this run.
+    ///
+    /// # Errors
+    /// When one of them can be in no certificate, or there are no random numbers.
+    pub fn api(&self, names: &[String]) -> Result<Identity> {
+        let key = KeyPair::generate()?;
+        let mut params = leaf("Tracewell API", HOLDS, CertificateParams::new(names)?.subject_alt_names);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.identity(&params, &key)
+    }
+
     /// A certificate for the key that signed a request. Nothing else of the request is taken over.
     ///
     /// # Errors
     /// When the bytes are no request, or it is not signed by the key in it.
     pub fn host(&self, host: HostId, request: &[u8], holds: Duration) -> Result<CertificateDer<'static>, rcgen::Error> {
         let request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(request))?;
-        let mut params = leaf(&name_of(host), holds)?;
+        let name = name_of(host);
+        let mut params = leaf(&name, holds, vec![SanType::DnsName(name.as_str().try_into()?)]);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         Ok(params.signed_by(&request.public_key, &self.issuer)?.der().clone())
     }
@@ -107,14 +123,14 @@ fn authority_params() -> Result<CertificateParams, rcgen::Error> {
     Ok(params)
 }
 
-fn leaf(name: &str, holds: Duration) -> Result<CertificateParams, rcgen::Error> {
-    let mut params = CertificateParams::new(Vec::new())?;
+fn leaf(name: &str, holds: Duration, names: Vec<SanType>) -> CertificateParams {
+    let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
-    params.subject_alt_names = vec![SanType::DnsName(name.try_into()?)];
+    params.subject_alt_names = names;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     hold(&mut params, holds);
-    Ok(params)
+    params
 }
 
 /// From yesterday, since clocks differ.

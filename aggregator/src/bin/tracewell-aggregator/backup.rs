@@ -1,18 +1,21 @@
 //! All that an aggregator has, as a folder: made while it runs, put in place of what was lost, and looked through.
 
-use crate::args::{CheckArgs, RestoreArgs};
+use crate::args::{BackupArgs, CheckArgs, RestoreArgs};
 use crate::authority::{self, Authority};
 use crate::config;
 use crate::registry::{Registry, now};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use tonic::transport::Endpoint;
 use tracewell_aggregator::disk::{self, Disk};
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_aggregator::whole;
+use tracewell_api::v1::MakeBackupRequest;
+use tracewell_api::v1::operators_client::OperatorsClient;
 use tracewell_model::EventNs;
 
 /// The parts of an aggregator's state.
@@ -25,6 +28,22 @@ const RESTORING: &str = "restoring";
 
 /// Two that are made in one folder would clear each other's away.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Has the running aggregator make a backup.
+pub fn ask(args: &BackupArgs, file: Option<&Path>) -> Result<()> {
+    let socket = match &args.control {
+        Some(path) => std::path::absolute(path)?,
+        None => config::socket(file)?,
+    };
+    let folder = std::path::absolute(&args.folder)?.to_string_lossy().into_owned();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let none = || format!("no aggregator answers at {}: `tracewell-aggregator run` starts one", socket.display());
+        let server = Endpoint::from_shared(format!("unix:{}", socket.display()))?.connect().await.with_context(none)?;
+        let asked = OperatorsClient::new(server).make_backup(MakeBackupRequest { folder }).await;
+        asked.map(drop).map_err(|status| anyhow!("{}", status.message()))
+    })
+}
 
 /// Makes a backup of a running aggregator: one moment's store, its authority, and when that was.
 ///
@@ -66,7 +85,7 @@ pub fn restore(args: &RestoreArgs, file: Option<&Path>) -> Result<()> {
     fs::File::open(&state)?.sync_all()?;
     println!(
         "restored what was known at {}; {n_tokens} tokens are void. What hosts sent since is lost, unless it still waits with them; who \
-         was revoked since is to be revoked again, who was enrolled since is to be enrolled again.",
+         or what operator was revoked since is to be revoked again, who was enrolled since is to be enrolled again.",
         rfc3339(EventNs(taken.saturating_mul(EventNs::SECOND)))
     );
     Ok(())

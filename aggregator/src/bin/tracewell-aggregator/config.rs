@@ -21,8 +21,12 @@ pub struct Fields {
     pub listen: String,
     /// Folder of store and authority; empty for the one that systemd gives.
     pub state: String,
-    /// Path of the control socket: at most 100 bytes.
+    /// Path of the local socket for operators: at most 100 bytes.
     pub control: String,
+    /// Address and TCP port for operators; empty for none.
+    pub api: String,
+    /// Names and addresses by which operators reach it.
+    pub api_names: Vec<String>,
     /// File with parameters; empty for the built-in ones.
     pub parameters: String,
     /// Hosts that may be enrolled: 1 to 100,000.
@@ -47,6 +51,8 @@ impl Default for Fields {
             listen: "[::]:7443".into(),
             state: String::new(),
             control: "/run/tracewell-aggregator.sock".into(),
+            api: "127.0.0.1:7443".into(),
+            api_names: ["localhost", "127.0.0.1", "::1"].map(Into::into).into(),
             parameters: String::new(),
             hosts_max: 10_000,
             handshakes_max: 256,
@@ -66,6 +72,8 @@ pub struct Config {
     pub state: PathBuf,
     pub parameters: Parameters,
     pub control: PathBuf,
+    pub api: Option<SocketAddr>,
+    pub api_names: Vec<String>,
     pub hosts_max: usize,
     pub handshakes_max: usize,
     pub inbox_bytes: u32,
@@ -89,6 +97,12 @@ impl Config {
     fn check(fields: &Fields) -> Result<Self> {
         let Ok(listen) = fields.listen.parse() else {
             bail!("listen is {:?}, expected an address and a port, as \"[::]:7443\"", fields.listen);
+        };
+        let api = match fields.api.as_str() {
+            "" => None,
+            api => Some(api.parse().map_err(|_| {
+                anyhow::anyhow!("api is {api:?}, expected an address and a port, as \"127.0.0.1:7443\", or nothing")
+            })?),
         };
         for (field, value, max) in [
             ("hosts_max", fields.hosts_max, 100_000),
@@ -116,6 +130,8 @@ impl Config {
             state: state_of(fields)?,
             parameters: parameters(&fields.parameters)?,
             control: control(fields)?,
+            api,
+            api_names: fields.api_names.clone(),
             hosts_max: fields.hosts_max as usize,
             handshakes_max: fields.handshakes_max as usize,
             inbox_bytes,

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime;
-use tokio::sync::{mpsc, oneshot};
-use tracewell_aggregator::document::alerts::Alerts;
+use tokio::sync::{mpsc, oneshot, watch};
 use tracewell_aggregator::document::members::HostNames;
-use tracewell_aggregator::{Aggregator, HostReport, IngestError, document};
+use tracewell_aggregator::{Aggregator, HostReport, Incidents, IngestError, StoreError};
 use tracewell_model::{EventNs, HostId};
 use tracewell_wire::quic::server::Arrived;
 use tracewell_wire::session::Close;
@@ -23,14 +22,24 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
 const TRIES_MAX: u32 = 600;
 
-pub enum Question {
-    Incidents(oneshot::Sender<Result<Alerts, String>>),
-    Hosts(oneshot::Sender<Vec<HostReport>>),
-    /// The host is revoked, and is to vote no more.
-    Forget(HostId, oneshot::Sender<Result<(), String>>),
+/// What is asked of the engine, between two batches of frames.
+type Question = Box<dyn FnOnce(&mut Engine) + Send>;
+
+/// Asks the engine. Clones ask the same.
+#[derive(Clone)]
+pub struct Asker {
+    questions: mpsc::Sender<Question>,
+    changed: watch::Receiver<()>,
 }
 
-pub type Asker = mpsc::Sender<Question>;
+/// The incidents of some moment, and by which names people know the hosts.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub incidents: Incidents,
+    pub names: HostNames,
+    /// Event time that the fleet has reached.
+    pub latest: EventNs,
+}
 
 /// Starts it. It ends when nobody can send any more; all that was taken is then on the disk.
 ///
@@ -39,25 +48,45 @@ pub type Asker = mpsc::Sender<Question>;
 pub fn start(
     aggregator: Aggregator,
     registry: Arc<Mutex<Registry>>,
-    (parameters_hash, retention_days): (String, u32),
+    retention_days: u32,
     frames: mpsc::Receiver<Arrived>,
 ) -> Result<(Asker, JoinHandle<Result<()>>)> {
-    let (asker, questions) = mpsc::channel(QUESTIONS_MAX);
+    let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+    let (tell, changed) = watch::channel(());
     let runtime = runtime::Builder::new_current_thread().build()?;
-    let mut engine = Engine { aggregator, registry, parameters_hash, retention_days };
+    let mut engine = Engine { aggregator, registry, retention_days, snapshot: None, changed: tell };
     engine.forget_revoked()?;
     engine.expire()?;
     engine.commit()?;
-    let run = move || runtime.block_on(engine.run(frames, questions));
+    let run = move || runtime.block_on(engine.run(frames, asked));
     let thread = thread::Builder::new().name("engine".into()).spawn(run)?;
-    Ok((asker, thread))
+    Ok((Asker { questions, changed }, thread))
 }
 
-struct Engine {
+impl Asker {
+    /// # Errors
+    /// When the aggregator stops.
+    pub async fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut Engine) -> T + Send + 'static) -> Result<T> {
+        let (to, answer) = oneshot::channel();
+        // Who asked may have gone.
+        let question: Question = Box::new(move |engine| _ = to.send(question(engine)));
+        self.questions.send(question).await.ok().context("the aggregator stops")?;
+        answer.await.context("the aggregator stops")
+    }
+
+    /// Sees that the list may have changed.
+    pub fn changed(&self) -> watch::Receiver<()> {
+        self.changed.clone()
+    }
+}
+
+pub struct Engine {
     aggregator: Aggregator,
     registry: Arc<Mutex<Registry>>,
-    parameters_hash: String,
     retention_days: u32,
+    /// Computed when it is asked for, and forgotten with the next change.
+    snapshot: Option<Arc<Snapshot>>,
+    changed: watch::Sender<()>,
 }
 
 impl Engine {
@@ -73,7 +102,7 @@ impl Engine {
                     0 => return Ok(()),
                     _ => self.take(batch.drain(..))?,
                 },
-                Some(question) = questions.recv() => self.answer(question),
+                Some(question) = questions.recv() => question(self),
             }
         }
     }
@@ -104,6 +133,7 @@ impl Engine {
         }
         self.expire()?;
         self.commit()?;
+        self.change();
         for (arrived, answers) in taken {
             answers.into_iter().for_each(|answer| arrived.answer(answer));
         }
@@ -124,23 +154,15 @@ impl Engine {
         Ok(())
     }
 
-    /// Who asked may have gone.
-    fn answer(&mut self, question: Question) {
-        match question {
-            Question::Incidents(to) => {
-                let hosts = self.aggregator.hosts().into_iter();
-                let names: HostNames = hosts.filter_map(|host| Some((host.host, host.name?))).collect();
-                let incidents = self.aggregator.incidents().map_err(|error| error.to_string());
-                let document = incidents.map(|incidents| document::of(&incidents, &self.parameters_hash, &names));
-                let _ = to.send(document);
-            }
-            Question::Hosts(to) => _ = to.send(self.aggregator.hosts()),
-            Question::Forget(host, to) => {
-                let forgotten = self.aggregator.forget_contribution(host).map_err(anyhow::Error::from);
-                let forgotten = forgotten.and_then(|()| self.commit()).map_err(|error| format!("{error:#}"));
-                let _ = to.send(forgotten);
-            }
-        }
+    /// Has a host vote no more: it was revoked.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn forget(&mut self, host: HostId) -> Result<()> {
+        self.aggregator.forget_contribution(host)?;
+        self.commit()?;
+        self.change();
+        Ok(())
     }
 
     /// Whoever was revoked while this was stopped, or in the moment in which it was.
@@ -170,6 +192,39 @@ impl Engine {
             tracing::warn!(%host, %error, n_refused, "a host's frame cannot be read and is lost");
         }
     }
+
+    /// The incidents as they are now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn incidents(&mut self) -> Result<Arc<Snapshot>, StoreError> {
+        if let Some(snapshot) = &self.snapshot {
+            return Ok(Arc::clone(snapshot));
+        }
+        let hosts = self.aggregator.hosts();
+        let latest = hosts.iter().map(|host| host.latest).max().unwrap_or_default();
+        let names = hosts.into_iter().filter_map(|host| Some((host.host, host.name?))).collect();
+        let snapshot = Arc::new(Snapshot { incidents: self.aggregator.incidents()?, names, latest });
+        self.snapshot = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// What is known of each host, by id.
+    pub fn hosts(&self) -> Vec<HostReport> {
+        self.aggregator.hosts()
+    }
+
+    /// Has a decision hold from now on. What it says is to be on the disk before.
+    pub fn decide<T>(&mut self, decide: impl FnOnce(&mut Aggregator) -> T) -> T {
+        let decided = decide(&mut self.aggregator);
+        self.change();
+        decided
+    }
+
+    fn change(&mut self) {
+        self.snapshot = None;
+        self.changed.send_replace(());
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +244,8 @@ mod tests {
         let disk = Disk::open(folder.path()).unwrap();
         let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), 100).unwrap()));
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
-        (Engine { aggregator, registry, parameters_hash: String::new(), retention_days: 0 }, disk)
+        let (changed, _) = watch::channel(());
+        (Engine { aggregator, registry, retention_days: 0, snapshot: None, changed }, disk)
     }
 
     /// Enrols hosts that all began to do the same new thing on one day, which is an incident.
@@ -237,9 +293,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let (mut one, disk) = engine(&folder);
         for host in poison(&mut one) {
-            let (to, mut answer) = oneshot::channel();
-            one.answer(Question::Forget(host, to));
-            assert_eq!(answer.try_recv().unwrap(), Ok(()));
+            one.forget(host).unwrap();
         }
         assert_eq!(n_shown(&one), 0);
         drop((one, disk));

@@ -412,8 +412,7 @@ mod tests {
         let disk = Disk::open(&fleet.folder.path().join("store")).unwrap();
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
         let frames = fleet.frames.take().unwrap();
-        let (engine, thread) =
-            engine::start(aggregator, Arc::clone(&fleet.registry), (String::new(), 0), frames).unwrap();
+        let (engine, thread) = engine::start(aggregator, Arc::clone(&fleet.registry), 0, frames).unwrap();
         let host = Arc::new(Host::default());
         for n in 1..=N {
             let loss = LossRecord { host: fleet.host, time: EventNs(n), cause: LossCause::Gap, n_events: 1 };

@@ -3,7 +3,8 @@
 //! In reading order: [`args`] says what can be asked for, [`config`] how it is done. [`run`] is the main job: the [`listener`]
 //! takes connections, asks the [`registry`] who they are, and lets newcomers through [`enrolment`], which has the
 //! [`authority`] sign; frames go to the [`engine`], a thread that owns the pipeline and its store and answers when what it
-//! took is on the disk. The [`control`] socket gives the other commands what they ask for, as [`requests`]; [`backup`] makes copies of all there is, and takes them up again.
+//! took is on the disk. Operators ask and decide through the [`api`]; who they are is with [`operators`], what they decided with
+//! [`decisions`], and that they did with [`audit`]. [`backup`] makes copies of all there is, and takes them up again.
 //!
 //! Results go to stdout, everything else to stderr.
 
@@ -16,9 +17,11 @@ mod registry;
 mod enrolment;
 mod authority;
 mod engine;
-mod requests;
-mod control;
-mod client;
+mod table;
+mod operators;
+mod decisions;
+mod audit;
+mod api;
 mod backup;
 
 use args::{Args, Command};
@@ -46,11 +49,7 @@ fn main() -> ExitCode {
     let config = args.config.as_deref();
     let done = match &args.command {
         Command::Run(args) => run::run(args, config),
-        Command::Token(args) => client::token(args, config),
-        Command::Hosts(args) => client::hosts(args, config),
-        Command::Revoke(args) => client::revoke(args, config),
-        Command::Incidents(args) => client::incidents(args, config),
-        Command::Backup(args) => client::backup(args, config),
+        Command::Backup(args) => backup::ask(args, config),
         Command::Restore(args) => backup::restore(args, config),
         Command::Check(args) => backup::check(args, config),
     };

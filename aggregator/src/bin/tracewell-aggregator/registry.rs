@@ -153,6 +153,17 @@ impl Registry {
         Ok(token)
     }
 
+    /// Lets nobody use a token any more.
+    ///
+    /// # Errors
+    /// When there is none, or the store cannot be written.
+    pub fn revoke_token(&mut self, id: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(self.tokens.contains_key(id), "{}", Refusal::NoToken);
+        self.disk.change(&[(Family::Tokens, id.into(), None)])?;
+        self.tokens.remove(id);
+        Ok(())
+    }
+
     /// Takes a machine in as a host. `sign` makes the certificate and gives its SHA-256 with it; the token counts as used once
     /// it has.
     ///
@@ -252,7 +263,7 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,12 +1,16 @@
 //! `tracewell-aggregator run`.
 
+use crate::api::Api;
+use crate::api::serve::{Local, Remote, routes};
 use crate::args::RunArgs;
+use crate::audit::Audit;
 use crate::authority::Authority;
 use crate::backup;
 use crate::config::Config;
-use crate::control::{Control, Socket};
+use crate::decisions::Decisions;
 use crate::engine;
 use crate::listener::{Listener, Sessions};
+use crate::operators::Operators;
 use crate::places::Places;
 use crate::registry::Registry;
 use anyhow::{Context, Result, anyhow};
@@ -17,9 +21,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tracewell_aggregator::Aggregator;
 use tracewell_aggregator::disk::Disk;
+use tracewell_aggregator::{Aggregator, ExceptionId};
 use tracewell_wire::quic::server::{Inbox, listen};
 use tracewell_wire::session::Close;
 
@@ -38,25 +43,37 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
     let disk = Disk::open(&config.state.join(backup::STORE))?;
     let authority = Authority::open(&config.state.join(backup::AUTHORITY))?;
     let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), config.hosts_max)?));
-    let aggregator = Aggregator::with_store(&config.parameters, Box::new(disk.store()))?;
+    let mut aggregator = Aggregator::with_store(&config.parameters, Box::new(disk.store()))?;
+    let decisions = Decisions::open(&disk)?;
+    hold(&mut aggregator, &decisions)?;
+    let (operators, audit) = (Operators::open(disk.clone())?, Audit::open(disk.clone())?);
+    let (stop, stopping) = watch::channel(false);
     let (inbox, frames) = Inbox::new(config.inbox_bytes);
     let mut runtime = runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).thread_name("connections").enable_all().build()?;
     runtime.block_on(async {
-        let socket = Socket::listen(&config.control)?;
+        let local = Local::listen(&config.control)?;
         let endpoint = listen(&authority.aggregator()?, config.listen)
             .with_context(|| format!("listening on {}", config.listen))?;
-        let settings = (config.parameters.hash(), config.retention_days);
-        let (engine, thread) = engine::start(aggregator, Arc::clone(&registry), settings, frames)?;
+        let (engine, thread) = engine::start(aggregator, Arc::clone(&registry), config.retention_days, frames)?;
         let sessions = Arc::new(Sessions::new(config.host_rate));
-        let fingerprint = authority.fingerprint();
-        let control = Control {
+        let api = Api {
             registry: Arc::clone(&registry),
             sessions: Arc::clone(&sessions),
             engine,
-            authority: fingerprint,
+            authority: authority.fingerprint(),
+            parameters_hash: config.parameters.hash().into(),
+            operators: Arc::new(Mutex::new(operators)),
+            decisions: Arc::new(Mutex::new(decisions)),
+            audit: Arc::new(Mutex::new(audit)),
+            stopping,
             disk,
-            state: config.state.clone(),
+            state: config.state.clone().into(),
+        };
+        let routes = routes(&api)?;
+        let remote = match config.api {
+            Some(address) => Some(Remote::listen(address, authority.api(&config.api_names)?).await?),
+            None => None,
         };
         let listener = Listener {
             registry,
@@ -68,7 +85,11 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         };
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let accepting = tokio::spawn(listener.run(endpoint.clone()));
-        let serving = tokio::spawn(socket.serve(control));
+        let mut serving = vec![tokio::spawn(local.serve(routes.clone()))];
+        if let Some(remote) = remote {
+            tracing::info!(address = %remote.address()?, "answering operators");
+            serving.push(tokio::spawn(remote.serve(routes)));
+        }
         // With port 0 the system chose one.
         tracing::info!(address = %endpoint.local_addr()?, state = %config.state.display(), "listening");
         tell(&[NotifyState::Ready, NotifyState::Status("listening")]);
@@ -85,7 +106,9 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         tell(&[NotifyState::Stopping, NotifyState::Status("writing what is left")]);
         // In the order of the data: connections, what they brought, what it became.
         endpoint.close(Close::Done.code().into(), b"");
-        serving.abort();
+        serving.iter().for_each(tokio::task::JoinHandle::abort);
+        stop.send_replace(true);
+        drop(api);
         let _ = accepting.await;
         let _ = timeout(DRAIN, endpoint.wait_idle()).await;
         let joined = timeout(DRAIN, tokio::task::spawn_blocking(|| thread.join())).await;
@@ -94,6 +117,17 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         tracing::info!(counts = ?sessions.counted(), "stopped");
         Ok(())
     })
+}
+
+/// Has the decisions of earlier runs hold.
+fn hold(aggregator: &mut Aggregator, decisions: &Decisions) -> Result<()> {
+    aggregator.confirm(decisions.confirmed());
+    for (id, kept) in decisions.exceptions() {
+        let id = u64::from_str_radix(id, 16).with_context(|| format!("reading exception {id:?}"))?;
+        let exception = kept.exception().with_context(|| format!("reading exception {id:016x}"))?;
+        aggregator.except(ExceptionId(id), exception)?;
+    }
+    Ok(())
 }
 
 fn tell(states: &[NotifyState<'_>]) {

@@ -1,0 +1,212 @@
+//! What operators ask: by gRPC, and the same by HTTP and JSON; at the local socket as who runs the aggregator, over TLS with a
+//! token.
+//!
+//! In reading order: [`serve`] takes connections, [`gateway`] turns a call over HTTP into the gRPC call that it stands for, and
+//! [`Api::answer`] sees who calls, whether they may, and that changes are noted, before [`hosts`], [`incidents`] and
+//! [`operators`] do what was asked.
+
+mod gateway;
+mod hosts;
+mod incidents;
+mod operators;
+pub mod serve;
+
+use crate::audit::Audit;
+use crate::decisions::Decisions;
+use crate::engine::Asker;
+use crate::listener::Sessions;
+use crate::operators::Operators;
+use crate::registry::Registry;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tonic::{Code, Request, Response, Status};
+use tracewell_aggregator::disk::Disk;
+use tracewell_aggregator::document::time::rfc3339;
+use tracewell_api::v1::Role;
+use tracewell_api::{Message, Name, json, methods};
+use tracewell_model::EventNs;
+
+/// What all calls share. Clones share it too.
+#[derive(Clone)]
+pub struct Api {
+    pub registry: Arc<Mutex<Registry>>,
+    pub sessions: Arc<Sessions>,
+    pub engine: Asker,
+    /// SHA-256 of the authority's certificate, which tokens carry.
+    pub authority: [u8; 32],
+    pub parameters_hash: Arc<str>,
+    pub operators: Arc<Mutex<Operators>>,
+    pub decisions: Arc<Mutex<Decisions>>,
+    pub audit: Arc<Mutex<Audit>>,
+    /// Ends what would go on for ever.
+    pub stopping: watch::Receiver<bool>,
+    /// For backups.
+    pub disk: Disk,
+    pub state: Arc<Path>,
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub name: String,
+    pub role: Role,
+}
+
+impl Caller {
+    /// Who can open the local socket runs the aggregator.
+    pub fn local(uid: u32) -> Self {
+        Self { name: format!("local:{uid}"), role: Role::Admin }
+    }
+}
+
+impl Api {
+    /// Does what was asked, if the caller may. A change is noted before it is made, with what came of it after.
+    async fn answer<T, R, F>(
+        &self,
+        request: Request<T>,
+        act: impl FnOnce(T, Caller) -> F,
+    ) -> Result<Response<R>, Status>
+    where
+        T: Message + Name,
+        F: Future<Output = Result<R, Status>>,
+    {
+        let method = methods::of::<T>().ok_or_else(|| Status::unimplemented("no such method"))?;
+        let caller = self.caller(&request)?;
+        if caller.role < method.role {
+            let (name, least) = (&caller.name, method.role.as_str_name());
+            tracing::warn!(operator = %name, method = %method.name, "an operator may not do that");
+            return Err(Status::permission_denied(format!(
+                "{name} has {}, expected {least}",
+                caller.role.as_str_name()
+            )));
+        }
+        let message = request.into_inner();
+        if method.is_get {
+            return act(message, caller).await.map(Response::new);
+        }
+        let words = json::of(&message).to_string();
+        tracing::info!(operator = %caller.name, method = %method.name, request = %words, "a change is asked for");
+        let number = lock(&self.audit).begin(&caller.name, &method.name, words).map_err(internal)?;
+        let done = act(message, caller).await;
+        lock(&self.audit).end(number, done.as_ref().err().map(Status::message)).map_err(internal)?;
+        done.map(Response::new)
+    }
+
+    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        if let Some(caller) = request.extensions().get::<Caller>() {
+            return Ok(caller.clone());
+        }
+        let header = request.metadata().get("authorization").and_then(|header| header.to_str().ok());
+        let Some(token) = header.and_then(|header| header.strip_prefix("Bearer ")) else {
+            return Err(Status::unauthenticated("expected a header \"authorization: Bearer TOKEN\""));
+        };
+        let operators = lock(&self.operators);
+        let found = operators.of_token(token).map(|(name, role)| Caller { name: name.into(), role });
+        found.ok_or_else(|| {
+            tracing::warn!("a token that is not known or holds no longer was shown");
+            Status::unauthenticated("the token is not known, or holds no longer")
+        })
+    }
+}
+
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The fault is the aggregator's.
+fn internal(error: impl std::fmt::Display) -> Status {
+    tracing::error!(%error, "a call failed");
+    Status::internal(error.to_string())
+}
+
+/// What was asked cannot be done as things are; the words say why.
+fn refused(error: impl std::fmt::Display) -> Status {
+    Status::new(Code::FailedPrecondition, error.to_string())
+}
+
+/// A number that was given is within a range; `usual` stands for one that was left out.
+fn within(field: &str, value: u32, usual: u32, max: u32) -> Result<u32, Status> {
+    match value {
+        0 if usual > 0 => Ok(usual),
+        value if (1..=max).contains(&value) => Ok(value),
+        value => Err(Status::invalid_argument(format!("{field} is {value}, expected 1 to {max}"))),
+    }
+}
+
+/// 16 hexadecimal digits.
+fn id(field: &str, text: &str) -> Result<u64, Status> {
+    let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let id = is_id.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+    id.ok_or_else(|| Status::invalid_argument(format!("{field} is {text:?}, expected 16 hexadecimal digits")))
+}
+
+/// Seconds since 1970 as RFC 3339.
+fn time(seconds: u64) -> String {
+    rfc3339(EventNs(seconds.saturating_mul(1_000_000_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine;
+    use axum::body::Body;
+    use axum::http;
+    use tower::ServiceExt;
+    use tracewell_aggregator::Aggregator;
+    use tracewell_parameters::Parameters;
+    use tracewell_wire::quic::Rate;
+
+    const RATE: Rate = Rate { frames: 0, bytes: 0 };
+
+    const ROLES: [Role; 4] = [Role::Viewer, Role::Analyst, Role::Operator, Role::Admin];
+
+    /// Each method, asked over HTTP with an empty request by each role and by nobody: who is let through to it, and who is not.
+    #[tokio::test]
+    async fn every_method_asks_for_its_role() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let (_frames, frames) = tokio::sync::mpsc::channel(1);
+        let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), 1).unwrap()));
+        let aggregator = Aggregator::new(&Parameters::default());
+        let (engine, _thread) = engine::start(aggregator, Arc::clone(&registry), 0, frames).unwrap();
+        let mut operators = Operators::open(disk.clone()).unwrap();
+        let tokens = ROLES.map(|role| operators.create(role.as_str_name(), role, 60).unwrap());
+        let (_stop, stopping) = watch::channel(false);
+        let api = Api {
+            registry,
+            sessions: Arc::new(Sessions::new(RATE)),
+            engine,
+            authority: [0; 32],
+            parameters_hash: "".into(),
+            operators: Arc::new(Mutex::new(operators)),
+            decisions: Arc::new(Mutex::new(Decisions::open(&disk).unwrap())),
+            audit: Arc::new(Mutex::new(Audit::open(disk.clone()).unwrap())),
+            stopping,
+            disk,
+            state: folder.path().into(),
+        };
+        let routes = serve::routes(&api).unwrap();
+        for method in methods::all() {
+            let ask = async |authorization: &str| {
+                let verb = if method.is_get { "GET" } else { "POST" };
+                let request = http::Request::builder().method(verb).uri(method.path.replace(['{', '}'], "-"));
+                let request = request.header("authorization", authorization).body(Body::empty()).unwrap();
+                routes.clone().oneshot(request).await.unwrap().status().as_u16()
+            };
+            for wrong in ["", "Bearer ", "Bearer tracewell-operator-0", &tokens[3]] {
+                assert_eq!(ask(wrong).await, 401, "{} by nobody", method.name);
+            }
+            for (role, token) in ROLES.iter().zip(&tokens) {
+                let status = ask(&format!("Bearer {token}")).await;
+                assert_eq!(status == 403, *role < method.role, "{} by {role:?}: {status}", method.name);
+                assert!(matches!(status, 200 | 400 | 403 | 404), "{} by {role:?}: {status}", method.name);
+            }
+        }
+        let asked = api.audit.lock().unwrap().before(0, 100).unwrap();
+        let n_changes = methods::all().iter().filter(|method| !method.is_get);
+        let n_let_through: usize =
+            n_changes.map(|method| ROLES.iter().filter(|role| **role >= method.role).count()).sum();
+        assert_eq!(asked.len(), n_let_through, "each change that somebody could ask for is noted");
+    }
+}

@@ -1,0 +1,122 @@
+use super::{Api, id, internal, lock, refused, time, within};
+use crate::registry::now;
+use std::collections::BTreeMap;
+use tonic::{Request, Response, Status};
+use tracewell_aggregator::document::time::rfc3339;
+use tracewell_api::v1::hosts_server::Hosts;
+use tracewell_api::v1::{
+    CreateTokenRequest, CreateTokenResponse, Host, ListHostsRequest, ListHostsResponse, ListTokensRequest,
+    ListTokensResponse, RevokeHostRequest, RevokeHostResponse, RevokeTokenRequest, RevokeTokenResponse, Token,
+};
+use tracewell_model::HostId;
+use tracewell_wire::session::Close;
+
+/// Labels of a token; bytes of a key and its value together.
+const LABELS_MAX: usize = 32;
+const LABEL_BYTES_MAX: usize = 256;
+
+#[tonic::async_trait]
+impl Hosts for Api {
+    async fn list_hosts(&self, request: Request<ListHostsRequest>) -> Result<Response<ListHostsResponse>, Status> {
+        let list = async |_, _| {
+            let reports = self.engine.ask(|engine| engine.hosts()).await.map_err(internal)?;
+            let reports: BTreeMap<_, _> = reports.into_iter().map(|report| (report.host, report)).collect();
+            let registry = lock(&self.registry);
+            let hosts = registry.hosts().iter().map(|(&id, host)| {
+                let report = reports.get(&id);
+                Host {
+                    id: id.to_string(),
+                    name: host.name.clone(),
+                    labels: host.labels.clone().into_iter().collect(),
+                    connected: self.sessions.is_connected(id),
+                    revoked: host.revoked,
+                    enrolments: host.n_enrolments,
+                    enrolled: time(host.enrolled),
+                    enrolled_from: host.enrolled_from.clone(),
+                    token: host.token.clone(),
+                    version: report.and_then(|report| report.version.as_deref().map(Into::into)),
+                    latest: report.map(|report| rfc3339(report.latest)),
+                    alerts: report.map_or(0, |report| report.n_alerts as u64),
+                    refused_frames: report.map_or(0, |report| report.n_refused),
+                    missing_frames: report.map_or(0, |report| report.n_missing),
+                    waited_frames: self.sessions.n_waited(id),
+                    settled: report.is_some_and(|report| report.is_settled),
+                    forked: report.is_some_and(|report| report.is_forked),
+                }
+            });
+            Ok(ListHostsResponse { hosts: hosts.collect() })
+        };
+        self.answer(request, list).await
+    }
+
+    async fn revoke_host(&self, request: Request<RevokeHostRequest>) -> Result<Response<RevokeHostResponse>, Status> {
+        let revoke = async |request: RevokeHostRequest, _| {
+            let host = HostId(id("host", &request.host)?);
+            lock(&self.registry).revoke(host).map_err(refused)?;
+            self.sessions.close(host, Close::Refused);
+            let forgotten = self.engine.ask(move |engine| engine.forget(host)).await.map_err(internal)?;
+            forgotten
+                .map_err(|error| internal(format!("it is revoked, but what it contributed still counts: {error:#}")))?;
+            Ok(RevokeHostResponse {})
+        };
+        self.answer(request, revoke).await
+    }
+
+    async fn create_token(
+        &self,
+        request: Request<CreateTokenRequest>,
+    ) -> Result<Response<CreateTokenResponse>, Status> {
+        let create = async |request: CreateTokenRequest, _| {
+            let CreateTokenRequest { hours, uses, labels, host } = request;
+            let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+            let seconds = u64::from(within("hours", small(hours), 0, 8760)?) * 3600;
+            let uses = within("uses", small(uses), 0, 100_000)?.into();
+            let host = if host.is_empty() { None } else { Some(id("host", &host)?) };
+            check(&labels)?;
+            let labels = labels.into_iter().collect();
+            let token = lock(&self.registry).token(self.authority, now() + seconds, uses, labels, host);
+            Ok(CreateTokenResponse { token: token.map_err(refused)?.to_string() })
+        };
+        self.answer(request, create).await
+    }
+
+    async fn list_tokens(&self, request: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
+        let list = async |_, _| {
+            let registry = lock(&self.registry);
+            let tokens = registry.tokens().iter().map(|(id, token)| Token {
+                id: id.clone(),
+                expires: time(token.expires),
+                uses_left: token.uses_left,
+                labels: token.labels.clone().into_iter().collect(),
+                host: token.host.map(|host| HostId(host).to_string()),
+            });
+            Ok(ListTokensResponse { tokens: tokens.collect() })
+        };
+        self.answer(request, list).await
+    }
+
+    async fn revoke_token(
+        &self,
+        request: Request<RevokeTokenRequest>,
+    ) -> Result<Response<RevokeTokenResponse>, Status> {
+        let revoke = async |request: RevokeTokenRequest, _| {
+            lock(&self.registry).revoke_token(&request.token).map_err(refused)?;
+            Ok(RevokeTokenResponse {})
+        };
+        self.answer(request, revoke).await
+    }
+}
+
+fn check<'a>(labels: impl IntoIterator<Item = (&'a String, &'a String)>) -> Result<(), Status> {
+    for (n, (key, value)) in labels.into_iter().enumerate() {
+        let is_good = !key.is_empty() && key.len() + value.len() < LABEL_BYTES_MAX;
+        let is_text = !key.chars().chain(value.chars()).any(char::is_control) && !key.contains('=');
+        if n >= LABELS_MAX || !is_good || !is_text {
+            return Err(Status::invalid_argument(format!(
+                "label {key:?} = {value:?}: expected at most {LABELS_MAX}, each of less than {LABEL_BYTES_MAX} bytes, with a \
+                 key without \"=\""
+            )));
+        }
+    }
+    Ok(())
+}

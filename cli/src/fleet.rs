@@ -1,0 +1,123 @@
+//! `tracewell fleet`: hosts, tokens, operators, and who changed what.
+
+use crate::args::server::{FleetCommand, Role, ServerArgs, TokenArgs};
+use crate::failure::{Failure, print};
+use crate::output::text::clean;
+use crate::server::Server;
+use std::fmt::Write;
+use tracewell_aggregator::document::time::short;
+use tracewell_api::v1::{
+    self, CreateOperatorRequest, CreateTokenRequest, Host, ListAuditRequest, ListHostsRequest, ListOperatorsRequest,
+    ListTokensRequest, MakeBackupRequest, RevokeHostRequest, RevokeOperatorRequest, RevokeTokenRequest, WhoAmIRequest,
+};
+
+pub fn run(server: &ServerArgs, command: FleetCommand) -> Result<(), Failure> {
+    let server = Server::connect(server)?;
+    let (mut hosts, mut operators) = (server.hosts(), server.operators());
+    let text = match command {
+        FleetCommand::Hosts => server.tell(hosts.list_hosts(ListHostsRequest {}), |answer| lines(&answer.hosts, host)),
+        FleetCommand::Revoke { host } => {
+            let done = format!("{host} is let in no more\n");
+            server.tell(hosts.revoke_host(RevokeHostRequest { host }), |_| done)
+        }
+        FleetCommand::Token(TokenArgs { hours, uses, label, host }) => {
+            let request = CreateTokenRequest { hours, uses, labels: label.into_iter().collect(), host };
+            server.tell(hosts.create_token(request), |answer| format!("{}\n", answer.token))
+        }
+        FleetCommand::Tokens => {
+            server.tell(hosts.list_tokens(ListTokensRequest {}), |answer| lines(&answer.tokens, token))
+        }
+        FleetCommand::RevokeToken { token } => {
+            let done = format!("nobody can use {token} any more\n");
+            server.tell(hosts.revoke_token(RevokeTokenRequest { token }), |_| done)
+        }
+        FleetCommand::Operator { name, role, days } => {
+            let role = match role {
+                Role::Viewer => v1::Role::Viewer,
+                Role::Analyst => v1::Role::Analyst,
+                Role::Operator => v1::Role::Operator,
+                Role::Admin => v1::Role::Admin,
+            };
+            let request = CreateOperatorRequest { name, role: role.into(), days };
+            server.tell(operators.create_operator(request), |answer| format!("{}\n", answer.token))
+        }
+        FleetCommand::Operators => server.tell(operators.list_operators(ListOperatorsRequest {}), |answer| {
+            lines(&answer.operators, |operator| {
+                let expires = short(&operator.expires);
+                format!("{:<9}  until {expires}  {}", word(operator.role().as_str_name()), operator.name)
+            })
+        }),
+        FleetCommand::RevokeOperator { name } => {
+            let done = format!("{name} has no token any more\n");
+            server.tell(operators.revoke_operator(RevokeOperatorRequest { name }), |_| done)
+        }
+        FleetCommand::Audit { limit, before } => {
+            server.tell(operators.list_audit(ListAuditRequest { before, limit }), |answer| {
+                lines(&answer.entries, |entry| {
+                    let method = entry.method.rsplit('.').next().unwrap_or_default();
+                    let outcome = if entry.failure.is_empty() { "done" } else { &entry.failure };
+                    let (number, time, operator) = (entry.number, short(&entry.time), &entry.operator);
+                    format!("{number:>6}  {time}  {operator}  {method}  {}  {outcome}", entry.request)
+                })
+            })
+        }
+        FleetCommand::Backup { folder } => {
+            let done = format!("made {folder}\n");
+            server.tell(operators.make_backup(MakeBackupRequest { folder }), |_| done)
+        }
+        FleetCommand::Whoami => server.tell(operators.who_am_i(WhoAmIRequest {}), |answer| {
+            format!("{}, {}\n", answer.name, word(answer.role().as_str_name()))
+        }),
+    };
+    print(&text?)
+}
+
+fn host(host: &Host) -> String {
+    let state = match (host.revoked, host.connected) {
+        (true, _) => "revoked",
+        (_, true) => "connected",
+        _ => "away",
+    };
+    let latest = host.latest.as_deref().map_or_else(|| "-".into(), short);
+    let version = host.version.as_deref().unwrap_or("-");
+    let profile = if host.settled { "settled" } else { "learning" };
+    let mut line = format!(
+        "{}  {state:<9}  {profile:<8}  until {latest:<19}  agent {version}  {} alerts  {}",
+        host.id, host.alerts, host.name
+    );
+    for (key, value) in sorted(&host.labels) {
+        let _ = write!(line, "  {key}={value}");
+    }
+    let counts = [("refused", host.refused_frames), ("missing", host.missing_frames), ("waited", host.waited_frames)];
+    for (what, n) in counts.into_iter().filter(|(_, n)| *n > 0) {
+        let _ = write!(line, "  {n} frames {what}");
+    }
+    line + if host.forked { "  FORKED" } else { "" }
+}
+
+fn token(token: &v1::Token) -> String {
+    let mut line = format!("{}  until {}  {} uses left", token.id, short(&token.expires), token.uses_left);
+    if let Some(host) = &token.host {
+        let _ = write!(line, "  for host {host}");
+    }
+    for (key, value) in sorted(&token.labels) {
+        let _ = write!(line, "  {key}={value}");
+    }
+    line
+}
+
+fn sorted<'a>(labels: impl IntoIterator<Item = (&'a String, &'a String)>) -> Vec<(&'a String, &'a String)> {
+    let mut labels: Vec<_> = labels.into_iter().collect();
+    labels.sort();
+    labels
+}
+
+/// A line each, with nothing in it that could drive the terminal: hosts name themselves.
+pub fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
+    items.iter().map(|item| format!("{}\n", clean(&line(item)))).collect()
+}
+
+/// The last word of an enum's name, as `admin` of `ROLE_ADMIN`.
+pub fn word(name: &str) -> String {
+    name.split_once('_').map_or(name, |(_, word)| word).to_lowercase().replace('_', " ")
+}
