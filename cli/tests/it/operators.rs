@@ -38,8 +38,14 @@ impl Fleet {
         self.place.file(name, self.ask(&["fleet", "operator", name, "--role", role]).ok());
     }
 
-    /// One request over HTTP/1.1 at the local socket; gives the status and the body's values, one a line or one in all.
+    /// The same; gives the body's values, one a line or one in all.
     fn http(&self, method: &str, path: &str, body: &str) -> (u16, Vec<Value>) {
+        let (status, body) = self.text(method, path, body);
+        (status, serde_json::Deserializer::from_str(&body).into_iter().map(|value| value.expect("JSON")).collect())
+    }
+
+    /// One request over HTTP/1.1 at the local socket; gives the status and the body.
+    fn text(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = UnixStream::connect(self.place.path("socket")).expect("it listens");
         let length = body.len();
         write!(stream, "{method} {path} HTTP/1.0\r\nhost: local\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
@@ -48,7 +54,7 @@ impl Fleet {
         let answer = String::from_utf8(answer).expect("it is UTF-8");
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        (status, serde_json::Deserializer::from_str(body).into_iter().map(|value| value.expect("JSON")).collect())
+        (status, body.to_owned())
     }
 }
 
@@ -165,6 +171,12 @@ fn the_same_calls_are_there_over_http() {
         assert_eq!((got, &answer[0]["code"]), (status, &json!(code)), "{method} {path}: {answer:?}");
         assert!(answer[0]["message"].as_str().unwrap().contains(words), "{answer:?}");
     }
+    let (status, metrics) = fleet.text("GET", "/metrics", "");
+    assert_eq!(status, 200);
+    for line in ["tracewell_aggregator_hosts{state=\"revoked\"} 0", "tracewell_aggregator_enrolments_total 1"] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    assert_eq!(fleet.text("GET", "/healthz", ""), (200, "serving\n".into()));
     let (_, document) = fleet.http("GET", "/v1/openapi.json", "");
     let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
     assert_eq!(document[0], serde_json::from_slice::<Value>(&std::fs::read(shipped).unwrap()).unwrap());

@@ -3,11 +3,12 @@
 //!
 //! In reading order: [`serve`] takes connections, [`gateway`] turns a call over HTTP into the gRPC call that it stands for, and
 //! [`Api::answer`] sees who calls, whether they may, and that changes are noted, before [`hosts`], [`incidents`] and
-//! [`operators`] do what was asked.
+//! [`operators`] do what was asked. [`metrics`] are for machines.
 
 mod gateway;
 mod hosts;
 mod incidents;
+mod metrics;
 mod operators;
 pub mod serve;
 
@@ -97,7 +98,11 @@ impl Api {
         if let Some(caller) = request.extensions().get::<Caller>() {
             return Ok(caller.clone());
         }
-        let header = request.metadata().get("authorization").and_then(|header| header.to_str().ok());
+        self.caller_of(request.metadata().get("authorization").and_then(|header| header.to_str().ok()))
+    }
+
+    /// Whose token a header shows.
+    fn caller_of(&self, header: Option<&str>) -> Result<Caller, Status> {
         let Some(token) = header.and_then(|header| header.strip_prefix("Bearer ")) else {
             return Err(Status::unauthenticated("expected a header \"authorization: Bearer TOKEN\""));
         };

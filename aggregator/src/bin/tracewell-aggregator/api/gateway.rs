@@ -1,12 +1,13 @@
 //! The same methods over HTTP and JSON. A call is turned into the gRPC call that it stands for, which is answered in this process, and
 //! the answer into JSON: one object, or one a line where the method streams.
 
-use super::Caller;
+use super::{Api, Caller};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Query, RawPathParams, Request};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -17,6 +18,8 @@ use tracewell_api::json::{decode, encode};
 use tracewell_api::methods::{self, Method};
 use tracewell_api::openapi;
 
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>
+const PROMETHEUS: &str = "text/plain; version=0.0.4";
 /// Bytes of a request's body.
 const BODY_MAX: usize = 64 << 10;
 /// Bytes of a message of ours: an incident with its graph.
@@ -28,7 +31,7 @@ const LINES_MAX: usize = 16;
 const HEAD: usize = 5;
 
 /// A route for each method, which `services` answer.
-pub fn routes(services: &Router) -> Router {
+pub fn routes(api: &Api, services: &Router) -> Router {
     let mut routes = Router::new();
     for method in methods::all() {
         let filter = if method.is_get { MethodFilter::GET } else { MethodFilter::POST };
@@ -39,7 +42,14 @@ pub fn routes(services: &Router) -> Router {
         };
         routes = routes.route(&method.path, on(filter, answer));
     }
+    let (metrics, health) = (api.clone(), api.clone());
+    let metrics = async move |headers: HeaderMap, local: Option<Extension<Caller>>| {
+        let text = metrics.metrics(&headers, local.map(|Extension(caller)| caller)).await;
+        text.map_or_else(|status| failure(&status), |text| ([("content-type", PROMETHEUS)], text).into_response())
+    };
     routes
+        .route("/metrics", axum::routing::get(metrics))
+        .route("/healthz", axum::routing::get(async move || health.health().await))
         .route("/v1/openapi.json", axum::routing::get(async || Json(openapi::document())))
         .fallback(async || failure(&Status::not_found("there is no such path; /v1/openapi.json has those there are")))
         .method_not_allowed_fallback(async || failure(&Status::unimplemented("expected another HTTP method")))

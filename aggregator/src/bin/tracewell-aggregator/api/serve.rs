@@ -60,7 +60,7 @@ pub fn routes(api: &Api) -> Result<Router> {
         .add_service(reflection)
         .into_axum_router()
         .reset_fallback();
-    Ok(gateway::routes(&services).merge(services).layer(GlobalConcurrencyLimitLayer::new(ANSWERED_MAX)))
+    Ok(gateway::routes(api, &services).merge(services).layer(GlobalConcurrencyLimitLayer::new(ANSWERED_MAX)))
 }
 
 /// The socket of this machine; its file goes with it.
