@@ -3,6 +3,7 @@
 mod architecture;
 mod dependencies;
 mod licences;
+mod threats;
 
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     complaints.extend(dependencies::complaints(&read("Cargo.toml")?, &read("docs/dependencies.md")?)?);
     complaints.extend(architecture::arrows(metadata.members()));
     complaints.extend(architecture::purity(&workspace.root)?);
+    complaints.extend(threats::complaints(&workspace.root, metadata.members(), &read("docs/threat-model.md")?)?);
     if !complaints.is_empty() {
         bail!("{}", complaints.join("\n"));
     }

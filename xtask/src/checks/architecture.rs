@@ -121,7 +121,7 @@ fn impure_lines(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
     })
 }
 
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("reading folder {}", folder.display()))? {
         let path = entry?.path();
