@@ -1,10 +1,11 @@
 //! What operators ask: by gRPC, and the same by HTTP and JSON; at the local socket as who runs the aggregator, over TLS with a
 //! token.
 //!
-//! In reading order: [`serve`] takes connections, [`gateway`] turns a call over HTTP into the gRPC call that it stands for, and
-//! [`Api::answer`] sees who calls, whether they may, and that changes are noted, before [`hosts`], [`incidents`] and
+//! In reading order: [`serve`] takes connections, [`authentication`] sees who calls, [`gateway`] turns a call over HTTP into the gRPC
+//! call that it stands for, and [`Api::answer`] sees whether they may, and that changes are noted, before [`hosts`], [`incidents`] and
 //! [`operators`] do what was asked. [`metrics`] are for machines.
 
+mod authentication;
 mod gateway;
 mod hosts;
 mod incidents;
@@ -73,7 +74,8 @@ impl Api {
         F: Future<Output = Result<R, Status>>,
     {
         let method = methods::of::<T>().ok_or_else(|| Status::unimplemented("no such method"))?;
-        let caller = self.caller(&request)?;
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| Status::unauthenticated("nobody has seen who calls"))?;
         if caller.role < method.role {
             let (name, least) = (&caller.name, method.role.as_str_name());
             tracing::warn!(operator = %name, method = %method.name, "an operator may not do that");
@@ -94,15 +96,8 @@ impl Api {
         done.map(Response::new)
     }
 
-    fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        if let Some(caller) = request.extensions().get::<Caller>() {
-            return Ok(caller.clone());
-        }
-        self.caller_of(request.metadata().get("authorization").and_then(|header| header.to_str().ok()))
-    }
-
-    /// Whose token a header shows.
-    fn caller_of(&self, header: Option<&str>) -> Result<Caller, Status> {
+    /// Whose token a header `authorization` shows.
+    fn operator(&self, header: Option<&str>) -> Result<Caller, Status> {
         let Some(token) = header.and_then(|header| header.strip_prefix("Bearer ")) else {
             return Err(Status::unauthenticated("expected a header \"authorization: Bearer TOKEN\""));
         };

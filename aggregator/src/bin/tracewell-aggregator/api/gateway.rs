@@ -4,13 +4,14 @@
 use super::{Api, Caller};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Query, RawPathParams, Request};
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 use tower::ServiceExt;
@@ -24,6 +25,8 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4";
 const BODY_MAX: usize = 64 << 10;
 /// Bytes of a message of ours: an incident with its graph.
 const MESSAGE_MAX: usize = 64 << 20;
+/// For a request's body to come.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Lines of a stream that wait for a slow caller.
 const LINES_MAX: usize = 16;
 /// A gRPC message begins with whether it is compressed, and its length
@@ -43,8 +46,8 @@ pub fn routes(api: &Api, services: &Router) -> Router {
         routes = routes.route(&method.path, on(filter, answer));
     }
     let (metrics, health) = (api.clone(), api.clone());
-    let metrics = async move |headers: HeaderMap, local: Option<Extension<Caller>>| {
-        let text = metrics.metrics(&headers, local.map(|Extension(caller)| caller)).await;
+    let metrics = async move || {
+        let text = metrics.metrics().await;
         text.map_or_else(|status| failure(&status), |text| ([("content-type", PROMETHEUS)], text).into_response())
     };
     routes
@@ -62,7 +65,8 @@ async fn call(
     request: Request,
 ) -> Result<Response, Status> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, BODY_MAX).await;
+    let body = timeout(PATIENCE, to_bytes(body, BODY_MAX)).await;
+    let body = body.map_err(|_| Status::deadline_exceeded("the body does not come"))?;
     let body = body.map_err(|_| Status::invalid_argument(format!("expected a body of at most {BODY_MAX} bytes")))?;
     let body = match body.is_empty() {
         true => Value::Null,
@@ -76,9 +80,6 @@ async fn call(
     framed.extend(u32::try_from(message.len()).map_err(|_| Status::internal("too long"))?.to_be_bytes());
     framed.extend(message);
     let mut inner = Request::post(format!("/{}", method.name)).header("content-type", "application/grpc");
-    if let Some(token) = parts.headers.get("authorization") {
-        inner = inner.header("authorization", token);
-    }
     if let Some(caller) = parts.extensions.get::<Caller>() {
         inner = inner.extension(caller.clone());
     }
@@ -161,6 +162,12 @@ fn lines(method: &'static Method, mut messages: Messages) -> Response {
 
 fn words(status: &Status) -> Value {
     json!({ "code": name(status.code()).1, "message": status.message() })
+}
+
+/// In the form in which the request was made.
+pub fn failure_of(request: &Request, status: Status) -> Response {
+    let kind = request.headers().get("content-type").map_or(&b""[..], |kind| kind.as_bytes());
+    if kind.starts_with(b"application/grpc") { status.into_http() } else { failure(&status) }
 }
 
 fn failure(status: &Status) -> Response {

@@ -1,7 +1,9 @@
 //! Where operators connect: a socket of this machine, and TCP with TLS. Either way HTTP/1.1 or HTTP/2, gRPC or JSON.
 
+use super::authentication::{Known, authenticate};
 use super::{Api, Caller, gateway};
 use anyhow::{Context, Result, bail};
+use axum::middleware::from_fn_with_state;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -60,7 +62,9 @@ pub fn routes(api: &Api) -> Result<Router> {
         .add_service(reflection)
         .into_axum_router()
         .reset_fallback();
-    Ok(gateway::routes(api, &services).merge(services).layer(GlobalConcurrencyLimitLayer::new(ANSWERED_MAX)))
+    let routes = gateway::routes(api, &services).merge(services);
+    let routes = routes.layer(GlobalConcurrencyLimitLayer::new(ANSWERED_MAX));
+    Ok(routes.layer(from_fn_with_state(api.clone(), authenticate)))
 }
 
 /// The socket of this machine; its file goes with it.
@@ -168,5 +172,10 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
         .max_concurrent_streams(CALLS_MAX)
         .max_header_list_size(HEADERS_MAX)
         .keep_alive_interval(Some(PATIENCE * 3));
-    let _ = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes)).await;
+    let known = Known::default();
+    let service = TowerToHyperService::new(routes.layer(Extension(known.clone())));
+    tokio::select! {
+        _ = server.serve_connection(TokioIo::new(stream), service) => {}
+        () = known.expired() => {}
+    }
 }
