@@ -18,10 +18,14 @@ use std::time::Duration;
 
 /// Cases of each property test; proptest's default of 256 is what the short run does.
 const PROPERTY_CASES: u32 = 4_096;
+/// Schedules of faults between hosts and aggregator.
+const SCHEDULES: u32 = 10_000;
 
 /// All tests again, with many more cases for each property.
 pub fn property_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
-    tests(test_command(workspace).env("PROPTEST_CASES", PROPERTY_CASES.to_string()), counts)
+    let mut command = test_command(workspace);
+    command.env("PROPTEST_CASES", PROPERTY_CASES.to_string()).env("TRACEWELL_SCHEDULES", SCHEDULES.to_string());
+    tests(&mut command, counts)
 }
 
 /// Puts the result and its date into `docs/full-test.md`, which is committed.

@@ -15,6 +15,7 @@ mod operators;
 mod recordings;
 mod renaming;
 mod replay;
+mod schedules;
 mod show;
 mod sigma;
 mod simulate;

@@ -32,12 +32,14 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     // Keys, and what all hosts have found: for the aggregator's own alone.
     umask(Mode::RWXG | Mode::RWXO);
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    // What cannot be read of RUST_LOG is told and left out.
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     let log = log.with_ansi(io::stderr().is_terminal());
     // The journal notes the time itself (systemd.exec(5), JOURNAL_STREAM).
