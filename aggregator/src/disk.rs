@@ -30,6 +30,8 @@ use tracewell_wire::{Class, FrameKey, Message, Payload, decode, encode};
 /// | 2 | families `index`, `operators`, `decisions`, `exceptions`, `audit`; alert graphs know their epoch |
 pub const SCHEMA: u32 = 2;
 const SCHEMA_KEY: &[u8] = b"aggregator-schema";
+/// Bytes of logs that are not in tables yet.
+const WAL_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of memory for blocks, indexes and filters.
 const CACHE_BYTES: usize = 64 << 20;
 /// Bytes of the index's rows that are in memory: what was removed there is passed over by who looks for the first.
@@ -207,6 +209,8 @@ fn database() -> Options {
     database.create_missing_column_families(true);
     database.set_max_open_files(256);
     database.set_keep_log_file_num(4);
+    // Or families that change seldom would keep the logs of those that change often.
+    database.set_max_total_wal_size(WAL_BYTES_MAX);
     database
 }
 

@@ -18,7 +18,7 @@ use crate::decisions::Decisions;
 use crate::engine::Asker;
 use crate::listener::Sessions;
 use crate::operators::Operators;
-use crate::registry::Registry;
+use crate::registry::{Registry, now};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -53,12 +53,29 @@ pub struct Api {
 pub struct Caller {
     pub name: String,
     pub role: Role,
+    pub is_local: bool,
+}
+
+/// Notes what came of a change, also if nobody waits for that any more.
+struct Entry<'a> {
+    api: &'a Api,
+    number: u64,
+    outcome: Result<(), String>,
+}
+
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        let failure = self.outcome.as_ref().err().map(String::as_str);
+        if let Err(error) = lock(&self.api.audit).end(self.number, failure) {
+            tracing::error!(%error, number = self.number, "what came of a change cannot be noted");
+        }
+    }
 }
 
 impl Caller {
     /// Who can open the local socket runs the aggregator.
     pub fn local(uid: u32) -> Self {
-        Self { name: format!("local:{uid}"), role: Role::Admin }
+        Self { name: format!("local:{uid}"), role: Role::Admin, is_local: true }
     }
 }
 
@@ -88,12 +105,20 @@ impl Api {
         if method.is_get {
             return act(message, caller).await.map(Response::new);
         }
-        let words = json::of(&message).to_string();
+        let words = masked(&json::of(&message).to_string());
         tracing::info!(operator = %caller.name, method = %method.name, request = %words, "a change is asked for");
         let number = lock(&self.audit).begin(&caller.name, &method.name, words).map_err(internal)?;
+        let mut entry = Entry { api: self, number, outcome: Err("the caller broke off: it may be done".into()) };
         let done = act(message, caller).await;
-        lock(&self.audit).end(number, done.as_ref().err().map(Status::message)).map_err(internal)?;
+        entry.outcome = done.as_ref().map(drop).map_err(|status| masked(status.message()));
+        drop(entry);
         done.map(Response::new)
+    }
+
+    /// Whether somebody who called before still may.
+    fn is_still(&self, caller: &Caller) -> bool {
+        let operators = lock(&self.operators);
+        caller.is_local || operators.all().get(&caller.name).is_some_and(|operator| operator.expires > now())
     }
 
     /// Whose token a header `authorization` shows.
@@ -102,12 +127,27 @@ impl Api {
             return Err(Status::unauthenticated("expected a header \"authorization: Bearer TOKEN\""));
         };
         let operators = lock(&self.operators);
-        let found = operators.of_token(token).map(|(name, role)| Caller { name: name.into(), role });
+        let found = operators.of_token(token).map(|(name, role)| Caller { name: name.into(), role, is_local: false });
         found.ok_or_else(|| {
             tracing::warn!("a token that is not known or holds no longer was shown");
             Status::unauthenticated("the token is not known, or holds no longer")
         })
     }
+}
+
+/// Tokens that somebody gave in place of a name are not noted.
+fn masked(text: &str) -> String {
+    let mut masked = text.to_owned();
+    for prefix in [crate::operators::PREFIX, "twt1-"] {
+        let mut from = 0;
+        while let Some(found) = masked[from..].find(prefix) {
+            let start = from + found + prefix.len();
+            let n_digits = masked[start..].bytes().take_while(|byte| byte.is_ascii_hexdigit() || *byte == b'-').count();
+            masked.replace_range(start..start + n_digits, "…");
+            from = start;
+        }
+    }
+    masked
 }
 
 fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -156,6 +196,15 @@ mod tests {
     use tracewell_aggregator::Aggregator;
     use tracewell_parameters::Parameters;
     use tracewell_wire::quic::Rate;
+
+    #[test]
+    fn tokens_are_masked_and_nothing_else() {
+        assert_eq!(
+            masked("{\"token\":\"twt1-0af-1\",\"name\":\"tracewell-operator-ff\"}"),
+            "{\"token\":\"twt1-…\",\"name\":\"tracewell-operator-…\"}"
+        );
+        assert_eq!(masked("twt1- and 0af"), "twt1-… and 0af");
+    }
 
     const RATE: Rate = Rate { frames: 0, bytes: 0 };
 

@@ -13,7 +13,7 @@ use tracewell_model::EventNs;
 /// Incidents that something is decided about.
 const DECISIONS_MAX: usize = 100_000;
 /// Notes of an incident.
-const NOTES_MAX: usize = 1000;
+const NOTES_MAX: usize = 100;
 
 /// How work on an incident stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

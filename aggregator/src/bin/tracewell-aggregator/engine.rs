@@ -20,7 +20,7 @@ const QUESTIONS_MAX: usize = 16;
 /// Between two tries to write. Hosts keep what is not acknowledged.
 const BREATH: Duration = Duration::from_secs(1);
 /// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
-const TRIES_MAX: u32 = 600;
+const TRIES_MAX: u32 = 30;
 
 /// What is asked of the engine, between two batches of frames.
 type Question = Box<dyn FnOnce(&mut Engine) + Send>;

@@ -12,7 +12,7 @@ use tracewell_wire::quic::random;
 /// Operators that there may be at once.
 const OPERATORS_MAX: usize = 1000;
 /// What a token begins with, so that one that leaked is known for what it is.
-const PREFIX: &str = "tracewell-operator-";
+pub const PREFIX: &str = "tracewell-operator-";
 
 /// An operator, without its token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -70,7 +70,6 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
             disk,
             state: config.state.clone().into(),
         };
-        let routes = routes(&api)?;
         let remote = match config.api {
             Some(address) => Some(Remote::listen(address, authority.api(&config.api_names)?).await?),
             None => None,
@@ -85,10 +84,11 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         };
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let accepting = tokio::spawn(listener.run(endpoint.clone()));
-        let mut serving = vec![tokio::spawn(local.serve(routes.clone()))];
+        let mut serving = vec![tokio::spawn(local.serve(routes(&api)?))];
         if let Some(remote) = remote {
             tracing::info!(address = %remote.address()?, "answering operators");
-            serving.push(tokio::spawn(remote.serve(routes)));
+            // With places of its own: whoever comes over the network keeps nobody from the socket.
+            serving.push(tokio::spawn(remote.serve(routes(&api)?)));
         }
         // With port 0 the system chose one.
         tracing::info!(address = %endpoint.local_addr()?, state = %config.state.display(), "listening");
@@ -125,7 +125,9 @@ fn hold(aggregator: &mut Aggregator, decisions: &Decisions) -> Result<()> {
     for (id, kept) in decisions.exceptions() {
         let id = u64::from_str_radix(id, 16).with_context(|| format!("reading exception {id:?}"))?;
         let exception = kept.exception().with_context(|| format!("reading exception {id:016x}"))?;
-        aggregator.except(ExceptionId(id), exception)?;
+        if let Err(error) = aggregator.except(ExceptionId(id), exception) {
+            tracing::error!(%error, exception = format!("{id:016x}"), "an exception does not hold");
+        }
     }
     Ok(())
 }

@@ -108,13 +108,13 @@ impl Incidents for Api {
         &self,
         request: Request<WatchIncidentsRequest>,
     ) -> Result<Response<Self::WatchIncidentsStream>, Status> {
-        let watch = async |request: WatchIncidentsRequest, _| {
+        let watch = async |request: WatchIncidentsRequest, caller: Caller| {
             let least = severity(&request.severity)?;
             let api = self.clone();
             Ok(stream(async move |to| {
                 let mut stopping = api.stopping.clone();
                 tokio::select! {
-                    () = api.watch(least, request.only_new, &to) => {}
+                    () = api.watch(&caller, least, request.only_new, &to) => {}
                     () = to.closed() => {}
                     _ = stopping.wait_for(|stopping| *stopping) => {}
                 }
@@ -259,7 +259,7 @@ impl Api {
                 last: rfc3339(found.last),
                 repeats: found.repeats.into(),
                 incomplete: found.incomplete || found.loss != tracewell_model::Loss::default(),
-                decision: Some(said(&decisions.of(&id))),
+                decision: Some(proto::Decision { notes: Vec::new(), ..said(&decisions.of(&id)) }),
                 id,
             };
             (summary, found)
@@ -268,7 +268,7 @@ impl Api {
     }
 
     /// Sends what is shown, then what changes, until nobody listens.
-    async fn watch(&self, least: Severity, only_new: bool, to: &Sender<WatchIncidentsResponse>) {
+    async fn watch(&self, caller: &Caller, least: Severity, only_new: bool, to: &Sender<WatchIncidentsResponse>) {
         let mut changed = self.engine.changed();
         let mut known = BTreeMap::new();
         for is_first in std::iter::once(true).chain(std::iter::repeat(false)) {
@@ -287,6 +287,10 @@ impl Api {
             }
             sleep(WATCH_EVERY).await;
             if changed.changed().await.is_err() {
+                return;
+            }
+            if !self.is_still(caller) {
+                let _ = to.send(Err(Status::unauthenticated("the token holds no longer"))).await;
                 return;
             }
         }

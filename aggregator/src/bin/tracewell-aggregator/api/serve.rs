@@ -13,6 +13,7 @@ use rustix::process::umask;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,12 +59,12 @@ pub fn routes(api: &Api) -> Result<Router> {
     let services = Routes::new(HostsServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX))
         .add_service(IncidentsServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX))
         .add_service(OperatorsServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX))
-        .add_service(health)
-        .add_service(reflection)
         .into_axum_router()
         .reset_fallback();
     let routes = gateway::routes(api, &services).merge(services);
     let routes = routes.layer(GlobalConcurrencyLimitLayer::new(ANSWERED_MAX));
+    // What everybody may ask takes no operator's place.
+    let routes = routes.merge(Routes::new(health).add_service(reflection).into_axum_router().reset_fallback());
     Ok(routes.layer(from_fn_with_state(api.clone(), authenticate)))
 }
 
@@ -80,7 +81,10 @@ impl Local {
     /// When the socket cannot be made there.
     pub fn listen(path: &Path) -> Result<Self> {
         match fs::symlink_metadata(path) {
-            // An aggregator that was killed left it; one that runs holds its store, which was opened before.
+            Ok(found) if found.file_type().is_socket() && UnixStream::connect(path).is_ok() => {
+                bail!("cannot listen on {}: another aggregator answers there", path.display())
+            }
+            // An aggregator that was killed left it.
             Ok(found) if found.file_type().is_socket() => fs::remove_file(path)?,
             Ok(_) => bail!("cannot listen on {}: it is there, and no socket", path.display()),
             Err(_) => {}
