@@ -2,7 +2,6 @@ use crate::WireError;
 use std::fmt;
 use std::str::FromStr;
 
-const PREFIX: &str = "twt1-";
 const BYTES: usize = 16 + 32 + 32;
 
 /// What an operator gives to a machine that is to become a host: the right to ask, and whom to ask. As text it is `twt1-` and
@@ -15,9 +14,14 @@ pub struct Token {
     pub authority: [u8; 32],
 }
 
+impl Token {
+    /// What its text begins with, so that one that leaked is known for what it is.
+    pub const PREFIX: &str = "twt1-";
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(PREFIX)?;
+        f.write_str(Self::PREFIX)?;
         let bytes = self.id.iter().chain(&self.secret).chain(&self.authority);
         bytes.into_iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -35,7 +39,7 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Self, WireError> {
         let missing = WireError::Missing { what: "token as \"twt1-\" and 160 hexadecimal digits" };
-        let digits = text.trim().strip_prefix(PREFIX).ok_or(missing.clone())?.as_bytes();
+        let digits = text.trim().strip_prefix(Self::PREFIX).ok_or(missing.clone())?.as_bytes();
         if digits.len() != 2 * BYTES {
             return Err(missing);
         }

@@ -28,6 +28,7 @@ use tracewell_aggregator::document::time::rfc3339;
 use tracewell_api::v1::Role;
 use tracewell_api::{Message, Name, json, methods};
 use tracewell_model::EventNs;
+use tracewell_wire::session::Token;
 
 /// What all calls share. Clones share it too.
 #[derive(Clone)]
@@ -56,22 +57,6 @@ pub struct Caller {
     pub is_local: bool,
 }
 
-/// Notes what came of a change, also if nobody waits for that any more.
-struct Entry<'a> {
-    api: &'a Api,
-    number: u64,
-    outcome: Result<(), String>,
-}
-
-impl Drop for Entry<'_> {
-    fn drop(&mut self) {
-        let failure = self.outcome.as_ref().err().map(String::as_str);
-        if let Err(error) = lock(&self.api.audit).end(self.number, failure) {
-            tracing::error!(%error, number = self.number, "what came of a change cannot be noted");
-        }
-    }
-}
-
 impl Caller {
     /// Who can open the local socket runs the aggregator.
     pub fn local(uid: u32) -> Self {
@@ -80,15 +65,17 @@ impl Caller {
 }
 
 impl Api {
-    /// Does what was asked, if the caller may. A change is noted before it is made, with what came of it after.
+    /// Does what was asked, if the caller may. A change is noted before it is made, with what came of it after; it is carried to its end
+    /// also if the caller breaks off.
     async fn answer<T, R, F>(
         &self,
         request: Request<T>,
-        act: impl FnOnce(T, Caller) -> F,
+        act: impl FnOnce(Self, T, Caller) -> F,
     ) -> Result<Response<R>, Status>
     where
         T: Message + Name,
-        F: Future<Output = Result<R, Status>>,
+        R: Send + 'static,
+        F: Future<Output = Result<R, Status>> + Send + 'static,
     {
         let method = methods::of::<T>().ok_or_else(|| Status::unimplemented("no such method"))?;
         let caller = request.extensions().get::<Caller>().cloned();
@@ -103,16 +90,21 @@ impl Api {
         }
         let message = request.into_inner();
         if method.is_get {
-            return act(message, caller).await.map(Response::new);
+            return act(self.clone(), message, caller).await.map(Response::new);
         }
         let words = masked(&json::of(&message).to_string());
         tracing::info!(operator = %caller.name, method = %method.name, request = %words, "a change is asked for");
         let number = lock(&self.audit).begin(&caller.name, &method.name, words).map_err(internal)?;
-        let mut entry = Entry { api: self, number, outcome: Err("the caller broke off: it may be done".into()) };
-        let done = act(message, caller).await;
-        entry.outcome = done.as_ref().map(drop).map_err(|status| masked(status.message()));
-        drop(entry);
-        done.map(Response::new)
+        let (act, audit) = (act(self.clone(), message, caller), Arc::clone(&self.audit));
+        let done = tokio::spawn(async move {
+            let done = act.await;
+            let failure = done.as_ref().err().map(|status| masked(status.message()));
+            if let Err(error) = lock(&audit).end(number, failure.as_deref()) {
+                tracing::error!(%error, number, "what came of a change cannot be noted");
+            }
+            done
+        });
+        done.await.map_err(internal)?.map(Response::new)
     }
 
     /// Whether somebody who called before still may.
@@ -138,7 +130,7 @@ impl Api {
 /// Tokens that somebody gave in place of a name are not noted.
 fn masked(text: &str) -> String {
     let mut masked = text.to_owned();
-    for prefix in [crate::operators::PREFIX, "twt1-"] {
+    for prefix in [crate::operators::PREFIX, Token::PREFIX] {
         let mut from = 0;
         while let Some(found) = masked[from..].find(prefix) {
             let start = from + found + prefix.len();
@@ -183,7 +175,7 @@ fn id(field: &str, text: &str) -> Result<u64, Status> {
 
 /// Seconds since 1970 as RFC 3339.
 fn time(seconds: u64) -> String {
-    rfc3339(EventNs(seconds.saturating_mul(1_000_000_000)))
+    rfc3339(EventNs(seconds.saturating_mul(EventNs::SECOND)))
 }
 
 #[cfg(test)]

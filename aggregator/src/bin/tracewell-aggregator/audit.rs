@@ -77,7 +77,8 @@ impl Audit {
     }
 
     fn entry(&self, number: u64) -> Result<Option<Entry>, StoreError> {
-        self.disk.row(Family::Audit, &number.to_be_bytes())?.as_deref().map(read).transpose()
+        let row = self.disk.row(Family::Audit, &number.to_be_bytes())?;
+        row.map(|row| read("an entry of the audit log", &row)).transpose()
     }
 }
 

@@ -1,8 +1,11 @@
 //! All that an aggregator has, as a folder: made while it runs, put in place of what was lost, and looked through.
 
 use crate::args::{BackupArgs, CheckArgs, RestoreArgs};
+use crate::audit::Audit;
 use crate::authority::{self, Authority};
 use crate::config;
+use crate::decisions::Decisions;
+use crate::operators::Operators;
 use crate::registry::{Registry, now};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::fs::{FlockOperation, fcntl_lock};
@@ -102,11 +105,15 @@ pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
     let disk = Disk::open_read_only(&folder.join(STORE))?;
     let registry = Registry::open(disk.clone(), usize::MAX)?;
     Authority::load(&folder.join(AUTHORITY))?;
+    let (operators, decisions) = (Operators::open(disk.clone())?, Decisions::open(&disk)?);
+    let (n_operators, n_exceptions) = (operators.all().len(), decisions.exceptions().len());
+    let n_entries = Audit::open(disk.clone())?.before(0, usize::MAX)?.len();
     let checked = disk::check(&disk)?;
     let (n_hosts, n_tokens) = (registry.hosts().len(), registry.tokens().len());
     let (n_alerts, n_notes) = (checked.n_alerts, checked.n_notes);
     println!(
-        "{n_alerts} alert graphs, {n_hosts} hosts, {n_tokens} tokens, {n_notes} notes: {} faults",
+        "{n_alerts} alert graphs, {n_hosts} hosts, {n_tokens} tokens, {n_notes} notes of hosts, {n_operators} operators, {n_exceptions} \
+         exceptions, {n_entries} entries of the audit log: {} faults",
         checked.n_faults
     );
     checked.faults.iter().for_each(|fault| println!("{fault}"));

@@ -1,6 +1,6 @@
 //! Who is a host, and who may become one. What is said here is on the disk before it counts.
 
-use serde::de::DeserializeOwned;
+use crate::table::{read, write};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -265,14 +265,6 @@ pub fn now() -> u64 {
 
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn write(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("plain structs are JSON")
-}
-
-fn read<T: DeserializeOwned>(what: &'static str, row: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(row).map_err(|error| corrupt(what, error.to_string()))
 }
 
 fn corrupt(what: &'static str, why: String) -> StoreError {

@@ -17,7 +17,7 @@ impl<T: Serialize + DeserializeOwned> Table<T> {
     /// When a row cannot be read, or is not one.
     pub fn open(disk: Disk, family: Family) -> Result<Self, StoreError> {
         let rows = disk.rows(family, &[])?.into_iter();
-        let rows = rows.map(|(key, row)| Ok((String::from_utf8_lossy(&key).into_owned(), read(&row)?)));
+        let rows = rows.map(|(key, row)| Ok((String::from_utf8_lossy(&key).into_owned(), read("a row", &row)?)));
         let rows = rows.collect::<Result<_, StoreError>>()?;
         Ok(Self { disk, family, rows })
     }
@@ -47,8 +47,8 @@ pub fn write(row: &impl Serialize) -> Vec<u8> {
 }
 
 /// # Errors
-/// When it is not such a row.
-pub fn read<T: DeserializeOwned>(row: &[u8]) -> Result<T, StoreError> {
-    let corrupt = |error: serde_json::Error| StoreError::Corrupt { what: "a row", why: error.to_string() };
+/// When it is no such row: `what` says which was expected.
+pub fn read<T: DeserializeOwned>(what: &'static str, row: &[u8]) -> Result<T, StoreError> {
+    let corrupt = |error: serde_json::Error| StoreError::Corrupt { what, why: error.to_string() };
     serde_json::from_slice(row).map_err(corrupt)
 }

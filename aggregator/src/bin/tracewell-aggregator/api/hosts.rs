@@ -18,17 +18,17 @@ const LABEL_BYTES_MAX: usize = 256;
 #[tonic::async_trait]
 impl Hosts for Api {
     async fn list_hosts(&self, request: Request<ListHostsRequest>) -> Result<Response<ListHostsResponse>, Status> {
-        let list = async |_, _| {
-            let reports = self.engine.ask(|engine| engine.hosts()).await.map_err(internal)?;
+        let list = async |api: Api, _, _| {
+            let reports = api.engine.ask(|engine| engine.hosts()).await.map_err(internal)?;
             let reports: BTreeMap<_, _> = reports.into_iter().map(|report| (report.host, report)).collect();
-            let registry = lock(&self.registry);
+            let registry = lock(&api.registry);
             let hosts = registry.hosts().iter().map(|(&id, host)| {
                 let report = reports.get(&id);
                 Host {
                     id: id.to_string(),
                     name: host.name.clone(),
                     labels: host.labels.clone().into_iter().collect(),
-                    connected: self.sessions.is_connected(id),
+                    connected: api.sessions.is_connected(id),
                     revoked: host.revoked,
                     enrolments: host.n_enrolments,
                     enrolled: time(host.enrolled),
@@ -39,7 +39,7 @@ impl Hosts for Api {
                     alerts: report.map_or(0, |report| report.n_alerts as u64),
                     refused_frames: report.map_or(0, |report| report.n_refused),
                     missing_frames: report.map_or(0, |report| report.n_missing),
-                    waited_frames: self.sessions.n_waited(id),
+                    waited_frames: api.sessions.n_waited(id),
                     settled: report.is_some_and(|report| report.is_settled),
                     forked: report.is_some_and(|report| report.is_forked),
                 }
@@ -50,11 +50,11 @@ impl Hosts for Api {
     }
 
     async fn revoke_host(&self, request: Request<RevokeHostRequest>) -> Result<Response<RevokeHostResponse>, Status> {
-        let revoke = async |request: RevokeHostRequest, _| {
+        let revoke = async |api: Api, request: RevokeHostRequest, _| {
             let host = HostId(id("host", &request.host)?);
-            lock(&self.registry).revoke(host).map_err(refused)?;
-            self.sessions.close(host, Close::Refused);
-            let forgotten = self.engine.ask(move |engine| engine.forget(host)).await.map_err(internal)?;
+            lock(&api.registry).revoke(host).map_err(refused)?;
+            api.sessions.close(host, Close::Refused);
+            let forgotten = api.engine.ask(move |engine| engine.forget(host)).await.map_err(internal)?;
             forgotten
                 .map_err(|error| internal(format!("it is revoked, but what it contributed still counts: {error:#}")))?;
             Ok(RevokeHostResponse {})
@@ -66,7 +66,7 @@ impl Hosts for Api {
         &self,
         request: Request<CreateTokenRequest>,
     ) -> Result<Response<CreateTokenResponse>, Status> {
-        let create = async |request: CreateTokenRequest, _| {
+        let create = async |api: Api, request: CreateTokenRequest, _| {
             let CreateTokenRequest { hours, uses, labels, host } = request;
             let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
             let seconds = u64::from(within("hours", small(hours), 0, 8760)?) * 3600;
@@ -74,15 +74,15 @@ impl Hosts for Api {
             let host = if host.is_empty() { None } else { Some(id("host", &host)?) };
             check(&labels)?;
             let labels = labels.into_iter().collect();
-            let token = lock(&self.registry).token(self.authority, now() + seconds, uses, labels, host);
+            let token = lock(&api.registry).token(api.authority, now() + seconds, uses, labels, host);
             Ok(CreateTokenResponse { token: token.map_err(refused)?.to_string() })
         };
         self.answer(request, create).await
     }
 
     async fn list_tokens(&self, request: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
-        let list = async |_, _| {
-            let registry = lock(&self.registry);
+        let list = async |api: Api, _, _| {
+            let registry = lock(&api.registry);
             let tokens = registry.tokens().iter().map(|(id, token)| Token {
                 id: id.clone(),
                 expires: time(token.expires),
@@ -99,8 +99,8 @@ impl Hosts for Api {
         &self,
         request: Request<RevokeTokenRequest>,
     ) -> Result<Response<RevokeTokenResponse>, Status> {
-        let revoke = async |request: RevokeTokenRequest, _| {
-            lock(&self.registry).revoke_token(&request.token).map_err(refused)?;
+        let revoke = async |api: Api, request: RevokeTokenRequest, _| {
+            lock(&api.registry).revoke_token(&request.token).map_err(refused)?;
             Ok(RevokeTokenResponse {})
         };
         self.answer(request, revoke).await

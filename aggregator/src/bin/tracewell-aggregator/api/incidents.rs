@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use tracewell_aggregator::document::{self, members, time::rfc3339};
-use tracewell_aggregator::{Exception, ExceptionId, Incident, Matcher};
+use tracewell_aggregator::{Aggregator, Exception, ExceptionId, Incident, Matcher};
 use tracewell_alert_scorer::Severity;
 use tracewell_api::json;
 use tracewell_api::v1::incidents_server::Incidents;
@@ -44,24 +44,24 @@ impl Incidents for Api {
         &self,
         request: Request<ListIncidentsRequest>,
     ) -> Result<Response<ListIncidentsResponse>, Status> {
-        let list = async |request: ListIncidentsRequest, _| {
+        let list = async |api: Api, request: ListIncidentsRequest, _| {
             let limit = within("limit", request.limit, 100, 1000)? as usize;
             let least = severity(&request.severity)?;
-            let snapshot = self.snapshot().await?;
+            let snapshot = api.snapshot().await?;
             let fits = |summary: &Summary, found: &Incident| {
                 found.severity >= least
                     && (request.host.is_empty() || summary.hosts.contains(&request.host))
                     && (request.status.is_empty()
                         || summary.decision.as_ref().is_some_and(|decision| request.status.contains(&decision.status)))
             };
-            let mut summaries = self.summaries(&snapshot);
+            let mut summaries = api.summaries(&snapshot);
             summaries.retain(|(summary, found)| fits(summary, found));
             let total = summaries.len() as u32;
             let page = summaries.into_iter().skip(request.skip as usize).take(limit);
             Ok(ListIncidentsResponse {
                 incidents: page.map(|(summary, _)| summary).collect(),
                 total,
-                parameters_hash: self.parameters_hash.to_string(),
+                parameters_hash: api.parameters_hash.to_string(),
                 counters: Some(counters(&snapshot)),
             })
         };
@@ -72,13 +72,13 @@ impl Incidents for Api {
         &self,
         request: Request<GetIncidentRequest>,
     ) -> Result<Response<GetIncidentResponse>, Status> {
-        let get = async |request: GetIncidentRequest, _| {
-            let snapshot = self.snapshot().await?;
+        let get = async |api: Api, request: GetIncidentRequest, _| {
+            let snapshot = api.snapshot().await?;
             let found = find(&snapshot, &request.incident)?;
             let place = snapshot.incidents.shown.iter().position(|shown| shown.id == found.id);
             Ok(GetIncidentResponse {
                 incident: Some(whole(found, &snapshot)?),
-                decision: Some(said(&lock(&self.decisions).of(&found.id.to_string()))),
+                decision: Some(said(&lock(&api.decisions).of(&found.id.to_string()))),
                 rank: place.map_or(0, |place| place as u32 + 1),
             })
         };
@@ -89,8 +89,8 @@ impl Incidents for Api {
         &self,
         request: Request<ExportIncidentsRequest>,
     ) -> Result<Response<Self::ExportIncidentsStream>, Status> {
-        let export = async |_, _| {
-            let snapshot = self.snapshot().await?;
+        let export = async |api: Api, _, _| {
+            let snapshot = api.snapshot().await?;
             Ok(stream(async move |to: Sender<ExportIncidentsResponse>| {
                 for found in &snapshot.incidents.shown {
                     let incident =
@@ -108,9 +108,8 @@ impl Incidents for Api {
         &self,
         request: Request<WatchIncidentsRequest>,
     ) -> Result<Response<Self::WatchIncidentsStream>, Status> {
-        let watch = async |request: WatchIncidentsRequest, caller: Caller| {
+        let watch = async |api: Api, request: WatchIncidentsRequest, caller: Caller| {
             let least = severity(&request.severity)?;
-            let api = self.clone();
             Ok(stream(async move |to| {
                 let mut stopping = api.stopping.clone();
                 tokio::select! {
@@ -127,8 +126,8 @@ impl Incidents for Api {
         &self,
         request: Request<DecideIncidentRequest>,
     ) -> Result<Response<DecideIncidentResponse>, Status> {
-        let decide = async |request: DecideIncidentRequest, caller: Caller| {
-            let snapshot = self.snapshot().await?;
+        let decide = async |api: Api, request: DecideIncidentRequest, caller: Caller| {
+            let snapshot = api.snapshot().await?;
             let found = find(&snapshot, &request.incident)?;
             let status = request.status.map(|_| request.status());
             let verdict = request.verdict.map(|_| request.verdict());
@@ -142,13 +141,11 @@ impl Incidents for Api {
                 assignee: request.assignee.map(|assignee| text("assignee", &assignee, 0)).transpose()?,
                 note: note.map(|text| decisions::Note { time: now(), author: caller.name, text }),
             };
-            let (decision, confirmed) = {
-                let mut decisions = lock(&self.decisions);
-                let decision = decisions.decide(&found.id.to_string(), change).map_err(refused)?;
-                (decision, decisions.confirmed())
-            };
-            let hold = |engine: &mut crate::engine::Engine| engine.decide(|aggregator| aggregator.confirm(confirmed));
-            self.engine.ask(hold).await.map_err(internal)?;
+            let decision = lock(&api.decisions).decide(&found.id.to_string(), change).map_err(refused)?;
+            // Looked up when it is to hold: of two who decide at once neither takes the other's back.
+            let decisions = Arc::clone(&api.decisions);
+            let hold = move |aggregator: &mut Aggregator| aggregator.confirm(lock(&decisions).confirmed());
+            api.engine.ask(move |engine| engine.decide(hold)).await.map_err(internal)?;
             Ok(DecideIncidentResponse { decision: Some(said(&decision)) })
         };
         self.answer(request, decide).await
@@ -158,16 +155,16 @@ impl Incidents for Api {
         &self,
         request: Request<PreviewExceptionRequest>,
     ) -> Result<Response<PreviewExceptionResponse>, Status> {
-        let preview = async |request: PreviewExceptionRequest, caller: Caller| {
+        let preview = async |api: Api, request: PreviewExceptionRequest, caller: Caller| {
             let days = within("days", request.days, DAYS_SEEN, DAYS_MAX)?;
-            let snapshot = self.snapshot().await?;
+            let snapshot = api.snapshot().await?;
             let found = find(&snapshot, &request.incident)?;
             let exception = exception(found, request.scope(), &caller.name, "a preview", EventNs(u64::MAX))?;
             let since = EventNs(snapshot.latest.0.saturating_sub(span(days)));
             let shown = snapshot.incidents.shown.iter();
             let seen = shown.filter(|incident| incident.overflow.is_none() && incident.last >= since);
             let preview = exception.preview(seen);
-            let mut summaries = self.summaries(&snapshot);
+            let mut summaries = api.summaries(&snapshot);
             summaries.retain(|(_, found)| preview.incidents.contains(&found.id));
             Ok(PreviewExceptionResponse {
                 incidents: summaries.into_iter().map(|(summary, _)| summary).collect(),
@@ -182,26 +179,25 @@ impl Incidents for Api {
         &self,
         request: Request<CreateExceptionRequest>,
     ) -> Result<Response<CreateExceptionResponse>, Status> {
-        let create = async |request: CreateExceptionRequest, caller: Caller| {
+        let create = async |api: Api, request: CreateExceptionRequest, caller: Caller| {
             let days = within("days", request.days, 0, DAYS_MAX)?;
             let reason = text("reason", &request.reason, 1)?;
-            let snapshot = self.snapshot().await?;
+            let snapshot = api.snapshot().await?;
             let found = find(&snapshot, &request.incident)?;
             let expires = EventNs(snapshot.latest.0.saturating_add(span(days)));
             let exception = exception(found, request.scope(), &caller.name, &reason, expires)?;
             let id = ExceptionId(u64::from_be_bytes(random().map_err(internal)?));
             let kept = Kept::of(found.id.to_string(), &exception);
             {
-                let mut decisions = lock(&self.decisions);
+                let mut decisions = lock(&api.decisions);
                 if decisions.confirmed().contains(&found.signature) {
                     return Err(refused("it was found to be an attack (VERDICT_CONFIRMED): no exception hides it"));
                 }
                 decisions.except(id, kept.clone()).map_err(internal)?;
             }
-            let hold =
-                move |engine: &mut crate::engine::Engine| engine.decide(|aggregator| aggregator.except(id, exception));
-            if let Err(error) = self.engine.ask(hold).await.map_err(internal)? {
-                lock(&self.decisions).unexcept(id).map_err(internal)?;
+            let hold = move |aggregator: &mut Aggregator| aggregator.except(id, exception);
+            if let Err(error) = api.engine.ask(move |engine| engine.decide(hold)).await.map_err(internal)? {
+                lock(&api.decisions).unexcept(id).map_err(internal)?;
                 return Err(refused(error));
             }
             Ok(CreateExceptionResponse { exception: Some(shown(&id.to_string(), &kept)) })
@@ -213,8 +209,8 @@ impl Incidents for Api {
         &self,
         request: Request<ListExceptionsRequest>,
     ) -> Result<Response<ListExceptionsResponse>, Status> {
-        let list = async |_, _| {
-            let decisions = lock(&self.decisions);
+        let list = async |api: Api, _, _| {
+            let decisions = lock(&api.decisions);
             let exceptions = decisions.exceptions().iter().map(|(id, kept)| shown(id, kept));
             Ok(ListExceptionsResponse { exceptions: exceptions.collect() })
         };
@@ -225,11 +221,11 @@ impl Incidents for Api {
         &self,
         request: Request<RevokeExceptionRequest>,
     ) -> Result<Response<RevokeExceptionResponse>, Status> {
-        let revoke = async |request: RevokeExceptionRequest, _| {
+        let revoke = async |api: Api, request: RevokeExceptionRequest, _| {
             let id = ExceptionId(id("exception", &request.exception)?);
-            lock(&self.decisions).unexcept(id).map_err(refused)?;
-            let hold = move |engine: &mut crate::engine::Engine| engine.decide(|aggregator| aggregator.unexcept(id));
-            self.engine.ask(hold).await.map_err(internal)?;
+            lock(&api.decisions).unexcept(id).map_err(refused)?;
+            let hold = move |aggregator: &mut Aggregator| aggregator.unexcept(id);
+            api.engine.ask(move |engine| engine.decide(hold)).await.map_err(internal)?;
             Ok(RevokeExceptionResponse {})
         };
         self.answer(request, revoke).await
