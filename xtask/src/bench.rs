@@ -1,11 +1,13 @@
 use crate::detectors;
 use crate::ebpf::{self, Warnings};
+use crate::overhead::machine;
 use crate::setup;
 use crate::workspace::{Workspace, run as run_command};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::SystemTime;
 use tracewell_detector_build::HOW_TO_GET;
 
@@ -72,6 +74,23 @@ pub fn detectors(workspace: &Workspace) -> Result<()> {
         bail!("no detectors to measure: {HOW_TO_GET}");
     }
     run_command(workspace.cargo().args(["bench", "--package", "tracewell-agent", "--bench", "detectors"]))
+}
+
+/// Runs the benchmark of a fleet, which prints a table of its own, with the profile of the programs that tests and demo use.
+pub fn fleet(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+    setup::run(workspace)?;
+    ebpf::build(workspace, Warnings::Shown)?;
+    let mut command = workspace.cargo();
+    // Of the workspace, so that libraries are built with the features that they have for tests.
+    command.args(["bench", "--workspace", "--profile", "dev", "--bench", "fleet", "--"]).args(arguments);
+    let says = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).current_dir(&workspace.root).args(arguments).output();
+        output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let date = says("date", &["--utc", "+%Y-%m-%d %H:%M UTC"]);
+    let revision = says("git", &["describe", "--always", "--dirty", "--abbrev=12"]);
+    println!("{}\n{date}, revision {revision}, `cargo xtask bench fleet {}`", machine(), arguments.join(" "));
+    run_command(&mut command)
 }
 
 /// Walks criterion's folders for results that are newer than `start`; each lies in a folder `new`.

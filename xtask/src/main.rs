@@ -61,7 +61,7 @@ enum Command {
         command: lab::Lab,
     },
     /// Run the benchmarks and print their table; `bench detectors` for those of detectors alone, `bench overhead` for what the live
-    /// agent costs
+    /// agent costs, `bench fleet` for an aggregator with thousands of hosts
     Bench {
         #[command(subcommand)]
         what: Option<Bench>,
@@ -91,6 +91,12 @@ enum Bench {
     Overhead(overhead::Arguments),
     /// What detectors cost: a call and its parts, triggers, loading, memory, and the pipeline with all that are shipped
     Detectors,
+    /// What a fleet costs its aggregator: memory of connected hosts, alert graphs a second, bytes, starts
+    Fleet {
+        /// Parts to measure, --hosts N and what else `--help` names
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -113,6 +119,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Bench { what: None } => bench::run(&workspace)?,
         Command::Bench { what: Some(Bench::Overhead(arguments)) } => overhead::run(&workspace, &arguments)?,
         Command::Bench { what: Some(Bench::Detectors) } => bench::detectors(&workspace)?,
+        Command::Bench { what: Some(Bench::Fleet { arguments }) } => bench::fleet(&workspace, &arguments)?,
         Command::Vm { kernels, arguments } if !vm::run(&workspace, &kernels, &arguments)? => {
             return Ok(ExitCode::FAILURE);
         }

@@ -21,6 +21,7 @@ use programs::Programs;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+pub use table::machine;
 use tracer::{Seen, Tracer};
 
 #[derive(clap::Args)]
@@ -92,7 +93,7 @@ pub fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
             }
         }
     }
-    println!("{}", table::machine());
+    println!("{}", machine());
     println!("{}", table::of(&runs));
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::limits::FRAME_BYTES_MAX;
 use crate::session::greeting::{check_welcome, opening};
 use crate::session::{Backoff, Close, Sender};
 use crate::{Class, FrameKey, Payload, decode};
-use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream};
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
@@ -48,9 +48,9 @@ pub struct Options {
 /// # Errors
 /// When the identity is of no use or there is no socket to be had; not when no server is.
 pub async fn run(options: &Options, outgoing: &impl Outgoing, stop: impl Future<Output = ()>) -> Result<(), QuicError> {
-    let endpoint = endpoint(tls::client(&options.identity, options.keep_alive)?)?;
+    let endpoint = endpoint()?;
     tokio::select! {
-        () = keep_connected(&endpoint, &options.servers, outgoing) => {}
+        ended = run_on(&endpoint, options, outgoing) => ended?,
         () = stop => {}
     }
     endpoint.close(Close::Done.code().into(), b"");
@@ -59,17 +59,25 @@ pub async fn run(options: &Options, outgoing: &impl Outgoing, stop: impl Future<
     Ok(())
 }
 
+/// Sends what there is for ever, over a socket that other hosts may share.
+///
+/// # Errors
+/// When the identity is of no use.
+pub async fn run_on(endpoint: &Endpoint, options: &Options, outgoing: &impl Outgoing) -> Result<(), QuicError> {
+    let config = tls::client(&options.identity, options.keep_alive)?;
+    keep_connected(endpoint, &config, &options.servers, outgoing).await;
+    Ok(())
+}
+
 /// A socket for connections to either family, where the machine has both.
-pub(super) fn endpoint(config: quinn::ClientConfig) -> Result<Endpoint, QuicError> {
+pub(super) fn endpoint() -> Result<Endpoint, QuicError> {
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| UdpSocket::bind(("0.0.0.0", 0)))?;
     let runtime = quinn::default_runtime().ok_or_else(|| QuicError::Tls("there is no runtime".into()))?;
-    let mut endpoint = Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)?;
-    endpoint.set_default_client_config(config);
-    Ok(endpoint)
+    Ok(Endpoint::new(quinn::EndpointConfig::default(), None, socket, runtime)?)
 }
 
 /// Connects to the first of a server's addresses that answers.
-pub(super) async fn connect(endpoint: &Endpoint, server: &str) -> Result<Connection, QuicError> {
+pub(super) async fn connect(endpoint: &Endpoint, config: &ClientConfig, server: &str) -> Result<Connection, QuicError> {
     let failed = |why: String| QuicError::Server { server: server.into(), why };
     let is_six = endpoint.local_addr()?.is_ipv6();
     let addresses = tokio::net::lookup_host(server).await.map_err(|error| failed(error.to_string()))?;
@@ -81,7 +89,7 @@ pub(super) async fn connect(endpoint: &Endpoint, server: &str) -> Result<Connect
             SocketAddr::V6(_) if !is_six => continue,
             address => address,
         };
-        let connecting = endpoint.connect(address, AGGREGATOR)?;
+        let connecting = endpoint.connect_with(config.clone(), address, AGGREGATOR)?;
         match timeout(limits::PATIENCE, connecting).await {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(error)) => last = error.into(),
@@ -91,11 +99,11 @@ pub(super) async fn connect(endpoint: &Endpoint, server: &str) -> Result<Connect
     Err(last)
 }
 
-async fn keep_connected(endpoint: &Endpoint, servers: &[String], outgoing: &impl Outgoing) {
+async fn keep_connected(endpoint: &Endpoint, config: &ClientConfig, servers: &[String], outgoing: &impl Outgoing) {
     let mut backoff = Backoff::default();
     loop {
         for server in servers {
-            let error = match connect(endpoint, server).await {
+            let error = match connect(endpoint, config, server).await {
                 Ok(connection) => {
                     let error = session(&connection, server, outgoing, &mut backoff).await;
                     connection.close(error.close().code().into(), b"");

@@ -22,8 +22,8 @@ pub struct Enrolled {
 /// # Errors
 /// [`QuicError::Closed`] with [`Close::Refused`] whatever was wrong with the token; else when the server cannot be had.
 pub async fn ask(server: &str, authority: [u8; 32], enrolment: &Enrolment) -> Result<Enrolled, QuicError> {
-    let endpoint = endpoint(tls::newcomer(authority)?)?;
-    let connection = connect(&endpoint, server).await?;
+    let (endpoint, config) = (endpoint()?, tls::newcomer(authority)?);
+    let connection = connect(&endpoint, &config, server).await?;
     let shown = connection.peer_identity().and_then(|shown| shown.downcast::<Vec<CertificateDer<'static>>>().ok());
     let found = shown.and_then(|shown| shown.into_iter().find(|shown| fingerprint(shown) == authority));
     let authority = found.ok_or(QuicError::Violation("no certificate of its authority"))?;
