@@ -5,7 +5,7 @@
 //! Alerts are synced to the disk before [`Transport::send`] returns. Frames keep their numbers, so that the aggregator knows
 //! one that comes twice.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tracewell_model::HostId;
@@ -44,6 +44,8 @@ struct State {
     dropped: u64,
     /// Frames that this run dropped.
     dropped_in_all: u64,
+    /// Acknowledged, and still there: the disk did not let them go.
+    stuck: BTreeSet<FrameKey>,
     /// The highest epoch that a frame had.
     epoch: u32,
     /// Set once the aggregator asked for another epoch: what is of older ones gets numbers in it.
@@ -149,6 +151,17 @@ impl Spool {
         }
     }
 
+    /// Tries again to remove what is acknowledged and could not be removed.
+    pub fn let_go(&self) {
+        let mut state = self.shared.state();
+        while let Some(key) = state.stuck.first().copied() {
+            if self.shared.remove(&mut state, key).is_err() {
+                return;
+            }
+            state.stuck.remove(&key);
+        }
+    }
+
     /// How many frames were dropped, once there is room to tell it in; then [`Self::told_dropped`].
     pub fn dropped(&self) -> Option<u64> {
         let state = self.shared.state();
@@ -222,7 +235,10 @@ impl Outgoing for Spool {
         state.link.n_acknowledged += 1;
         // Removed again after a crash, at worst.
         if let Err(error) = self.shared.remove(&mut state, key) {
-            tracing::error!(%error, "an acknowledged frame cannot be removed and will be sent again");
+            if state.stuck.is_empty() {
+                tracing::error!(%error, "an acknowledged frame cannot be removed; it may be sent again");
+            }
+            state.stuck.insert(key);
         }
     }
 

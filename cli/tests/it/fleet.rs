@@ -3,6 +3,7 @@
 //! A replay within one process over the same recordings is the truth: what reaches the aggregator must be the same, whatever
 //! is killed on the way.
 
+use crate::namespaces::Namespace;
 use crate::run::{Place, Ran, tracewell};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -25,7 +26,11 @@ fn program(name: &str) -> Option<PathBuf> {
     None
 }
 
-fn recording(name: &str) -> String {
+/// One of the shipped ones by its name, or any by its path.
+pub fn recording(name: &str) -> String {
+    if name.starts_with('/') {
+        return name.into();
+    }
     format!("{}/../datasets/recordings/{name}.jsonl.xz", env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -33,12 +38,50 @@ pub struct Fleet {
     agent: PathBuf,
     aggregator: PathBuf,
     pub place: Place,
-    /// Where the aggregator listens for hosts.
-    server: String,
+    /// Where the aggregator runs, if not here.
+    within: Option<Namespace>,
+    /// And with which environment beside the usual one.
+    environment: Vec<(String, String)>,
+    /// The file with the parameters of all.
+    parameters: String,
+    /// Where it listens for hosts.
+    pub listen: String,
     /// And for operators.
     pub api: String,
     running: Option<Running>,
 }
+
+/// What a fleet is to be made of.
+pub struct Setup {
+    pub place: Place,
+    pub within: Option<Namespace>,
+    pub environment: Vec<(String, String)>,
+    pub listen: String,
+    /// Laid over the built-in ones.
+    pub parameters: &'static str,
+    /// Of hosts (`uplink.keep_alive_seconds`).
+    pub keep_alive_s: u32,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let (place, environment) = (Place::new(), Vec::new());
+        Self { place, within: None, environment, listen: "127.0.0.1:0".into(), parameters: "", keep_alive_s: 120 }
+    }
+}
+
+/// Nearly everything is an alert and grows often: hosts have ten times as much to say, and what has to keep fleets quiet does not.
+pub const TALKATIVE: &str = "
+[structure]
+rare_min_millibits = 1_000
+rare_discount_millibits = 0
+[link]
+window_ns = 100_000_000
+terminal_min_millibits = 500
+alert_min_millibits = 500
+[score]
+shown_min = 0
+";
 
 /// A program that runs; killed with -9 when it is dropped.
 pub struct Running {
@@ -70,6 +113,16 @@ impl Running {
         panic!("it did not say {word:?}: {said:#?}")
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_none()
+    }
+
+    /// With -9; it is gone when this returns.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits until it has ended; gives whether it ended well, and what it said.
     pub fn end(mut self) -> (bool, Vec<String>) {
         let deadline = Instant::now() + PATIENCE;
@@ -91,22 +144,23 @@ fn address(line: &str) -> String {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
 impl Fleet {
     pub fn start() -> Option<Self> {
+        Self::with(Setup::default())
+    }
+
+    pub fn with(setup: Setup) -> Option<Self> {
         let (agent, aggregator) = (program("tracewell-agent")?, program("tracewell-aggregator")?);
-        let mut fleet = Self {
-            agent,
-            aggregator,
-            place: Place::new(),
-            server: "127.0.0.1:0".into(),
-            api: String::new(),
-            running: None,
-        };
+        let Setup { place, within, environment, listen, parameters, keep_alive_s } = setup;
+        let parameters = place.file("parameters.toml", parameters);
+        let uplink = format!("[uplink]\nkeep_alive_seconds = {keep_alive_s}\n");
+        place.file("agent.toml", format!("[pipeline]\nparameters = {parameters:?}\n{uplink}"));
+        let api = String::new();
+        let mut fleet = Self { agent, aggregator, place, within, environment, parameters, listen, api, running: None };
         fleet.run_aggregator();
         Some(fleet)
     }
@@ -114,14 +168,23 @@ impl Fleet {
     /// Starts the aggregator, at the address that it had before.
     pub fn run_aggregator(&mut self) {
         let mut command = Command::new(&self.aggregator);
-        command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
-        command.args(["run", "--listen", &self.server, "--state", &self.place.path("state")]);
+        command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET").envs(self.environment.iter().cloned());
+        command.args(["run", "--listen", &self.listen, "--state", &self.place.path("state")]);
+        command.args(["--parameters", &self.parameters]);
         command.args(["--control", &self.place.path("socket"), "--api", "127.0.0.1:0"]);
-        let running = Running::start(&mut command);
+        let running = match &self.within {
+            Some(namespace) => namespace.inside(move || Running::start(&mut command)),
+            None => Running::start(&mut command),
+        };
         // In the order in which it says so.
         self.api = address(&running.said("answering operators"));
-        self.server = address(&running.said("listening"));
+        self.listen = address(&running.said("listening"));
         self.running = Some(running);
+    }
+
+    /// The first line of the aggregator's log from now on that holds a word.
+    pub fn said(&self, word: &str) -> String {
+        self.running.as_ref().expect("it runs").said(word)
     }
 
     /// Kills it with -9.
@@ -139,7 +202,7 @@ impl Fleet {
         self.ask(&["fleet", "token", "--uses", &uses.to_string(), "--label", "role=test"]).ok().trim().to_owned()
     }
 
-    fn hosts(&self) -> Vec<Value> {
+    pub fn hosts(&self) -> Vec<Value> {
         let answer: Value = serde_json::from_str(&self.ask(&["fleet", "hosts", "--json"]).ok()).expect("it is JSON");
         answer["hosts"].as_array().expect("it is a list").clone()
     }
@@ -148,29 +211,43 @@ impl Fleet {
         let mut command = Command::new(&self.agent);
         command.env_remove("RUST_LOG").env_remove("STATE_DIRECTORY");
         command.arg("--config").arg(self.place.path("agent.toml"));
-        std::fs::write(self.place.path("agent.toml"), "").expect("it can be written");
         command
     }
 
     pub fn enrol(&self, host: &str, token: &str) -> Output {
+        self.enrolling(host, token, &self.listen).output().expect("it starts")
+    }
+
+    pub fn enrolling(&self, host: &str, token: &str, server: &str) -> Command {
         let mut command = self.agent();
-        command.args(["enrol", "--server", &self.server, "--token", token, "--host", host]);
-        command.args(["--history", &self.place.path(host)]).output().expect("it starts")
+        command.args(["enrol", "--server", server, "--token", token, "--host", host]);
+        command.args(["--history", &self.place.path(host)]);
+        command
     }
 
     pub fn replay(&self, host: &str, recording_name: &str) -> Running {
+        Running::start(&mut self.replaying(host, recording_name, &self.listen))
+    }
+
+    pub fn replaying(&self, host: &str, recording_name: &str, server: &str) -> Command {
         let mut command = self.agent();
-        command.args(["replay", "--server", &self.server, "--history", &self.place.path(host)]);
-        Running::start(command.arg(recording(recording_name)))
+        command.args(["replay", "--server", server, "--history", &self.place.path(host)]);
+        command.arg(recording(recording_name));
+        command
     }
 
     /// The document that a replay within one process gives of these recordings.
     pub fn expected(&self, recordings: &[&str]) -> String {
+        self.expected_with(recordings, &[])
+    }
+
+    pub fn expected_with(&self, recordings: &[&str], options: &[&str]) -> String {
         let out = self.place.path("expected");
         let recordings: Vec<_> = recordings.iter().map(|name| recording(name)).collect();
         let mut args = vec!["replay"];
         args.extend(recordings.iter().map(String::as_str));
-        args.extend(["--out", &out]);
+        args.extend(["--parameters", &self.parameters, "--out", &out]);
+        args.extend(options);
         tracewell(&args).ok();
         std::fs::read_to_string(Path::new(&out).join("alerts.json")).expect("it was written")
     }
@@ -208,7 +285,7 @@ fn what_hosts_send_gives_the_incidents_of_a_replay() {
     assert_eq!(refused.status.code(), Some(3));
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(message.contains("refuses to enrol this machine; its log says why"), "{message}");
-    let reason = fleet.running.as_ref().expect("it runs").said("refused to enrol");
+    let reason = fleet.said("refused to enrol");
     assert!(reason.contains("was used as often as it may be"), "{reason}");
 
     let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
@@ -232,38 +309,6 @@ fn what_hosts_send_gives_the_incidents_of_a_replay() {
     let names: Vec<_> = hosts.iter().filter_map(|host| host["name"].as_str()).collect();
     assert_eq!(names.len(), 2, "{hosts:#?}");
     assert!(hosts.iter().all(|host| host["labels"]["role"] == "test" && host["forked"] == false), "{hosts:#?}");
-}
-
-#[test]
-fn kills_in_the_middle_lose_nothing_and_double_nothing() {
-    let Some(mut fleet) = Fleet::start() else { return };
-    let token = fleet.token(2);
-    for (host, _) in RECORDINGS {
-        assert!(fleet.enrol(host, &token).status.success());
-    }
-    // Each round gets a little further before all of them are killed, some of them while they write.
-    for round in 0..6u64 {
-        let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
-        thread::park_timeout(Duration::from_millis(80 + 170 * round));
-        match round % 3 {
-            0 => fleet.kill_aggregator(),
-            1 => drop(running),
-            _ => {
-                drop(running);
-                fleet.kill_aggregator();
-            }
-        }
-        if fleet.running.is_none() {
-            fleet.run_aggregator();
-        }
-    }
-    let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
-    for running in running {
-        let (is_well, said) = running.end();
-        assert!(is_well, "{said:#?}");
-    }
-    same(&fleet.incidents(), &fleet.expected(&RECORDINGS.map(|(_, recording)| recording)));
-    assert!(fleet.hosts().iter().all(|host| host["forked"] == false));
 }
 
 /// A backup is made while hosts send. What it becomes goes on where it was: what hosts say again is not doubled, and what they let go
@@ -331,7 +376,7 @@ fn a_revoked_host_is_not_let_in() {
     fleet.ask(&["fleet", "revoke", &id]).ok();
     let running = fleet.replay(host, recording);
     running.said("closed the connection: Refused");
-    let reason = fleet.running.as_ref().expect("it runs").said("refused a host");
+    let reason = fleet.said("refused a host");
     assert!(reason.contains("is revoked"), "{reason}");
     drop(running);
     fleet.ask(&["fleet", "revoke", "0000000000000001"]).failed(2, "host 0000000000000001 is not enrolled");
@@ -340,7 +385,7 @@ fn a_revoked_host_is_not_let_in() {
     let again = fleet.enrol(host, token.trim());
     assert_eq!(again.status.code(), Some(2), "it has a certificate, if one of no use");
     let mut command = fleet.agent();
-    command.args(["enrol", "--again", "--server", &fleet.server, "--token", token.trim(), "--host", host]);
+    command.args(["enrol", "--again", "--server", &fleet.listen, "--token", token.trim(), "--host", host]);
     let again = command.args(["--history", &fleet.place.path(host)]).output().expect("it starts");
     assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
     assert!(fleet.replay(host, recording).end().0);

@@ -4,10 +4,12 @@ use crate::fleet::{Fleet, PATIENCE, RECORDINGS, same};
 use crate::run::{Ran, tracewell};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The host that an attack is seen on, and its recording.
 const ATTACKED: (&str, &str) = RECORDINGS[1];
@@ -200,4 +202,54 @@ fn who_watches_sees_what_is_there_and_what_is_decided() {
     assert_eq!(decided.expect("it is told")["incident"]["decision"]["status"], "STATUS_OPEN");
     watching.kill().unwrap();
     watching.wait().unwrap();
+}
+
+/// Whose token counts no more sees nothing from then on, also over a connection that was open.
+#[test]
+fn a_watcher_that_is_revoked_is_ended() {
+    let Some(fleet) = fleet() else { return };
+    fleet.operator("viewer", "viewer");
+    let (server, token) = (format!("https://{}", fleet.api), fleet.place.path("viewer"));
+    let authority = fleet.place.path("state/authority/authority.crt");
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_tracewell"));
+    watch.args(["alerts", "watch", "--json", "--server", &server, "--token-file", &token, "--authority", &authority]);
+    let mut watching =
+        watch.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(watching.stdout.take().expect("it is piped")).lines();
+    assert!(lines.next().is_some(), "it sees what is there");
+    fleet.ask(&["fleet", "revoke-operator", "viewer"]).ok();
+    let id = fleet.json(&["alerts", "list"])["incidents"][0]["id"].as_str().expect("it has an id").to_owned();
+    fleet.ask(&["alerts", "decide", &id, "--status", "open"]).ok();
+    let deadline = Instant::now() + PATIENCE;
+    while watching.try_wait().expect("it can be asked").is_none() {
+        assert!(Instant::now() < deadline, "it watches on");
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    let ended = watching.wait_with_output().expect("it has ended");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(!ended.status.success() && said.contains("token"), "{said}");
+}
+
+/// More of them than there are places, of either kind: whoever comes after waits for a while and is then served.
+#[test]
+fn who_says_nothing_or_half_of_it_shuts_nobody_out() {
+    const MORE_THAN_PLACES: usize = 140;
+    let Some(fleet) = fleet() else { return };
+    fleet.operator("viewer", "viewer");
+    let silent = (0..MORE_THAN_PLACES).map(|_| TcpStream::connect(&fleet.api).expect("it listens"));
+    let silent: Vec<_> = silent.collect();
+    assert!(fleet.ask_as("viewer", &["fleet", "hosts"]).ok().contains(ATTACKED.0));
+
+    let mut stalled = Vec::new();
+    for _ in 0..MORE_THAN_PLACES {
+        let mut stream = UnixStream::connect(fleet.place.path("socket")).expect("it listens");
+        write!(stream, "POST /v1/tokens HTTP/1.1\r\nhost: local\r\ncontent-length: 20\r\n\r\n{{").unwrap();
+        stalled.push(stream);
+    }
+    assert!(fleet.ask(&["fleet", "hosts"]).ok().contains(ATTACKED.0));
+    assert!(fleet.ask_as("viewer", &["fleet", "hosts"]).ok().contains(ATTACKED.0));
+    let mut answer = String::new();
+    let _ = BufReader::new(&stalled[0]).read_line(&mut answer);
+    assert!(answer.contains(" 504 "), "{answer}");
+    drop(silent);
 }

@@ -1,4 +1,4 @@
-use crate::config::{DISK_BYTES, Fields, MEMORY_BYTES, PIDS, RING_SIZES, is_ring_size, user_of};
+use crate::config::{DETECTOR_BYTES, DISK_BYTES, Fields, MEMORY_BYTES, PIDS, RING_SIZES, is_ring_size, user_of};
 use crate::failure::Failure;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -294,10 +294,19 @@ pub struct ReplayArgs {
     /// Folder of the local history
     #[arg(long, value_name = "DIR")]
     pub history: Option<PathBuf>,
+    /// Run the detectors of this folder (*.wasm)
+    #[arg(long, value_name = "DIR")]
+    pub detectors: Option<PathBuf>,
 }
 
 impl ReplayArgs {
     pub fn lay_over(&self, fields: &mut Fields) {
+        let detectors = self.detectors.as_ref().map(|path| from_here(path).to_string_lossy().into_owned());
+        put(&mut fields.detectors.folder, &detectors);
+        if detectors.is_some() {
+            // Nothing lives beside it, and the shipped limit is one without detectors.
+            fields.limits.memory_bytes = fields.limits.memory_bytes.saturating_add(DETECTOR_BYTES);
+        }
         lay_over_uplink(fields, &self.server, &self.history);
     }
 }

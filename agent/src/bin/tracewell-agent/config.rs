@@ -47,7 +47,7 @@ const CHANGEABLE: [&str; 13] = [
 /// Resident bytes of RocksDB: one store, its cache and its write buffers (ARCHITECTURE.md, queues).
 const HISTORY_BYTES: u64 = 10_000_000;
 /// Resident bytes of detectors: compiled code and the memory of a few instances.
-const DETECTOR_BYTES: u64 = 12_000_000;
+pub const DETECTOR_BYTES: u64 = 12_000_000;
 /// Resident bytes of some hundreds of Sigma rules.
 const SIGMA_BYTES: u64 = 8_000_000;
 /// Resident bytes of all else: code and libraries, names and paths that are remembered, threads, what the allocator keeps

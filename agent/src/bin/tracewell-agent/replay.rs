@@ -5,6 +5,7 @@
 
 use crate::args::{ReplayArgs, Speed};
 use crate::config::Config;
+use crate::detectors::Detectors;
 use crate::failure::{Failure, print};
 use crate::identity;
 use crate::stop::Stop;
@@ -62,9 +63,9 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     };
     let record = HostRecord { host, name };
     let mut pipeline = Pipeline::new(&record, &config.parameters, Box::new(history));
-    pipeline.begin_epoch(
-        spool.epoch_of(&work(Path::new(OWN_PROGRAM), &args.recording, &config, host)?).map_err(Failure::internal)?,
-    );
+    let detectors = add_detectors(&config, &mut pipeline)?;
+    let work = work(Path::new(OWN_PROGRAM), &args.recording, &config, host, &detectors)?;
+    pipeline.begin_epoch(spool.epoch_of(&work).map_err(Failure::internal)?);
     let _uplink = Uplink::start(uplink, identity, spool.clone())?;
 
     let mut pace = Pace { speed: args.speed, begun: None };
@@ -81,9 +82,12 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
             return Err(Failure::Input("told to stop before the recording's end".into()));
         }
         pipeline.record(&record, &mut spool)?;
+        is_kept(&spool, folder)?;
     }
     pipeline.finish(&mut spool)?;
+    is_kept(&spool, folder)?;
     while spool.status().n_frames > 0 && !stop.is_now() {
+        spool.let_go();
         thread::park_timeout(BREATH);
     }
     let status = spool.status();
@@ -92,12 +96,38 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
         .map(|_| ())
 }
 
+/// A host goes on without what its disk does not take, and tells the loss. A replay can be begun again.
+fn is_kept(spool: &Spool, folder: &Path) -> Result<(), Failure> {
+    match spool.status().n_dropped {
+        0 => Ok(()),
+        n => Err(Failure::Internal(format!(
+            "{} took {n} frames too few: make room there and begin again",
+            folder.display()
+        ))),
+    }
+}
+
 fn open(path: &Path) -> Result<Reader, Failure> {
     tracewell_datasets::open(path, None, &ReadOptions::default()).map_err(Failure::input)
 }
 
-/// By what two replays are the same one: this very program, host, recording and parameters.
-fn work(program: &Path, recording: &Path, config: &Config, host: HostId) -> Result<[u8; 32], Failure> {
+/// Has the pipeline run the detectors, which stay as they are, and gives the hashes of their files. One that is refused would be missed.
+fn add_detectors(config: &Config, pipeline: &mut Pipeline) -> Result<Vec<String>, Failure> {
+    let detectors = Detectors::start(&config.detectors, None, pipeline)?.status();
+    if let Some(refused) = detectors.refused.first() {
+        return Err(Failure::Input(format!("{}: {}", refused.file, refused.reason)));
+    }
+    Ok(detectors.loaded.into_iter().map(|detector| detector.hash).collect())
+}
+
+/// By what two replays are the same one: this very program, host, recording, parameters and detectors.
+fn work(
+    program: &Path,
+    recording: &Path,
+    config: &Config,
+    host: HostId,
+    detectors: &[String],
+) -> Result<[u8; 32], Failure> {
     let mut hasher = blake3::Hasher::new();
     // Another build may find something else, though its version is the same.
     hasher.update(&content_hash(program)?);
@@ -105,6 +135,7 @@ fn work(program: &Path, recording: &Path, config: &Config, host: HostId) -> Resu
     hasher.update(&config.parameters.digest());
     hasher.update(config.host_name.as_bytes());
     hasher.update(&content_hash(recording)?);
+    detectors.iter().for_each(|hash| _ = hasher.update(hash.as_bytes()));
     Ok(hasher.finalize().into())
 }
 
@@ -144,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replay_is_the_same_by_program_host_recording_and_parameters() {
+    fn a_replay_is_the_same_by_program_host_recording_parameters_and_detectors() {
         let place = tempfile::tempdir().unwrap();
         let file = |name: &str, content: &str| {
             let path = place.path().join(name);
@@ -153,11 +184,14 @@ mod tests {
         };
         let (one, other) = (file("one", "1"), file("other", "2"));
         let config = Config::load(Some(&file("config", "")), |_| {}).unwrap();
-        let known = work(&one, &one, &config, HostId(1)).unwrap();
-        assert_eq!(known, work(&one, &one, &config, HostId(1)).unwrap());
-        for (program, recording, host) in [(&other, &one, 1), (&one, &other, 1), (&one, &one, 2)] {
-            assert_ne!(known, work(program, recording, &config, HostId(host)).unwrap());
+        let known = work(&one, &one, &config, HostId(1), &[]).unwrap();
+        assert_eq!(known, work(&one, &one, &config, HostId(1), &[]).unwrap());
+        let detectors = &["00".to_owned()][..];
+        let others =
+            [(&other, &one, 1, &[][..]), (&one, &other, 1, &[]), (&one, &one, 2, &[]), (&one, &one, 1, detectors)];
+        for (program, recording, host, detectors) in others {
+            assert_ne!(known, work(program, recording, &config, HostId(host), detectors).unwrap());
         }
-        assert!(work(Path::new(OWN_PROGRAM), &one, &config, HostId(1)).is_ok());
+        assert!(work(Path::new(OWN_PROGRAM), &one, &config, HostId(1), &[]).is_ok());
     }
 }

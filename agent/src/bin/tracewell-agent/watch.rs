@@ -21,7 +21,6 @@ use tracewell_agent::Pipeline;
 use tracewell_agent::live::Live;
 use tracewell_agent::sensor::SensorError;
 use tracewell_agent::sensor::attach::Group;
-use tracewell_agent::spool::Spool;
 use tracewell_graph_core::history::Noted;
 use tracewell_model::{HistoryRecord, LossCause, LossRecord, Record};
 
@@ -72,7 +71,9 @@ impl Stream {
 
     /// Tells that the spool had to drop something, as a gap: nobody knows what it would have said.
     pub fn tell_dropped(&mut self) -> Result<(), Failure> {
-        let Some(dropped) = self.ends.spool.as_ref().and_then(Spool::dropped) else { return Ok(()) };
+        let Some(spool) = &self.ends.spool else { return Ok(()) };
+        spool.let_go();
+        let Some(dropped) = spool.dropped() else { return Ok(()) };
         let (host, time) = (self.pipeline.host(), self.pipeline.stats().last);
         self.take(&Record::Loss(LossRecord { host, time, cause: LossCause::Gap, n_events: 0 }))?;
         if let Some(spool) = &self.ends.spool {
