@@ -311,6 +311,38 @@ fn what_hosts_send_gives_the_incidents_of_a_replay() {
     assert!(hosts.iter().all(|host| host["labels"]["role"] == "test" && host["forked"] == false), "{hosts:#?}");
 }
 
+#[test]
+fn kills_in_the_middle_lose_nothing_and_double_nothing() {
+    let Some(mut fleet) = Fleet::start() else { return };
+    let token = fleet.token(2);
+    for (host, _) in RECORDINGS {
+        assert!(fleet.enrol(host, &token).status.success());
+    }
+    // Each round gets a little further before all of them are killed, some of them while they write.
+    for round in 0..6u64 {
+        let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
+        thread::park_timeout(Duration::from_millis(80 + 170 * round));
+        match round % 3 {
+            0 => fleet.kill_aggregator(),
+            1 => drop(running),
+            _ => {
+                drop(running);
+                fleet.kill_aggregator();
+            }
+        }
+        if fleet.running.is_none() {
+            fleet.run_aggregator();
+        }
+    }
+    let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
+    for running in running {
+        let (is_well, said) = running.end();
+        assert!(is_well, "{said:#?}");
+    }
+    same(&fleet.incidents(), &fleet.expected(&RECORDINGS.map(|(_, recording)| recording)));
+    assert!(fleet.hosts().iter().all(|host| host["forked"] == false));
+}
+
 /// A backup is made while hosts send. What it becomes goes on where it was: what hosts say again is not doubled, and what they let go
 /// since is lost, and nothing else.
 #[test]

@@ -15,7 +15,6 @@ mod disk_full;
 mod errors;
 mod fleet;
 mod guide;
-mod kills;
 mod machines;
 mod operators;
 mod recordings;
