@@ -160,11 +160,15 @@ impl Disk {
     /// # Errors
     /// When it cannot be written.
     pub fn change<'a>(&self, changes: impl IntoIterator<Item = &'a Change>) -> Result<(), StoreError> {
+        self.write(changes.into_iter().map(|(family, key, row)| (*family, key.as_slice(), row.as_deref())))
+    }
+
+    fn write<'a>(&self, changes: impl Iterator<Item = (Family, &'a [u8], Option<&'a [u8]>)>) -> Result<(), StoreError> {
         let mut batch = WriteBatch::default();
         for (family, key, row) in changes {
             match row {
-                Some(row) => batch.put_cf(self.family(*family), key, row),
-                None => batch.delete_cf(self.family(*family), key),
+                Some(row) => batch.put_cf(self.family(family), key, row),
+                None => batch.delete_cf(self.family(family), key),
             }
         }
         let mut options = WriteOptions::default();
@@ -380,10 +384,9 @@ impl Store for DiskStore {
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
-        let changes: Vec<Change> =
-            self.pending.iter().map(|((family, key), row)| (*family, key.clone(), row.clone())).collect();
-        if !changes.is_empty() {
-            self.disk.change(&changes)?;
+        if !self.pending.is_empty() {
+            self.disk
+                .write(self.pending.iter().map(|((family, key), row)| (*family, key.as_slice(), row.as_deref())))?;
         }
         self.pending.clear();
         Ok(())
