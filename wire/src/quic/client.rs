@@ -11,7 +11,7 @@ use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream};
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -118,6 +118,24 @@ async fn keep_connected(endpoint: &Endpoint, config: &ClientConfig, servers: &[S
     }
 }
 
+/// What is under way on a connection.
+#[derive(Default)]
+struct Flow {
+    sender: Mutex<Sender>,
+    /// For each class, that a frame of it was acknowledged: another may be sent. What comes anew is told to all (`Outgoing::news`).
+    room: [Notify; Class::ALL.len()],
+}
+
+impl Flow {
+    fn sender(&self) -> MutexGuard<'_, Sender> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room(&self, class: Class) -> &Notify {
+        &self.room[class as usize]
+    }
+}
+
 /// Speaks with an aggregator until that ends, and says why.
 async fn session(connection: &Connection, server: &str, outgoing: &impl Outgoing, backoff: &mut Backoff) -> QuicError {
     let (_control, answers) = match greet(connection).await {
@@ -126,14 +144,14 @@ async fn session(connection: &Connection, server: &str, outgoing: &impl Outgoing
     };
     backoff.succeeded();
     outgoing.connected(server);
-    let sender = Mutex::new(Sender::default());
-    let lane = |class| lane(connection, class, outgoing, &sender);
+    let flow = Flow::default();
+    let lane = |class| lane(connection, class, outgoing, &flow);
     tokio::select! {
         Err(error) = lane(Class::Control) => error,
         Err(error) = lane(Class::Alert) => error,
         Err(error) = lane(Class::Profile) => error,
         Err(error) = lane(Class::Telemetry) => error,
-        Err(error) = listen(answers, outgoing, &sender) => error,
+        Err(error) = listen(answers, outgoing, &flow) => error,
         error = connection.closed() => error.into(),
     }
 }
@@ -147,25 +165,22 @@ async fn greet(connection: &Connection) -> Result<(SendStream, Frames), QuicErro
 }
 
 /// Sends the frames of one class as they come.
-async fn lane(
-    connection: &Connection,
-    class: Class,
-    outgoing: &impl Outgoing,
-    sender: &Mutex<Sender>,
-) -> Result<(), QuicError> {
-    let sender = || sender.lock().unwrap_or_else(PoisonError::into_inner);
+async fn lane(connection: &Connection, class: Class, outgoing: &impl Outgoing, flow: &Flow) -> Result<(), QuicError> {
     let mut stream = None;
     loop {
         // Or what comes between the look and the wait would wait for what comes next.
         let news = outgoing.news().notified();
         tokio::pin!(news);
         news.as_mut().enable();
-        let after = sender().next(class);
+        let after = flow.sender().next(class);
         let Some((key, frame)) = after.and_then(|after| outgoing.next(class, after)) else {
-            news.await;
+            tokio::select! {
+                () = news => {}
+                () = flow.room(class).notified() => {}
+            }
             continue;
         };
-        sender().sent(key, frame.len());
+        flow.sender().sent(key, frame.len());
         if stream.is_none() {
             let opened = connection.open_uni().await?;
             // Higher first; there is room for others between.
@@ -176,7 +191,7 @@ async fn lane(
     }
 }
 
-async fn listen(mut answers: Frames, outgoing: &impl Outgoing, sender: &Mutex<Sender>) -> Result<(), QuicError> {
+async fn listen(mut answers: Frames, outgoing: &impl Outgoing, flow: &Flow) -> Result<(), QuicError> {
     while let Some(frame) = answers.next().await? {
         let message = decode(&frame)?;
         let key = |class, sequence| FrameKey { class, epoch: message.epoch, sequence };
@@ -192,7 +207,7 @@ async fn listen(mut answers: Frames, outgoing: &impl Outgoing, sender: &Mutex<Se
             Payload::NewEpoch { .. } => {
                 outgoing.arrived(frame);
                 // What was sent has other numbers now, and its old ones are never acknowledged.
-                sender.lock().unwrap_or_else(PoisonError::into_inner).begin();
+                flow.sender().begin();
                 outgoing.news().notify_waiters();
                 continue;
             }
@@ -201,8 +216,8 @@ async fn listen(mut answers: Frames, outgoing: &impl Outgoing, sender: &Mutex<Se
                 continue;
             }
         };
-        sender.lock().unwrap_or_else(PoisonError::into_inner).acknowledged(key);
-        outgoing.news().notify_waiters();
+        flow.sender().acknowledged(key);
+        flow.room(key.class).notify_one();
     }
     Err(QuicError::Violation("an end to its answers"))
 }
