@@ -15,6 +15,7 @@ pub fn run(arguments: &Arguments, runtime: &Runtime, table: &mut Table) -> Resul
     let fleet = enrolled.connect(runtime)?;
     fleet.wait_connected()?;
     fleet.wait_acknowledged()?;
+    let _ = fleet.errors();
     let away = Instant::now();
     program.kill()?;
     let program = place.start()?;
@@ -27,6 +28,8 @@ pub fn run(arguments: &Arguments, runtime: &Runtime, table: &mut Table) -> Resul
         &format!("{}, of it {} for its start", seconds(away.elapsed()), seconds(program.started_in)),
         "≤ 300 s",
     );
+    let errors: Vec<_> = fleet.errors().iter().map(|(why, n)| format!("{n} × {why}")).collect();
+    table.row("why their connections ended or were not made meanwhile", &errors.join("; "), "");
     Ok(())
 }
 

@@ -53,6 +53,9 @@ pub struct Arguments {
     /// Alert graphs with which the aggregator is started
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     stored: u32,
+    /// Has the list be made of them as well, which needs some 10 KB of memory for each
+    #[arg(long)]
+    list: bool,
     /// What `cargo bench` says to each benchmark
     #[arg(long, hide = true)]
     bench: bool,

@@ -55,6 +55,8 @@ struct Counts {
     n_connected: usize,
     n_waiting: usize,
     n_refused: usize,
+    /// Why connections ended or were not made, and how often.
+    errors: BTreeMap<String, usize>,
     /// From handing a frame over until it was acknowledged, since they were taken last.
     latencies: Vec<Duration>,
 }
@@ -142,6 +144,11 @@ impl Fleet {
         let mut latencies = std::mem::take(&mut self.shared.lock().latencies);
         latencies.sort_unstable();
         latencies
+    }
+
+    /// Why connections ended or were not made since this was asked last, and how often.
+    pub fn errors(&self) -> BTreeMap<String, usize> {
+        std::mem::take(&mut self.shared.lock().errors)
     }
 
     /// Through the hosts' sockets.
@@ -252,7 +259,8 @@ impl Outgoing for Host {
         self.set_connected(true);
     }
 
-    fn disconnected(&self, _: &QuicError) {
+    fn disconnected(&self, error: &QuicError) {
+        *self.fleet.lock().errors.entry(error.to_string()).or_default() += 1;
         self.set_connected(false);
     }
 }
