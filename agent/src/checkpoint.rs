@@ -16,7 +16,7 @@ use tracewell_graph_core::checkpoint::{LoadError, LoadRows, ROW_BYTES_MAX, SaveR
 use tracewell_graph_core::history::HistoryError;
 
 /// Raised with every change of a row.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 const MAGIC: [u8; 8] = *b"TWSTATE\n";
 const NO_ROW: u32 = u32::MAX;

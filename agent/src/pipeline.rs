@@ -9,6 +9,7 @@ use crate::loss::LossLog;
 use crate::normalise::{Normaliser, Vetted, split_rename};
 use crate::profiling::Profiling;
 use crate::uplink::{Uplink, UplinkError};
+use tracewell_graph_core::follow::Connections;
 use tracewell_graph_core::graph::{Graph, GraphCounts};
 use tracewell_graph_core::history::{History, HistoryError};
 use tracewell_graph_core::link::Linker;
@@ -34,6 +35,10 @@ pub struct Pipeline {
     detection: Detection,
     summariser: Summariser,
     losses: LossLog,
+    /// Where alerts of other hosts may lead.
+    connections: Connections,
+    /// What they lead to is shown when the stream has ended.
+    follows_at_end: bool,
     uplink: Uplink,
     alert_min: Millibits,
     next_heartbeat: EventNs,
@@ -92,6 +97,8 @@ impl Pipeline {
             detection: Detection::new(parameters),
             summariser: Summariser::new(&parameters.link, &parameters.structure),
             losses: LossLog::default(),
+            connections: Connections::default(),
+            follows_at_end: false,
             uplink: Uplink::new(host.host),
             alert_min: Millibits(parameters.link.alert_min_millibits),
             next_heartbeat: EventNs::ZERO,
@@ -106,6 +113,12 @@ impl Pipeline {
     /// Learns without alerting from events before `time`.
     pub fn train_until(&mut self, time: EventNs) {
         self.train_until = time;
+    }
+
+    /// Leaves what the aggregator asks about connections for [`Self::respond`]: what the stream itself gives then does not depend on when
+    /// it was asked.
+    pub fn follow_at_end(&mut self) {
+        self.follows_at_end = true;
     }
 
     /// Has `detectors` look at what is new from now on, beside those who do already.
@@ -165,6 +178,17 @@ impl Pipeline {
         self.heartbeat(now, transport)
     }
 
+    /// Takes up what the aggregator asked for since the stream ended, and sends what came of it.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn respond(&mut self, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        let now = self.normaliser.watermark();
+        self.take_up_answers(now, transport)?;
+        self.follow(EventNs::MAX, now)?;
+        self.close_window(now, transport)
+    }
+
     pub fn stats(&self) -> PipelineStats {
         PipelineStats {
             graph: self.graph.counts(),
@@ -222,6 +246,11 @@ impl Pipeline {
                 }
             }
         }
+        if let (true, Operation::Accept | Operation::Connect, Some(socket)) =
+            (inserted.is_new, event.op, inserted.object)
+        {
+            self.connections.note(&self.graph, socket);
+        }
         for fact in self.structure.observe(&mut self.graph, event, inserted)? {
             let (structure, profiling) = (&self.structure, &mut self.profiling);
             let is_usual = |graph: &mut _, process, fact: &_| profiling.is_usual(graph, process, fact, event.time);
@@ -254,6 +283,9 @@ impl Pipeline {
         if let Some(delta) = self.contributor.due(now, self.uplink.epoch(), self.profiling.profile()) {
             self.uplink.send(Payload::Profile(delta), transport)?;
         }
+        if !self.follows_at_end {
+            self.follow(now, now)?;
+        }
         self.linker.set_alert_min(self.profiling.threshold().unwrap_or(self.alert_min));
         for id in self.linker.close_window(&mut self.graph, now)? {
             let (graph, losses) = (&mut self.graph, &self.losses);
@@ -272,6 +304,13 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Shows what is at this end of connections that were last seen until then.
+    fn follow(&mut self, until: EventNs, now: EventNs) -> Result<(), HistoryError> {
+        let slack_ns = self.parameters.fold.join_slack_ns;
+        let link = (&self.structure, &mut self.linker);
+        self.connections.follow(&mut self.graph, link, (until, now), slack_ns)
+    }
+
     fn heartbeat(&mut self, now: EventNs, transport: &mut dyn Transport) -> Result<(), PipelineError> {
         self.next_heartbeat = now.after(HEARTBEAT_NS);
         let (readiness_permille, settled) = self.profiling.readiness();
@@ -286,6 +325,7 @@ impl Pipeline {
                 Payload::WantWhole { alert, .. } => self.linker.forget_emitted(&mut self.graph, alert.0)?,
                 Payload::WantProfile => self.contributor.forget_told(now),
                 Payload::FleetView(view) => self.profiling.set_fleet(view),
+                Payload::Follow(ends) => self.connections.ask(ends),
                 // What is acknowledged leaves the spool; a new epoch was taken up by the uplink.
                 _ => {}
             }

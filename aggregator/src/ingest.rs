@@ -1,5 +1,6 @@
 //! Takes messages of hosts, each once, and joins alert updates into alert graphs.
 
+use crate::follow::Follow;
 use crate::ledger::{Entry, Ledger};
 use crate::merge::Merge;
 use crate::notes;
@@ -57,6 +58,7 @@ impl IngestError {
 pub(crate) struct Ingest {
     hosts: BTreeMap<HostId, HostState>,
     pub merge: Merge,
+    pub follow: Follow,
     pub counters: IngestCounters,
 }
 
@@ -130,12 +132,22 @@ impl HostState {
     }
 }
 
-/// `false` if the graph is larger than the store takes.
-fn put(store: &mut dyn Store, epoch: u32, graph: AlertGraph) -> Result<bool, StoreError> {
-    match store.put_alert(epoch, graph) {
-        Ok(()) => Ok(true),
-        Err(StoreError::TooLarge(_)) => Ok(false),
-        Err(error) => Err(error),
+/// Where alert graphs go.
+struct Shelf<'a> {
+    store: &'a mut dyn Store,
+    follow: &'a mut Follow,
+    parameters: &'a Parameters,
+}
+
+impl Shelf<'_> {
+    /// `false` if the graph is larger than the store takes.
+    fn put(&mut self, epoch: u32, graph: AlertGraph) -> Result<bool, StoreError> {
+        self.follow.see(&graph, &self.parameters.score);
+        match self.store.put_alert(epoch, graph) {
+            Ok(()) => Ok(true),
+            Err(StoreError::TooLarge(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -224,11 +236,13 @@ impl Ingest {
             Payload::Hello(hello) => {
                 (state.name, state.version) = (Some(hello.name), Some(hello.version));
                 requests = state.take_wants();
+                requests.extend(self.follow.since_last(host).into_iter().map(Payload::Follow));
             }
             Payload::Heartbeat(heartbeat) => {
                 state.beat(heartbeat);
                 requests = state.take_wants();
                 requests.extend(self.merge.view_for(host, heartbeat.time, &parameters.profile));
+                requests.extend(self.follow.since_last(host).into_iter().map(Payload::Follow));
             }
             Payload::Profile(delta) => {
                 let request = self.merge.take(host, &delta, &parameters.profile)?;
@@ -241,8 +255,8 @@ impl Ingest {
             }
             Payload::Alert(update) => {
                 state.latest = state.latest.max(update.graph.last);
-                let alerts_max = parameters.fold.alerts_per_host_max as usize;
-                requests.extend(state.alert(epoch, update, store, alerts_max, &mut self.counters)?);
+                let mut shelf = Shelf { store, follow: &mut self.follow, parameters };
+                requests.extend(state.alert(epoch, update, &mut shelf, &mut self.counters)?);
             }
             _ => {}
         }
@@ -342,6 +356,7 @@ fn expected(payload: &Payload) -> Result<(), IngestError> {
         Payload::WantWhole { .. } => "a request for a whole alert",
         Payload::WantProfile => "a request for a whole profile",
         Payload::FleetView(_) => "a view of the fleet",
+        Payload::Follow(_) => "a request to follow connections",
         Payload::NewEpoch { .. } => "a new epoch",
     };
     Err(IngestError::Unexpected { what })
@@ -457,19 +472,18 @@ impl HostState {
         &mut self,
         epoch: u32,
         update: AlertUpdate,
-        store: &mut dyn Store,
-        alerts_per_host_max: usize,
+        shelf: &mut Shelf<'_>,
         counters: &mut IngestCounters,
     ) -> Result<Option<Payload>, StoreError> {
         let (host, alert) = (update.graph.host, update.graph.id);
         self.wanted.remove(&alert);
         let want_whole = |known_revision| Ok(Some(Payload::WantWhole { alert, known_revision }));
-        let Some(Kept { epoch: known_epoch, graph: known }) = store.alert(host, alert)? else {
+        let Some(Kept { epoch: known_epoch, graph: known }) = shelf.store.alert(host, alert)? else {
             if update.extends > 0 {
                 self.want(alert);
                 return want_whole(0);
             }
-            return match self.add(epoch, update.graph, store, alerts_per_host_max, counters)? {
+            return match self.add(epoch, update.graph, shelf, counters)? {
                 true => Ok(None),
                 false => want_whole(0),
             };
@@ -484,7 +498,7 @@ impl HostState {
             let (newer, older) = if epoch > known_epoch { (update.graph, known) } else { (known, update.graph) };
             let joined = newer.clone().with_what_was_known(older);
             let epoch = epoch.max(known_epoch);
-            if !outgrows_a_frame(&joined) && put(store, epoch, joined)? || put(store, epoch, newer)? {
+            if !outgrows_a_frame(&joined) && shelf.put(epoch, joined)? || shelf.put(epoch, newer)? {
                 return Ok(None);
             }
             return want_whole(known_revision);
@@ -495,7 +509,7 @@ impl HostState {
             return want_whole(known_revision);
         }
         // Deltas only ever add: one that outgrows a frame could never have been sent as a whole.
-        if outgrows_a_frame(&graph) || graph.revision > known_revision && !put(store, epoch, graph)? {
+        if outgrows_a_frame(&graph) || graph.revision > known_revision && !shelf.put(epoch, graph)? {
             return want_whole(known_revision);
         }
         Ok(None)
@@ -514,22 +528,22 @@ impl HostState {
         &mut self,
         epoch: u32,
         graph: AlertGraph,
-        store: &mut dyn Store,
-        alerts_per_host_max: usize,
+        shelf: &mut Shelf<'_>,
         counters: &mut IngestCounters,
     ) -> Result<bool, StoreError> {
+        let alerts_per_host_max = shelf.parameters.fold.alerts_per_host_max as usize;
         let (host, rank) = (graph.host, Rank::of(&graph));
         let least = match self.n_alerts >= alerts_per_host_max {
-            true => store.least_of(host)?,
+            true => shelf.store.least_of(host)?,
             false => None,
         };
         if least.is_none_or(|least| least < rank) {
-            if !put(store, epoch, graph)? {
+            if !shelf.put(epoch, graph)? {
                 return Ok(false);
             }
             self.n_alerts += 1;
             if let Some(least) = least {
-                store.remove_alert(host, least.id.0)?;
+                shelf.store.remove_alert(host, least.id.0)?;
                 self.n_alerts -= 1;
             }
         }

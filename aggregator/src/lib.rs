@@ -8,6 +8,8 @@
 //! nothing else that decides. [`Aggregator::incidents`] computes the analyst's list from what is stored, in canonical
 //! order, so that it depends on what arrived and not on the order in which hosts took turns.
 //!
+//! Where an alert leads to other hosts, `follow` has them asked what is there.
+//!
 //! There is no clock here (a day is a day of event time), no thread and no socket: they are with the program. What outlasts the
 //! process is in a [`Store`]; `disk` is the one of the program, and `document` what people get.
 
@@ -16,6 +18,7 @@ mod ingest;
 mod ledger;
 mod notes;
 mod merge;
+mod follow;
 mod store;
 mod story;
 mod score;

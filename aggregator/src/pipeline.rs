@@ -9,7 +9,7 @@ use crate::story::join;
 use crate::{MemoryStore, Store, StoreError};
 use std::collections::BTreeSet;
 use tracewell_alert_scorer::Signature;
-use tracewell_model::{EventNs, HostId};
+use tracewell_model::{EventNs, FarEnd, HostId};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{decode_with_hash, encode, head};
 
@@ -89,6 +89,12 @@ impl Aggregator {
         let today = self.ingest.latest().min(now).day();
         self.horizon = if retention_days > 0 { today.saturating_sub(retention_days) } else { 0 };
         self.ingest.expire(self.horizon, EXPIRED_AT_ONCE_MAX, self.store.as_mut())
+    }
+
+    /// Connections that lead from alerts to other hosts, for all hosts to be told of: what is at their ends is sent as an alert. At
+    /// most as many as fit a message; those who are told nothing now are told when they come back.
+    pub fn follow(&mut self) -> Vec<FarEnd> {
+        self.ingest.follow.take_fresh()
     }
 
     /// Makes durable what was taken.

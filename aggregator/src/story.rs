@@ -131,7 +131,9 @@ fn join_by_connections(graphs: &[Arc<AlertGraph>], parameters: &FoldParameters, 
     }
 }
 
-fn connection(node: &AlertNode) -> Option<(Protocol, SocketAddr, SocketAddr)> {
+/// What both hosts name a connection by, where that is no other connection's name in the fleet: its protocol, and its ends as the
+/// node's host sees them.
+pub(crate) fn connection(node: &AlertNode) -> Option<(Protocol, SocketAddr, SocketAddr)> {
     match node.attrs {
         NodeAttrs::Socket { protocol, local: Some(local), remote: Some(remote), .. } => {
             let tells = |address: SocketAddr| is_of_one_machine(address.ip()) && address.port() != 0;

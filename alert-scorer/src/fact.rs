@@ -68,9 +68,11 @@ impl Fact {
             Reason::MassChange { .. } => Self::MassChange,
             Reason::CollectedAndSent { .. } => Self::CollectedAndSent,
             Reason::Detected(_) => Self::Detected,
-            Reason::Connects | Reason::DescendsFrom { .. } | Reason::Started { .. } | Reason::TouchedBy { .. } => {
-                return None;
-            }
+            Reason::Followed { .. }
+            | Reason::Connects
+            | Reason::DescendsFrom { .. }
+            | Reason::Started { .. }
+            | Reason::TouchedBy { .. } => return None,
         })
     }
 

@@ -52,6 +52,9 @@ impl<'a> Names<'a> {
             Reason::CollectedAndSent { bytes } => {
                 format!("read much and sent {} to other machines", size(*bytes))
             }
+            Reason::Followed { socket } => {
+                format!("is at the other end of {}, which an alert of another host led to", self.name(*socket))
+            }
             Reason::Connects => "lies between the processes that stand out".to_owned(),
             Reason::DescendsFrom { ancestor } => format!("was started by {}, which stands out", self.name(*ancestor)),
             Reason::Started { descendant } => format!("started {}, which stands out", self.name(*descendant)),

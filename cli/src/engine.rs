@@ -11,7 +11,10 @@ use tracewell_detector_host::Library;
 use tracewell_model::{EventNs, HostId, HostRecord, NodeKind, Record};
 use tracewell_parameters::Parameters;
 use tracewell_sigma::{Rules, SigmaDetector};
-use tracewell_wire::{MemoryEnd, Transport, memory_pair};
+use tracewell_wire::{MemoryEnd, Message, Payload, Transport, encode, memory_pair};
+
+/// How often hosts whose streams have ended are asked where alerts of others lead; each host that is led through takes one.
+const ROUNDS_MAX: usize = 16;
 
 pub struct Engine {
     parameters: Parameters,
@@ -87,7 +90,9 @@ impl Engine {
             PipelineError::Checkpoint(_) => Failure::input(error),
             _ => Failure::internal(error),
         })?;
-        host.deliver(&mut self.aggregator)
+        host.deliver(&mut self.aggregator)?;
+        self.follow()?;
+        Ok(())
     }
 
     /// Ends all streams and gives the analyst's list.
@@ -99,9 +104,36 @@ impl Engine {
             host.pipeline.finish(&mut host.agent_end).map_err(Failure::internal)?;
             host.deliver(&mut self.aggregator)?;
         }
+        for _ in 0..ROUNDS_MAX {
+            if !self.follow()? {
+                break;
+            }
+            for host in self.hosts.values_mut() {
+                host.pipeline.respond(&mut host.agent_end).map_err(Failure::internal)?;
+                host.deliver(&mut self.aggregator)?;
+            }
+        }
         let incidents = self.aggregator.incidents().map_err(Failure::internal)?;
         let stats: Vec<_> = self.hosts.values().map(|host| host.pipeline.stats()).collect();
         Ok(Outcome { incidents, names: self.names, totals: Totals::of(self.n_events, &stats) })
+    }
+
+    /// Tells all hosts where alerts lead. Whether there was something to tell.
+    fn follow(&mut self) -> Result<bool, Failure> {
+        let mut has_told = false;
+        loop {
+            let ends = self.aggregator.follow();
+            if ends.is_empty() {
+                return Ok(has_told);
+            }
+            has_told = true;
+            for (&id, host) in &mut self.hosts {
+                let payload = Payload::Follow(ends.clone());
+                let message = Message { host: id, epoch: host.pipeline.epoch(), sequence: 0, payload };
+                let frame = encode(&message).map_err(Failure::internal)?;
+                host.aggregator_end.send(frame).map_err(Failure::internal)?;
+            }
+        }
     }
 
     fn start(&self, id: HostId) -> Result<Host, Failure> {

@@ -207,6 +207,7 @@ pub(crate) fn fact(reason: &Reason) -> Facts {
         Reason::CollectedAndSent { .. } => Facts::COLLECTED_AND_SENT,
         Reason::RareOperation { .. }
         | Reason::RareChild { .. }
+        | Reason::Followed { .. }
         | Reason::Connects
         | Reason::DescendsFrom { .. }
         | Reason::Started { .. }

@@ -216,6 +216,7 @@ impl Structure {
             Reason::EnteredKernel => weights.entered_kernel_millibits,
             Reason::MassChange { .. } => weights.mass_change_millibits,
             Reason::CollectedAndSent { .. } => weights.collected_and_sent_millibits,
+            Reason::Followed { .. } => weights.followed_millibits,
             Reason::RareOperation { .. }
             | Reason::RareChild { .. }
             | Reason::Connects

@@ -43,8 +43,7 @@ impl Summariser {
         let hopset = linker.hopset(graph, id)?.clone();
         let mut selection = select::Selection::new(self.parameters.alert_nodes_max as usize);
         let surprise = selection.fill(graph, structure, &hopset, self.rare_min_millibits)?;
-        // What a detector calls severe is told whatever the host's own history makes of it.
-        if hopset.members.is_empty() || surprise < alert_min && !selection.is_severe() {
+        if hopset.members.is_empty() || surprise < alert_min && !selection.is_told_anyway() {
             return Ok(None);
         }
         let edges = edges::between(graph, &selection.nodes, self.rare_min_millibits)?;

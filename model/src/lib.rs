@@ -6,6 +6,7 @@
 
 mod alert_graph;
 mod event;
+mod far_end;
 mod finding;
 mod identity;
 mod operation;
@@ -17,6 +18,7 @@ pub use event::{
     CheckpointRecord, Detail, Event, EventFlags, HistoryRecord, HostRecord, LossCause, LossRecord, Object,
     ProcessRecord, Record,
 };
+pub use far_end::FarEnd;
 pub use finding::{Finding, FindingSeverity};
 pub use identity::{FileKind, FileRef, HostId, Inode, NodeKey, NodeKind, ProcessRef, Protocol, SocketRef, Uuid};
 pub use operation::{OpClass, Operation};

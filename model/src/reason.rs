@@ -35,6 +35,9 @@ pub enum Reason {
     MassChange { n_files: u32 },
     /// Read much and sent much to other machines.
     CollectedAndSent { bytes: u64 },
+    /// At the other end of one of its connections stands an alert of another host. No evidence in itself: it is shown because it was
+    /// asked for.
+    Followed { socket: NodeKey },
     /// On the way between the processes that stand out.
     Connects,
     /// Started by a process that stands out.

@@ -60,6 +60,7 @@ pub struct StructureParameters {
     pub mass_change_window_ns: u64,
     pub collected_and_sent_millibits: u32,
     pub collected_min_bytes: u64,
+    pub followed_millibits: u32,
     pub rare_min_millibits: u32,
     pub rare_discount_millibits: u32,
     pub rare_max_millibits: u32,
@@ -87,6 +88,7 @@ pub struct LinkParameters {
 #[serde(deny_unknown_fields)]
 pub struct ScoreParameters {
     pub shown_min: u32,
+    pub followed_min: u32,
     pub medium_min: u32,
     pub high_min: u32,
     pub critical_min: u32,

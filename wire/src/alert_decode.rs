@@ -117,7 +117,7 @@ impl Lookup {
                 NodeAttrs::File { kind: file_kind(&file), uuid: uuid(file.uuid)?, path: self.maybe_text(file.path)? }
             }
             Attrs::Socket(socket) => NodeAttrs::Socket {
-                protocol: protocol(&socket),
+                protocol: protocol(socket.protocol()),
                 uuid: uuid(socket.uuid)?,
                 local: socket.local.map(address).transpose()?,
                 remote: socket.remote.map(address).transpose()?,
@@ -162,7 +162,7 @@ fn uuid(bytes: Option<Vec<u8>>) -> Result<Option<Uuid>, WireError> {
     bytes.map(read).transpose()
 }
 
-fn address(address: proto::Address) -> Result<SocketAddr, WireError> {
+pub(crate) fn address(address: proto::Address) -> Result<SocketAddr, WireError> {
     let port = u16::try_from(address.port).map_err(|_| WireError::Invalid {
         what: "port",
         got: address.port.into(),
@@ -204,8 +204,8 @@ fn file_kind(file: &proto::File) -> FileKind {
 }
 
 /// A protocol that only a newer sender knows is read as unknown.
-fn protocol(socket: &proto::Socket) -> Protocol {
-    match socket.protocol() {
+pub(crate) fn protocol(protocol: proto::Protocol) -> Protocol {
+    match protocol {
         proto::Protocol::Unknown => Protocol::Unknown,
         proto::Protocol::Tcp => Protocol::Tcp,
         proto::Protocol::Udp => Protocol::Udp,

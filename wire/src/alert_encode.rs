@@ -161,7 +161,7 @@ fn uuid(uuid: Option<Uuid>) -> Option<Vec<u8>> {
     uuid.map(|uuid| uuid.0.to_le_bytes().to_vec())
 }
 
-fn address(address: SocketAddr) -> proto::Address {
+pub(crate) fn address(address: SocketAddr) -> proto::Address {
     match address {
         SocketAddr::V4(v4) => {
             proto::Address { ip: v4.ip().octets().to_vec(), port: v4.port().into(), flow_info: 0, scope_id: 0 }
@@ -194,7 +194,7 @@ fn file_kind(kind: FileKind) -> proto::FileKind {
     }
 }
 
-fn protocol(protocol: Protocol) -> proto::Protocol {
+pub(crate) fn protocol(protocol: Protocol) -> proto::Protocol {
     match protocol {
         Protocol::Unknown => proto::Protocol::Unknown,
         Protocol::Tcp => proto::Protocol::Tcp,

@@ -14,6 +14,7 @@ mod alert_decode;
 mod reason;
 mod host;
 mod fleet;
+mod follow;
 pub mod limits;
 mod scan;
 mod error;

@@ -1,10 +1,12 @@
 use crate::error::at_most;
-use crate::limits::{EDGES_MAX, FRAME_BYTES_MAX, LABELS_MAX, LEAVES_MAX, NODES_MAX, TEXTS_MAX, VIEW_NODES_MAX};
+use crate::limits::{
+    EDGES_MAX, FAR_ENDS_MAX, FRAME_BYTES_MAX, LABELS_MAX, LEAVES_MAX, NODES_MAX, TEXTS_MAX, VIEW_NODES_MAX,
+};
 use crate::scan::{FieldLimit, check_counts, find};
 use crate::{Heartbeat, Hello, WireError, proto};
 use prost::Message as _;
 use tracewell_graph_core::fleet::{ContributionDelta, FleetView};
-use tracewell_model::{AlertId, AlertUpdate, HostId, LossRecord};
+use tracewell_model::{AlertId, AlertUpdate, FarEnd, HostId, LossRecord};
 
 /// The rules by which payloads are read. Raised only by a change that an old reader would misread (docs/wire.md).
 pub const VERSION: u32 = 1;
@@ -50,6 +52,8 @@ pub enum Payload {
     /// The version that a profile delta extends is not known: send the whole next.
     WantProfile,
     FleetView(FleetView),
+    /// Ends of connections whose other ends stand in alerts of other hosts: say what is behind those that are this host's.
+    Follow(Vec<FarEnd>),
 }
 
 /// What is sent first when not everything can be sent, in this order.
@@ -73,7 +77,8 @@ impl Payload {
             | Self::Refused { .. }
             | Self::WantWhole { .. }
             | Self::NewEpoch { .. }
-            | Self::WantProfile => Class::Control,
+            | Self::WantProfile
+            | Self::Follow(_) => Class::Control,
             Self::Alert(_) => Class::Alert,
             Self::Profile(_) | Self::FleetView(_) => Class::Profile,
             Self::Loss(_) | Self::Heartbeat(_) => Class::Telemetry,
@@ -165,11 +170,12 @@ fn kind(message: &Message) -> Result<proto::payload::Kind, WireError> {
         Payload::Profile(delta) => Kind::Profile(delta.try_into()?),
         Payload::WantProfile => Kind::WantProfile(proto::WantProfile {}),
         Payload::FleetView(view) => Kind::FleetView(view.try_into()?),
+        Payload::Follow(ends) => Kind::Follow(ends.try_into()?),
     })
 }
 
 /// The repeated fields that take more memory than bytes, by the tag of their message in `Payload`.
-const LIMITS: [(u64, &[FieldLimit]); 3] = [
+const LIMITS: [(u64, &[FieldLimit]); 4] = [
     (
         2,
         &[
@@ -188,6 +194,7 @@ const LIMITS: [(u64, &[FieldLimit]); 3] = [
         ],
     ),
     (10, &[FieldLimit { tag: 2, max: VIEW_NODES_MAX, what: "nodes of the fleet's view" }]),
+    (11, &[FieldLimit { tag: 1, max: FAR_ENDS_MAX, what: "connections to follow" }]),
 ];
 
 fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
@@ -220,6 +227,7 @@ fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
         Kind::Profile(delta) => Payload::Profile(delta.try_into()?),
         Kind::WantProfile(_) => Payload::WantProfile,
         Kind::FleetView(view) => Payload::FleetView(view.try_into()?),
+        Kind::Follow(follow) => Payload::Follow(follow.try_into()?),
     })
 }
 

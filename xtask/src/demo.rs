@@ -19,6 +19,9 @@ Three hosts, recorded by the live agent. A shell called back through a hole in t
 lying about, went by it to the application server and by another key to the database, and took its customers away, while
 visitors, an administrator and a backup did what they always do. Step by step: docs/lab.md, scenario `lateral`.";
 
+/// Seconds for which an agent can be asked where the others' alerts lead.
+const LINGER_SECONDS: &str = "6";
+
 /// Seconds for which this machine is watched.
 const WATCHED: &str = "10";
 
@@ -81,6 +84,7 @@ fn fleet(programs: &Programs, recording: &Path) -> Result<()> {
         enrol(host)?;
         let mut agent = programs.command("tracewell-agent");
         agent.arg("replay").arg(recording).args(["--server", &address, "--history", &path(host)]);
+        agent.args(["--linger", LINGER_SECONDS]);
         println!("\n$ {} &", display(&agent));
         agents.push((host, agent.stdout(Stdio::piped()).spawn().context("starting an agent")?));
     }

@@ -9,6 +9,7 @@ use crate::uplink::Uplink;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use tracewell_graph_core::checkpoint::SaveRows;
+use tracewell_graph_core::follow::Connections;
 use tracewell_graph_core::graph::Graph;
 use tracewell_graph_core::link::Linker;
 use tracewell_model::{
@@ -51,16 +52,18 @@ impl Pipeline {
             let contributor = Contributor::load(rows)?;
             let linker = Linker::load(&parameters.link, rows)?;
             let losses = LossLog::load(rows)?;
-            Ok((head, normaliser, graph, profiling, contributor, linker, losses, Uplink::load(host, rows)?))
+            let connections = Connections::load(rows)?;
+            let rest = (losses, connections, Uplink::load(host, rows)?);
+            Ok((head, normaliser, graph, profiling, contributor, linker, rest))
         })?;
-        let (head, normaliser, graph, profiling, contributor, linker, losses, uplink) = loaded;
+        let (head, normaliser, graph, profiling, contributor, linker, (losses, connections, uplink)) = loaded;
         let (greets, next_heartbeat) = head;
         self.hello = greets.then(|| hello(&self.name, &self.parameters));
         self.next_heartbeat = next_heartbeat;
         self.begun = normaliser.watermark();
         self.graph.take_over(graph);
         (self.normaliser, self.profiling, self.contributor) = (normaliser, profiling, contributor);
-        (self.linker, self.losses, self.uplink) = (linker, losses, uplink);
+        (self.linker, self.losses, self.connections, self.uplink) = (linker, losses, connections, uplink);
         Ok(())
     }
 
@@ -149,6 +152,7 @@ impl Pipeline {
         self.contributor.save(rows);
         self.linker.save(rows);
         self.losses.save(rows);
+        self.connections.save(rows);
         self.uplink.save(rows);
     }
 }

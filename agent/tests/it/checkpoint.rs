@@ -394,7 +394,7 @@ fn what_is_no_checkpoint_is_refused_with_the_reason_and_changes_nothing() {
         assert!(host.save() == saved, "{expected}");
     };
     check(&|bytes| bytes[0] = b'X', "expected \"TWSTATE\" at byte 0");
-    check(&|bytes| bytes[8] = 9, "it has version 9, this program reads version 3");
+    check(&|bytes| bytes[8] = 9, "it has version 9, this program reads version 4");
     check(&|bytes| bytes.truncate(14), "row 1, a pipeline: failed to fill whole buffer");
     check(&|bytes| bytes.truncate(200), "unexpected end of file");
     check(&|bytes| bytes.truncate(bytes.len() - 1), "failed to fill whole buffer");
@@ -444,7 +444,7 @@ fn no_damage_panics_even_if_the_hash_is_right() {
 /// The rows of a small checkpoint, byte for byte: what they mean changes only with the version, whose reader then stays. They
 /// are the seed of the fuzz target as well.
 #[test]
-fn the_rows_of_version_3_stay_what_they_are() {
+fn the_rows_of_version_4_stay_what_they_are() {
     let mut parameters = Parameters::default();
     parameters.graph.spilled_filter_bytes = 1 << 10;
     let mut host = Host::new(HOST, &parameters);
@@ -462,7 +462,7 @@ fn the_rows_of_version_3_stay_what_they_are() {
         Record::Tick { host: HOST, time: time.after(EventNs::DAY) },
     ]);
     let saved = host.save();
-    assert_eq!(saved[..12], *b"TWSTATE\n\x03\0\0\0");
+    assert_eq!(saved[..12], *b"TWSTATE\n\x04\0\0\0");
     let rows = &saved[12..saved.len() - 4 - blake3::OUT_LEN];
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/checkpoint/rows");
     if std::fs::read(golden).ok().as_deref() != Some(rows) {

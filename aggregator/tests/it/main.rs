@@ -5,6 +5,7 @@ mod budget;
 mod disk;
 mod exceptions;
 mod fold;
+mod follow;
 mod host;
 mod ingest;
 mod merge;

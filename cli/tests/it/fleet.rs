@@ -81,6 +81,7 @@ terminal_min_millibits = 500
 alert_min_millibits = 500
 [score]
 shown_min = 0
+followed_min = 100_001
 ";
 
 /// A program that runs; killed with -9 when it is dropped.

@@ -1,5 +1,6 @@
 //! What the public recordings must come to, with the shipped parameters.
 
+use crate::fleet::recording;
 use crate::run::{Place, shared, tracewell};
 use serde_json::Value;
 
@@ -48,4 +49,17 @@ fn benign_recordings_show_one_incident_at_most() {
         let Some(summary) = replay(&place, recording, &[]) else { return };
         assert!(summary["incidents_shown"].as_u64().expect("a count") <= 1, "{recording}: {summary:#}");
     }
+}
+
+/// The host in the middle raises no alert by itself; without it the two ends have nothing in common (ADR 0022).
+#[test]
+fn lateral_movement_over_three_hosts_is_one_incident() {
+    let place = Place::new();
+    let out = place.path("out");
+    tracewell(&["replay", &recording("lateral-1"), "--out", &out]).ok();
+    let document = std::fs::read(std::path::Path::new(&out).join("alerts.json")).expect("it was written");
+    let document: Value = serde_json::from_slice(&document).expect("it is JSON");
+    let incidents = document["incidents"].as_array().expect("a list");
+    let hosts: Vec<_> = incidents.iter().map(|incident| &incident["hosts"]).collect();
+    assert_eq!(hosts, [&serde_json::json!(["app-1", "db-1", "web-1"])]);
 }

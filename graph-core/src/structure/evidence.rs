@@ -91,6 +91,7 @@ fn kind(fact: &Reason) -> &'static str {
         Reason::CollectedAndSent { .. } => "collected-and-sent",
         Reason::RareOperation { .. } => "rare-operation",
         Reason::RareChild { .. } => "rare-child",
+        Reason::Followed { .. } => "followed",
         Reason::Connects => "connects",
         Reason::DescendsFrom { .. } => "descends-from",
         Reason::Started { .. } => "started",

@@ -4,7 +4,8 @@ use super::general_label;
 use crate::graph::{Graph, NodeState, ProcessState};
 use crate::history::{Direction, HistoryError};
 use crate::link::{Hopset, Member};
-use crate::structure::Structure;
+use crate::neighbourhood::OperationSet;
+use crate::structure::{Structure, is_other_machine};
 use std::collections::{BTreeMap, BTreeSet};
 use tracewell_model::{
     AlertNode, EventNs, FileKind, FindingSeverity, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, Reason,
@@ -18,6 +19,9 @@ const RARE_EDGES_SEEN_MAX: usize = 256;
 const OWN_FILE_DEGREE_MAX: u32 = 8;
 const OWN_FILES_MAX: usize = 4;
 const OWN_FILES_UP_TO: usize = 30;
+
+/// Connections onwards that are shown of what an alert of another host led to.
+const ONWARD_MAX: usize = 16;
 
 pub(super) struct Selection {
     pub(super) nodes: BTreeMap<NodeKey, AlertNode>,
@@ -56,6 +60,9 @@ impl Selection {
         for (key, ancestor) in self.descendants(graph, hopset)? {
             self.add(graph, key, NodeRole::Context, Reason::DescendsFrom { ancestor })?;
         }
+        for (key, socket) in self.onward(graph, hopset, &terminals)? {
+            self.add(graph, socket, NodeRole::Context, Reason::TouchedBy { process: key })?;
+        }
         for (key, process) in &terminals {
             if let Some(parent) = process.parent {
                 self.add(graph, parent, NodeRole::Context, Reason::Started { descendant: *key })?;
@@ -82,10 +89,39 @@ impl Selection {
         Ok(structure.joint_weight(terminals.iter().map(|(_, process)| process)))
     }
 
-    /// Whether a detector found something of severity high or more.
-    pub(super) fn is_severe(&self) -> bool {
+    /// Whether it is told whatever the host's own history makes of it: what a detector calls severe, or an alert of another host led to.
+    pub(super) fn is_told_anyway(&self) -> bool {
         let mut reasons = self.nodes.values().flat_map(|node| &node.reasons);
-        reasons.any(|reason| matches!(reason, Reason::Detected(finding) if finding.severity >= FindingSeverity::High))
+        reasons.any(|reason| match reason {
+            Reason::Detected(finding) => finding.severity >= FindingSeverity::High,
+            reason => matches!(reason, Reason::Followed { .. }),
+        })
+    }
+
+    /// The connections to other machines of those that an alert of another host led to, and of what they started: so that it can be
+    /// followed on.
+    fn onward(
+        &self,
+        graph: &mut Graph,
+        hopset: &Hopset,
+        terminals: &[(NodeKey, ProcessState)],
+    ) -> Result<Vec<(NodeKey, NodeKey)>, HistoryError> {
+        let is_followed =
+            |process: &ProcessState| process.facts.iter().any(|fact| matches!(fact, Reason::Followed { .. }));
+        if !terminals.iter().any(|(_, process)| is_followed(process)) {
+            return Ok(Vec::new());
+        }
+        let mut found = BTreeSet::new();
+        for &key in hopset.members.keys().filter(|key| self.nodes.contains_key(key)) {
+            let connects = OperationSet::from_iter([Operation::Connect]);
+            let (edges, _) = graph.edges_by(key, Direction::Out, EventNs::MAX, ONWARD_MAX, connects)?;
+            for edge in edges {
+                if graph.state(edge.to)?.is_some_and(|socket| is_other_machine(&socket.attrs)) {
+                    found.insert((edge.first, edge.to, key));
+                }
+            }
+        }
+        Ok(found.into_iter().take(ONWARD_MAX).map(|(_, socket, key)| (key, socket)).collect())
     }
 
     /// Adds the terminals, heaviest first, each with all its reasons.
@@ -181,7 +217,9 @@ fn evidence(fact: &Reason) -> Vec<NodeKey> {
         Reason::Detected(ref finding) => finding.nodes.clone(),
         Reason::RanOwnWrite { file, writer } => vec![file, writer],
         Reason::ServesNetwork { server } => vec![server],
-        Reason::CallsOut { socket } | Reason::CommandsFromSocket { socket } => vec![socket],
+        Reason::CallsOut { socket } | Reason::CommandsFromSocket { socket } | Reason::Followed { socket } => {
+            vec![socket]
+        }
         Reason::DeletedOwnExecutable { file } | Reason::RanUnlinked { file } => vec![file],
         Reason::EnteredProcess { target } => vec![target],
         _ => vec![],

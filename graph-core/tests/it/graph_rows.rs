@@ -36,6 +36,7 @@ fn reason() -> impl Strategy<Value = Reason> {
         key().prop_map(|file| Reason::RanUnlinked { file }),
         key().prop_map(|target| Reason::EnteredProcess { target }),
         Just(Reason::EnteredKernel),
+        Just(Reason::Followed { socket: NodeKey(7) }),
         any::<u32>().prop_map(|n_files| Reason::MassChange { n_files }),
         any::<u64>().prop_map(|bytes| Reason::CollectedAndSent { bytes }),
         Just(Reason::Connects),

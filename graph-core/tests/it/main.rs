@@ -1,4 +1,5 @@
 mod arbitrary;
+mod follow;
 mod graph_hostile;
 mod graph_reduction;
 mod graph_rows;

@@ -1,20 +1,22 @@
 //! Small text traces: one line an event, run through graph, structure, linker and summaries.
 //!
 //! `SUBJECT OP OBJECT [key=value…]`, one second apart unless `at=SECONDS` says otherwise. A subject or object `p7` is
-//! process 7, `/path` a file, `memory:NAME` a memory file, `tcp:ADDR` or `udp:ADDR` a socket to that remote address, `unix:/path` a named one, `-`
+//! process 7, `/path` a file, `memory:NAME` a memory file, `tcp:ADDR` or `udp:ADDR` a socket to that remote address, `tcp:OWN>ADDR`
+//! one of which both ends are known, `unix:/path` a named one, `-`
 //! nothing. `is` instead of an operation describes a process: `p7 is /exe uid=0 parent=p1`. Keys: `bytes`, `count`,
 //! `errno`, `uid`, `to` (a new path), `surprise` (millibits, as the profile would give), `parent`.
 
 use crate::arbitrary::HOST;
 use std::collections::BTreeMap;
+use tracewell_graph_core::follow::Connections;
 use tracewell_graph_core::graph::{Graph, Inserted};
 use tracewell_graph_core::history::MemoryHistory;
 use tracewell_graph_core::link::Linker;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
 use tracewell_model::{
-    AlertUpdate, Detail, Event, EventFlags, EventNs, FileKind, FileRef, Loss, Millibits, NodeKey, Object, Operation,
-    ProcessRecord, ProcessRef, Protocol, Reason, SocketRef,
+    AlertUpdate, Detail, Event, EventFlags, EventNs, FarEnd, FileKind, FileRef, Loss, Millibits, NodeKey, Object,
+    Operation, ProcessRecord, ProcessRef, Protocol, Reason, SocketRef,
 };
 use tracewell_parameters::Parameters;
 
@@ -23,6 +25,7 @@ pub struct Sketch {
     pub structure: Structure,
     pub linker: Linker,
     pub summariser: Summariser,
+    pub connections: Connections,
     names: BTreeMap<NodeKey, String>,
     now: EventNs,
 }
@@ -34,6 +37,7 @@ impl Sketch {
             structure: Structure::new(&parameters.structure, 4000),
             linker: Linker::new(&parameters.link),
             summariser: Summariser::new(&parameters.link, &parameters.structure),
+            connections: Connections::default(),
             names: BTreeMap::new(),
             now: EventNs::ZERO,
         }
@@ -86,6 +90,7 @@ impl Sketch {
             Reason::RanUnlinked { file } => format!("ran unlinked {}", name(file)),
             Reason::EnteredProcess { target } => format!("entered {}", name(target)),
             Reason::EnteredKernel => "entered the kernel".into(),
+            Reason::Followed { .. } => "followed".into(),
             Reason::MassChange { n_files } => format!("changed {n_files} files"),
             Reason::CollectedAndSent { bytes } => format!("sent {bytes} bytes"),
             Reason::Connects => "connects".into(),
@@ -110,6 +115,13 @@ impl Sketch {
         let mut names: Vec<_> = keys.iter().map(|key| self.names.get(key).cloned().unwrap_or("?".into())).collect();
         names.sort();
         names
+    }
+
+    /// Shows what is at this host's ends of connections, as of the last event.
+    pub fn follow(&mut self, ends: &[FarEnd], slack_ns: u64) {
+        self.connections.ask(ends.to_vec());
+        let link = (&self.structure, &mut self.linker);
+        self.connections.follow(&mut self.graph, link, (EventNs::MAX, self.now), slack_ns).unwrap();
     }
 
     /// Closes the window and hands out the updates.
@@ -180,6 +192,11 @@ impl Sketch {
             stands_out =
                 self.structure.observe_rare(&mut self.graph, inserted.subject, event.op, surprise, &what.into());
         }
+        if let (true, Operation::Accept | Operation::Connect, Some(socket)) =
+            (inserted.is_new, event.op, inserted.object)
+        {
+            self.connections.note(&self.graph, socket);
+        }
         stands_out |= observe(&self.structure, &mut self.graph, event, inserted, false);
         if let (Operation::Fork, Object::Process(_), Some(child)) = (event.op, &event.object, inserted.object) {
             self.linker.inherit(&mut self.graph, inserted.subject, child, event.time).unwrap();
@@ -199,7 +216,10 @@ pub fn observe(structure: &Structure, graph: &mut Graph, event: &Event, inserted
 
 fn object(name: &str) -> Object {
     let socket = |protocol, addr: &str| {
-        Object::Socket(SocketRef { protocol, remote: Some(addr.parse().expect("an address")), ..SocketRef::default() })
+        let (local, remote) = addr.split_once('>').map_or((None, addr), |(local, remote)| (Some(local), remote));
+        let local = local.map(|local| local.parse().expect("an address"));
+        let remote = Some(remote.parse().expect("an address"));
+        Object::Socket(SocketRef { protocol, local, remote, ..SocketRef::default() })
     };
     match name.split_once(':') {
         _ if name == "-" => Object::None,

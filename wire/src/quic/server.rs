@@ -3,16 +3,17 @@
 use super::identity::{Identity, host_of};
 use super::stream::{Frames, send};
 use super::{Allowance, QuicError, limits, tls};
-use crate::head;
 use crate::limits::FRAME_BYTES_MAX;
 use crate::session::greeting::{GREETING_BYTES_MAX, welcome};
 use crate::session::{ALPN, ALPN_ENROL, Close};
+use crate::{Message, Payload, encode, head};
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracewell_model::HostId;
@@ -107,7 +108,7 @@ impl Inbox {
     }
 }
 
-/// Speaks with a host until that ends, and lets it send as much as it is allowed. Nothing it sends under another host's id is taken.
+/// Speaks with a host until that ends, tells it what comes for all hosts while it is there, and lets it send as much as it is allowed. Nothing it sends under another host's id is taken.
 ///
 /// # Errors
 /// Why it ended.
@@ -116,6 +117,7 @@ pub async fn serve(
     host: HostId,
     inbox: &Inbox,
     allowance: &Arc<Allowance>,
+    mut to_all: broadcast::Receiver<Arc<Payload>>,
 ) -> Result<(), QuicError> {
     let mut control = greet(connection).await?;
     let (answers, mut to_send) = mpsc::channel(ANSWERS_MAX);
@@ -129,6 +131,15 @@ pub async fn serve(
                 streams.spawn(take(frames, host, connection.clone(), (to, Arc::clone(allowance))));
             }
             Some((answer, _place)) = to_send.recv() => send(&mut control, &answer).await?,
+            told = to_all.recv() => match told {
+                Ok(payload) => {
+                    let message = Message { host, epoch: 0, sequence: 0, payload: Payload::clone(&payload) };
+                    send(&mut control, &encode(&message)?).await?;
+                }
+                // It asks what it missed when it comes back.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return Err(QuicError::Stopping),
+            },
             Some(ended) = streams.join_next(), if !streams.is_empty() => {
                 ended.map_err(|_| QuicError::Stopping)??;
             }

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use tracewell_graph_core::fleet::{ContributionDelta, FleetNode, FleetView, Version};
 use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
 use tracewell_model::{
-    AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, EventNs, FileKind, Finding, FindingSeverity,
-    HostId, Loss, LossCause, LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, ProcessRef, Protocol,
-    Reason, Str, Uuid,
+    AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, EventNs, FarEnd, FileKind, Finding,
+    FindingSeverity, HostId, Loss, LossCause, LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation,
+    ProcessRef, Protocol, Reason, Str, Uuid,
 };
 use tracewell_wire::{Class, Heartbeat, Hello, Message, Payload};
 
@@ -46,6 +46,7 @@ fn payload(host: HostId) -> impl Strategy<Value = Payload> {
         profile().prop_map(Payload::Profile),
         Just(Payload::WantProfile),
         view().prop_map(Payload::FleetView),
+        vec(far_end(), 0..5).prop_map(Payload::Follow),
     ]
 }
 
@@ -61,6 +62,11 @@ pub fn alert(host: HostId) -> impl Strategy<Value = AlertUpdate> {
         AlertGraph { id: AlertId(id), host, revision, first, last, surprise, nodes, edges, n_omitted, loss }
     });
     (any::<u32>(), graph).prop_map(|(extends, graph)| AlertUpdate { extends, graph })
+}
+
+fn far_end() -> impl Strategy<Value = FarEnd> {
+    (protocol(), any::<SocketAddr>(), any::<SocketAddr>(), time(), time())
+        .prop_map(|(protocol, local, remote, first, last)| FarEnd { protocol, local, remote, first, last })
 }
 
 fn profile() -> impl Strategy<Value = ContributionDelta> {
@@ -162,6 +168,7 @@ pub fn reason() -> impl Strategy<Value = Reason> {
         Just(Reason::EnteredKernel),
         any::<u32>().prop_map(|n_files| Reason::MassChange { n_files }),
         any::<u64>().prop_map(|bytes| Reason::CollectedAndSent { bytes }),
+        key().prop_map(|socket| Reason::Followed { socket }),
         Just(Reason::Connects),
         key().prop_map(|ancestor| Reason::DescendsFrom { ancestor }),
         key().prop_map(|descendant| Reason::Started { descendant }),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 use tokio::time::timeout;
 use tracewell_model::{EventNs, HostId, LossCause, LossRecord};
 use tracewell_wire::limits::FRAME_BYTES_MAX;
@@ -164,11 +164,12 @@ fn run_server_that_allows(
     let accepting = endpoint.clone();
     let allowance = Arc::clone(allowance);
     tokio::spawn(async move {
+        let (to_all, _) = broadcast::channel(1);
         while let Some(incoming) = accepting.accept().await {
-            let (inbox, allowance) = (inbox.clone(), Arc::clone(&allowance));
+            let (inbox, allowance, to_all) = (inbox.clone(), Arc::clone(&allowance), to_all.subscribe());
             tokio::spawn(async move {
                 let Ok((connection, Peer::Host { host, .. })) = accept(incoming).await else { return };
-                let error = serve(&connection, host, &inbox, &allowance).await.unwrap_err();
+                let error = serve(&connection, host, &inbox, &allowance, to_all).await.unwrap_err();
                 connection.close(error.close().code().into(), b"");
             });
         }

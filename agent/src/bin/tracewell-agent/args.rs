@@ -297,6 +297,9 @@ pub struct ReplayArgs {
     /// Run the detectors of this folder (*.wasm)
     #[arg(long, value_name = "DIR")]
     pub detectors: Option<PathBuf>,
+    /// Stay so many seconds after the end, and show where alerts of other hosts lead on this one
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub linger: u64,
 }
 
 impl ReplayArgs {

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracewell_agent::Pipeline;
 use tracewell_agent::normalise::host_of;
 use tracewell_agent::spool::Spool;
@@ -24,6 +24,8 @@ use tracewell_store::{RocksHistory, Store, StoreOptions};
 
 /// Between two looks whether something is done.
 const BREATH: Duration = Duration::from_millis(5);
+/// Between two looks whether something is asked, once the recording has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The file that this process runs (proc(5)), also where it was replaced since.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 
@@ -63,6 +65,7 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     };
     let record = HostRecord { host, name };
     let mut pipeline = Pipeline::new(&record, &config.parameters, Box::new(history));
+    pipeline.follow_at_end();
     let detectors = add_detectors(&config, &mut pipeline)?;
     let work = work(Path::new(OWN_PROGRAM), &args.recording, &config, host, &detectors)?;
     pipeline.begin_epoch(spool.epoch_of(&work).map_err(Failure::internal)?);
@@ -86,14 +89,39 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     }
     pipeline.finish(&mut spool)?;
     is_kept(&spool, folder)?;
-    while spool.status().n_frames > 0 && !stop.is_now() {
-        spool.let_go();
-        thread::park_timeout(BREATH);
+    wait_for_acknowledgement(&spool, &stop);
+    if args.linger > 0 {
+        linger(Duration::from_secs(args.linger), &mut pipeline, &mut spool, &stop)?;
+        wait_for_acknowledgement(&spool, &stop);
     }
     let status = spool.status();
     let (n_acknowledged, n_waiting) = (status.link.n_acknowledged, status.n_frames);
     print(&format!("{n_events} events, {n_acknowledged} frames acknowledged, {n_waiting} wait in the spool\n"))
         .map(|_| ())
+}
+
+fn wait_for_acknowledgement(spool: &Spool, stop: &Stop) {
+    while spool.status().n_frames > 0 && !stop.is_now() {
+        spool.let_go();
+        thread::park_timeout(BREATH);
+    }
+}
+
+/// Answers where alerts of other hosts lead on this one. These frames come when they come: they have numbers of their own each time, so
+/// that those of the recording stay what they are.
+fn linger(time: Duration, pipeline: &mut Pipeline, spool: &mut Spool, stop: &Stop) -> Result<(), Failure> {
+    let begun = Instant::now();
+    // No two processes have the same id at the same time.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Failure::internal)?;
+    let this_time = blake3::hash(format!("{} {}", now.as_nanos(), std::process::id()).as_bytes());
+    pipeline.recover();
+    pipeline.begin_epoch(spool.epoch_of(this_time.as_bytes()).map_err(Failure::internal)?);
+    while begun.elapsed() < time && !stop.is_now() {
+        pipeline.respond(spool)?;
+        spool.let_go();
+        thread::park_timeout(LOOK_EVERY);
+    }
+    Ok(())
 }
 
 /// A host goes on without what its disk does not take, and tells the loss. A replay can be begun again.

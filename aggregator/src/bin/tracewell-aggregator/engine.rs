@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval};
 use tracewell_aggregator::document::members::HostNames;
 use tracewell_aggregator::{Aggregator, HostReport, Incidents, IngestError, StoreError};
 use tracewell_model::{EventNs, HostId};
+use tracewell_wire::Payload;
 use tracewell_wire::quic::server::Arrived;
 use tracewell_wire::session::Close;
 
@@ -19,6 +21,9 @@ const BATCH_FRAMES_MAX: usize = 256;
 const QUESTIONS_MAX: usize = 16;
 /// Between two tries to write. Hosts keep what is not acknowledged.
 const BREATH: Duration = Duration::from_secs(1);
+/// Between two times that hosts are told where alerts of others lead. With what fits one message it bounds what a flood of alerts
+/// costs them.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 /// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
 const TRIES_MAX: u32 = 30;
 
@@ -50,11 +55,12 @@ pub fn start(
     registry: Arc<Mutex<Registry>>,
     retention_days: u32,
     frames: mpsc::Receiver<Arrived>,
+    to_all: broadcast::Sender<Arc<Payload>>,
 ) -> Result<(Asker, JoinHandle<Result<()>>)> {
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
     let (tell, changed) = watch::channel(());
-    let runtime = runtime::Builder::new_current_thread().build()?;
-    let mut engine = Engine { aggregator, registry, retention_days, snapshot: None, changed: tell };
+    let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
+    let mut engine = Engine { aggregator, registry, retention_days, snapshot: None, changed: tell, to_all };
     engine.forget_revoked()?;
     engine.expire()?;
     engine.commit()?;
@@ -87,6 +93,8 @@ pub struct Engine {
     /// Computed when it is asked for, and forgotten with the next change.
     snapshot: Option<Arc<Snapshot>>,
     changed: watch::Sender<()>,
+    /// What all hosts that are connected are told.
+    to_all: broadcast::Sender<Arc<Payload>>,
 }
 
 impl Engine {
@@ -96,6 +104,8 @@ impl Engine {
         mut questions: mpsc::Receiver<Question>,
     ) -> Result<()> {
         let mut batch = Vec::new();
+        let mut follow = interval(FOLLOW_EVERY);
+        follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 n = frames.recv_many(&mut batch, BATCH_FRAMES_MAX) => match n {
@@ -103,6 +113,7 @@ impl Engine {
                     _ => self.take(batch.drain(..))?,
                 },
                 Some(question) = questions.recv() => question(self),
+                _ = follow.tick() => self.follow(),
             }
         }
     }
@@ -138,6 +149,16 @@ impl Engine {
             answers.into_iter().for_each(|answer| arrived.answer(answer));
         }
         Ok(())
+    }
+
+    /// Tells hosts where alerts of others lead.
+    fn follow(&mut self) {
+        let ends = self.aggregator.follow();
+        if !ends.is_empty() {
+            tracing::info!(n = ends.len(), "connections of alerts are followed to other hosts");
+            // Nobody may be there.
+            let _ = self.to_all.send(Arc::new(Payload::Follow(ends)));
+        }
     }
 
     fn commit(&mut self) -> Result<()> {
@@ -245,7 +266,8 @@ mod tests {
         let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), 100).unwrap()));
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
         let (changed, _) = watch::channel(());
-        (Engine { aggregator, registry, retention_days: 0, snapshot: None, changed }, disk)
+        let (to_all, _) = broadcast::channel(1);
+        (Engine { aggregator, registry, retention_days: 0, snapshot: None, changed, to_all }, disk)
     }
 
     /// Enrols hosts that all began to do the same new thing on one day, which is an incident.

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::broadcast;
 use tracewell_model::HostId;
+use tracewell_wire::Payload;
 use tracewell_wire::quic::identity::fingerprint;
 use tracewell_wire::quic::server::{Inbox, Peer, accept, serve};
 use tracewell_wire::quic::{Allowance, Connection, Endpoint, QuicError, Rate};
@@ -30,6 +32,8 @@ pub struct Listener {
 pub struct Sessions {
     open: Mutex<BTreeMap<HostId, Connection>>,
     rate: Rate,
+    /// What all of them are told.
+    to_all: broadcast::Sender<Arc<Payload>>,
     /// Of each host that ever was connected: who comes anew is not allowed more for it.
     allowances: Mutex<BTreeMap<HostId, Arc<Allowance>>>,
     pub counts: Counts,
@@ -145,7 +149,10 @@ impl Listener {
         }
         tracing::info!(%host, name, %from, "a host is connected");
         let allowance = self.sessions.allowance(host);
-        let Err(error) = serve(connection, host, &self.inbox, &allowance).await else { return };
+        let Err(error) = serve(connection, host, &self.inbox, &allowance, self.sessions.to_all.subscribe()).await
+        else {
+            return;
+        };
         self.ended(connection, &error, Some(host));
         self.sessions.ended(host, connection);
     }
@@ -168,10 +175,10 @@ impl Listener {
 }
 
 impl Sessions {
-    /// Of hosts that may send at this rate.
-    pub fn new(rate: Rate) -> Self {
+    /// Of hosts that may send at this rate, and are all told what comes over `to_all`.
+    pub fn new(rate: Rate, to_all: broadcast::Sender<Arc<Payload>>) -> Self {
         let (open, allowances) = (Mutex::default(), Mutex::default());
-        Self { open, rate, allowances, counts: Counts::default() }
+        Self { open, rate, to_all, allowances, counts: Counts::default() }
     }
 
     /// Frames of a host that had to wait since it sent more than it may.
@@ -331,7 +338,8 @@ mod tests {
             };
             let endpoint = listen(&aggregator, "127.0.0.1:0".parse().unwrap()).unwrap();
             let (inbox, frames) = Inbox::new(1 << 20);
-            let (sessions, registry) = (Arc::new(Sessions::new(rate)), Arc::new(Mutex::new(registry)));
+            let (sessions, registry) =
+                (Arc::new(Sessions::new(rate, broadcast::channel(1).0)), Arc::new(Mutex::new(registry)));
             let listener = Listener {
                 registry: Arc::clone(&registry),
                 authority,
@@ -412,7 +420,8 @@ mod tests {
         let disk = Disk::open(&fleet.folder.path().join("store")).unwrap();
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
         let frames = fleet.frames.take().unwrap();
-        let (engine, thread) = engine::start(aggregator, Arc::clone(&fleet.registry), 0, frames).unwrap();
+        let (engine, thread) =
+            engine::start(aggregator, Arc::clone(&fleet.registry), 0, frames, fleet.sessions.to_all.clone()).unwrap();
         let host = Arc::new(Host::default());
         for n in 1..=N {
             let loss = LossRecord { host: fleet.host, time: EventNs(n), cause: LossCause::Gap, n_events: 1 };

@@ -313,6 +313,7 @@ fn write_reason(row: &mut RowWriter<'_>, reason: &Reason) {
         Reason::DescendsFrom { ancestor } => tagged(14, &[*ancestor], &[]),
         Reason::Started { descendant } => tagged(15, &[*descendant], &[]),
         Reason::TouchedBy { process } => tagged(16, &[*process], &[]),
+        Reason::Followed { socket } => tagged(18, &[*socket], &[]),
         Reason::Detected(finding) => {
             tagged(17, &[], &[finding.severity as u64]);
             [&finding.detector, &finding.title, &finding.reason].into_iter().for_each(|text| row.text(text));
@@ -345,6 +346,7 @@ fn read_reason(row: &mut RowReader<'_>) -> Read<Reason> {
         15 => Reason::Started { descendant: key(row)? },
         16 => Reason::TouchedBy { process: key(row)? },
         17 => Reason::Detected(Arc::new(read_finding(row)?)),
+        18 => Reason::Followed { socket: key(row)? },
         other => return Err(row.corrupt(format!("a reason of kind {other}"))),
     })
 }
