@@ -232,7 +232,7 @@ fn rare_peers(graph: &mut Graph, key: NodeKey, min_millibits: u32) -> Result<Vec
     for direction in [Direction::In, Direction::Out] {
         for edge in graph.edges(key, direction, EventNs::MAX, RARE_EDGES_SEEN_MAX)? {
             let peer = if direction == Direction::In { edge.from } else { edge.to };
-            if edge.surprise >= min_millibits && is_worth_drawing(graph, peer, direction)? {
+            if edge.surprise >= min_millibits && is_worth_drawing(graph, key, peer, direction)? {
                 rare.push((std::cmp::Reverse(edge.surprise), edge.seq, peer));
             }
         }
@@ -241,17 +241,38 @@ fn rare_peers(graph: &mut Graph, key: NodeKey, min_millibits: u32) -> Result<Vec
     Ok(rare.into_iter().map(|(.., peer)| peer).collect())
 }
 
-/// Whether what lies at the other end of an edge may be drawn for its own sake: sockets with a name, files that keep what is written
-/// and, if they were only read, that few others touch. The rest is told in the reader's reasons; half the host reads it.
-fn is_worth_drawing(graph: &mut Graph, peer: NodeKey, direction: Direction) -> Result<bool, HistoryError> {
-    Ok(graph.state(peer)?.is_some_and(|state| match &state.attrs {
-        NodeAttrs::File { kind, .. } => {
-            let keeps = matches!(kind, FileKind::Regular | FileKind::Memory | FileKind::Unknown);
-            keeps && (direction == Direction::Out || degree(&state) <= OWN_FILE_DEGREE_MAX)
-        }
-        NodeAttrs::Socket { remote, path, .. } => remote.is_some() || path.is_some(),
-        NodeAttrs::Process { .. } => true,
+/// Whether what lies at the other end of a process' edge may be drawn for its own sake: sockets with a name, files that keep what is
+/// written and, if they were only read, that few others touch and the process was told to read. The rest is told in the reader's reasons:
+/// what a program reads by itself, as its configuration, says little.
+fn is_worth_drawing(
+    graph: &mut Graph,
+    process: NodeKey,
+    peer: NodeKey,
+    direction: Direction,
+) -> Result<bool, HistoryError> {
+    let Some(state) = graph.state(peer)? else { return Ok(false) };
+    let path = match &state.attrs {
+        NodeAttrs::File { kind: FileKind::Regular | FileKind::Memory | FileKind::Unknown, path, .. } => path.clone(),
+        NodeAttrs::File { .. } => return Ok(false),
+        NodeAttrs::Socket { remote, path, .. } => return Ok(remote.is_some() || path.is_some()),
+        NodeAttrs::Process { .. } => return Ok(true),
+    };
+    if direction == Direction::Out {
+        return Ok(true);
+    }
+    let (false, Some(path)) = (degree(&state) > OWN_FILE_DEGREE_MAX, path) else { return Ok(false) };
+    Ok(graph.state(process)?.is_some_and(|state| match &state.attrs {
+        // Of a source that gives no command lines nothing is known of what was told.
+        NodeAttrs::Process { cmdline, .. } => cmdline.as_ref().is_none_or(|cmdline| names(cmdline, &path)),
+        _ => false,
     }))
+}
+
+/// Whether an argument of a command is a file, by its path or, from the folder that it is in, by its name.
+fn names(cmdline: &str, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let mut arguments = cmdline.split_ascii_whitespace().skip(1);
+    !name.is_empty() && arguments.any(|argument| argument.rsplit(['/', '=']).next() == Some(name))
 }
 
 fn degree(state: &NodeState) -> u32 {
@@ -284,7 +305,7 @@ fn own_files(graph: &mut Graph, key: NodeKey) -> Result<Vec<NodeKey>, HistoryErr
     }
     let mut own: Vec<(u32, u64, NodeKey)> = Vec::new();
     for (file, (seq, direction)) in files {
-        if !mapped.contains(&file) && is_worth_drawing(graph, file, direction)? {
+        if !mapped.contains(&file) && is_worth_drawing(graph, key, file, direction)? {
             let state = graph.state(file)?.filter(|state| state.role.file().is_some());
             own.extend(state.map(|state| (degree(&state), seq, file)));
         }

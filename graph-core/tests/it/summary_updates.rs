@@ -109,6 +109,24 @@ fn growth_is_sent_as_what_changed() {
 }
 
 /// The whole of a hopset, as it is sent to a receiver that lost track.
+/// What a program reads by itself says little; what it was told to read is what somebody wanted.
+#[test]
+fn of_what_was_only_read_that_is_drawn_which_the_command_names() {
+    let mut sketch = Sketch::new(&Parameters::default());
+    let reads = "
+        p3 read /etc/shadow surprise=10000
+        p3 read /etc/services surprise=10000
+        p3 read /srv/key surprise=10000
+        p3 write /tmp/made surprise=10000
+    ";
+    sketch.run(INTRUSION.rsplit_once("p3 read").expect("it reads").0);
+    sketch.command("p3", "/tmp/x --also=/etc/shadow ../srv/key");
+    sketch.run(reads);
+    let drawn = one(sketch.emit(Loss::default())).graph.nodes;
+    let files = ["/etc/shadow", "/etc/services", "/srv/key", "/tmp/made"];
+    assert_eq!(files.map(|file| drawn.contains_key(&sketch.key(file))), [true, false, true, true]);
+}
+
 fn whole(sketch: &mut Sketch, process: &str) -> AlertGraph {
     let id = sketch.hopset_of(process);
     sketch.linker.forget_emitted(&mut sketch.graph, id).unwrap();
