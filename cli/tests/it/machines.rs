@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::thread::sleep;
+use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 /// An intruder goes from the first host to the second and from there to the third (`docs/lab.md`, scenario `lateral`).
@@ -128,7 +128,7 @@ fn an_attack_over_three_machines_is_one_incident() {
             break;
         }
         assert!(begun.elapsed() < PATIENCE, "incidents are on {hosts:?}");
-        sleep(Duration::from_millis(200));
+        park_timeout(Duration::from_millis(200));
     }
     drop(lingering);
 }
