@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tracewell_agent::Pipeline;
 use tracewell_agent::normalise::host_of;
 use tracewell_agent::spool::Spool;
@@ -28,6 +28,8 @@ const BREATH: Duration = Duration::from_millis(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The file that this process runs (proc(5)), also where it was replaced since.
 const OWN_PROGRAM: &str = "/proc/self/exe";
+/// Another one each time that it is read (random(4)).
+const UNIQUE: &str = "/proc/sys/kernel/random/uuid";
 
 pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     let config = Config::load(file, |fields| args.lay_over(fields))?;
@@ -111,9 +113,7 @@ fn wait_for_acknowledgement(spool: &Spool, stop: &Stop) {
 /// that those of the recording stay what they are.
 fn linger(time: Duration, pipeline: &mut Pipeline, spool: &mut Spool, stop: &Stop) -> Result<(), Failure> {
     let begun = Instant::now();
-    // No two processes have the same id at the same time.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Failure::internal)?;
-    let this_time = blake3::hash(format!("{} {}", now.as_nanos(), std::process::id()).as_bytes());
+    let this_time = blake3::hash(&std::fs::read(UNIQUE).map_err(Failure::internal)?);
     pipeline.recover();
     pipeline.begin_epoch(spool.epoch_of(this_time.as_bytes()).map_err(Failure::internal)?);
     while begun.elapsed() < time && !stop.is_now() {
