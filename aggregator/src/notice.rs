@@ -8,6 +8,8 @@ use tracewell_graph_core::fleet::Sudden;
 use tracewell_model::{EventNs, HostId, Loss, Millibits};
 use tracewell_parameters::ScoreParameters;
 
+const HOUR_NS: u64 = 3600 * EventNs::SECOND;
+
 /// Two machines send as one host, as one that was restored from a snapshot would.
 pub(crate) fn forked(host: HostId, state: &HostState, fork: Fork, parameters: &ScoreParameters) -> Incident {
     let name = state.name.as_deref().map_or_else(|| host.to_string(), words::printable);
@@ -47,6 +49,35 @@ pub(crate) fn sudden(found: Vec<Sudden>, parameters: &ScoreParameters) -> impl I
             hosts: novelties.iter().flat_map(|novelty| novelty.hosts.iter().copied()).collect(),
             time: EventNs(u64::from(day).saturating_mul(EventNs::DAY)),
             repeats: u32::try_from(novelties.len()).unwrap_or(u32::MAX),
+        }
+        .incident(parameters)
+    })
+}
+
+/// Hosts of which nothing is heard since some time, by hour in which that began: whole networks fall silent together.
+pub(crate) fn silent<'a>(
+    silent: &BTreeMap<HostId, EventNs>,
+    name: impl Fn(HostId) -> Option<&'a str>,
+    parameters: &ScoreParameters,
+) -> impl Iterator<Item = Incident> {
+    let mut hours = BTreeMap::<u64, BTreeMap<HostId, EventNs>>::new();
+    for (&host, &since) in silent {
+        hours.entry(since.0 / HOUR_NS).or_default().insert(host, since);
+    }
+    hours.into_iter().map(move |(hour, hosts)| {
+        let first = hosts.keys().next().map(|&host| name(host).map_or_else(|| host.to_string(), words::printable));
+        let first = first.unwrap_or_default();
+        Notice {
+            id: IncidentId::from_parts(b"silent", &[hour]),
+            points: parameters.silent_host,
+            title: match hosts.len() {
+                1 => format!("nothing is heard of {first} any more"),
+                n => format!("nothing is heard of {n} hosts any more, {first} among them"),
+            },
+            words: "the host, its network or its agent is down, or somebody stopped it".to_owned(),
+            time: hosts.values().copied().min().unwrap_or_default(),
+            repeats: u32::try_from(hosts.len()).unwrap_or(u32::MAX),
+            hosts: hosts.into_keys().collect(),
         }
         .incident(parameters)
     })

@@ -7,7 +7,7 @@ use crate::notice;
 use crate::score::Scored;
 use crate::story::join;
 use crate::{MemoryStore, Store, StoreError};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use tracewell_alert_scorer::Signature;
 use tracewell_model::{EventNs, FarEnd, HostId};
 use tracewell_parameters::Parameters;
@@ -24,6 +24,8 @@ pub struct Aggregator {
     exceptions: Exceptions,
     /// What last grew before this day of event time is not shown.
     horizon: u32,
+    /// Hosts of which nothing is heard, and since when.
+    silent: BTreeMap<HostId, EventNs>,
 }
 
 /// What came of a host's frame.
@@ -39,7 +41,14 @@ impl Aggregator {
     /// An aggregator that keeps everything in memory.
     pub fn new(parameters: &Parameters) -> Self {
         let (parameters, ingest, exceptions) = (parameters.clone(), Ingest::default(), Exceptions::default());
-        Self { parameters, ingest, store: Box::new(MemoryStore::default()), exceptions, horizon: 0 }
+        Self {
+            parameters,
+            ingest,
+            store: Box::new(MemoryStore::default()),
+            exceptions,
+            horizon: 0,
+            silent: BTreeMap::new(),
+        }
     }
 
     /// An aggregator that goes on with what a store holds.
@@ -48,7 +57,8 @@ impl Aggregator {
     /// When the store cannot be read.
     pub fn with_store(parameters: &Parameters, store: Box<dyn Store>) -> Result<Self, StoreError> {
         let ingest = Ingest::load(store.as_ref(), parameters)?;
-        Ok(Self { parameters: parameters.clone(), ingest, store, exceptions: Exceptions::default(), horizon: 0 })
+        let (parameters, exceptions) = (parameters.clone(), Exceptions::default());
+        Ok(Self { parameters, ingest, store, exceptions, horizon: 0, silent: BTreeMap::new() })
     }
 
     /// Takes one frame of a host that is known by other means than what the frame says. Content that cannot be taken is refused
@@ -95,6 +105,13 @@ impl Aggregator {
     /// most as many as fit a message; those who are told nothing now are told when they come back.
     pub fn follow(&mut self) -> Vec<FarEnd> {
         self.ingest.follow.take_fresh()
+    }
+
+    /// Says of which hosts nothing is heard, and since when; an incident says so until it is heard again. Whether that changed anything.
+    pub fn set_silent(&mut self, silent: BTreeMap<HostId, EventNs>) -> bool {
+        let is_news = self.silent != silent;
+        self.silent = silent;
+        is_news
     }
 
     /// Makes durable what was taken.
@@ -169,7 +186,9 @@ impl Aggregator {
             host.is_some_and(|state| state.is_settled(incident.first))
         };
         let Sorted { mut shown, mut held, n_overflowed } = share_out(incidents, settled, score, fold_parameters);
-        shown.extend(forks.chain(sudden));
+        let name = |host| hosts.get(&host).and_then(|state| state.name.as_deref());
+        let silent = notice::silent(&self.silent, name, score);
+        shown.extend(forks.chain(sudden).chain(silent));
         shown.sort_by_cached_key(Incident::rank);
         held.extend(excepted);
         held.sort_by_cached_key(Incident::rank);

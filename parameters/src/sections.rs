@@ -104,6 +104,7 @@ pub struct ScoreParameters {
     pub spread_millibits: u32,
     pub detector_millibits: u32,
     pub forked_host: u32,
+    pub silent_host: u32,
     pub sudden: u32,
     pub fact_millibits: FactMillibits,
 }

@@ -1,6 +1,7 @@
 //! Messages count once, deltas join, and two machines under one name are found out.
 
-use crate::host::{Host, aggregator, alarm, answers, graph, intrusion, key, with_process};
+use crate::host::{HOUR, Host, aggregator, alarm, answers, graph, intrusion, key, with_process};
+use std::collections::BTreeMap;
 use tracewell_aggregator::IngestError;
 use tracewell_model::{AlertId, EventNs, HostId, LossCause, LossRecord, NodeRole, Reason};
 use tracewell_parameters::Parameters;
@@ -68,6 +69,28 @@ fn an_older_revision_changes_nothing() {
     let before = aggregator.incidents().unwrap();
     assert_eq!(host.alert(&mut aggregator, graph(1, 500)), []);
     assert_eq!(aggregator.incidents().unwrap(), before);
+}
+
+/// Those that fell silent together are one incident, until they are heard again.
+#[test]
+fn hosts_that_are_silent_are_an_incident() {
+    let (mut aggregator, mut web) = (aggregator(), Host::new("web-1"));
+    let hello = Hello { name: "web-1".into(), parameters_hash: [0; 32], version: "1".into() };
+    web.send(&mut aggregator, Payload::Hello(hello));
+    let silent = |hosts: &[(&str, u64)]| {
+        hosts.iter().map(|&(name, at)| (HostId::from_name(name), EventNs(at))).collect::<BTreeMap<_, _>>()
+    };
+    assert!(!aggregator.set_silent(BTreeMap::new()), "that is nothing new");
+    assert!(aggregator.set_silent(silent(&[("web-1", HOUR + 5), ("web-2", HOUR + 9), ("web-3", 3 * HOUR)])));
+    let shown = aggregator.incidents().unwrap().shown;
+    let found: Vec<_> =
+        shown.iter().map(|incident| (incident.first.0, incident.hosts.len(), incident.repeats)).collect();
+    assert_eq!(found, [(HOUR + 5, 2, 2), (3 * HOUR, 1, 1)]);
+    assert!(aggregator.set_silent(silent(&[("web-1", HOUR + 5)])));
+    let [incident] = &aggregator.incidents().unwrap().shown[..] else { panic!("web-1 alone is silent") };
+    assert_eq!(incident.title, "nothing is heard of web-1 any more");
+    assert_eq!(incident.id, shown[0].id, "it is the same incident");
+    assert_eq!(incident.score, Parameters::default().score.silent_host);
 }
 
 #[test]

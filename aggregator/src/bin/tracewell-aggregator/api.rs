@@ -184,7 +184,6 @@ mod tests {
     use crate::engine;
     use axum::body::Body;
     use axum::http;
-    use tokio::sync::broadcast;
     use tower::ServiceExt;
     use tracewell_aggregator::Aggregator;
     use tracewell_parameters::Parameters;
@@ -211,14 +210,15 @@ mod tests {
         let (_frames, frames) = tokio::sync::mpsc::channel(1);
         let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), 1).unwrap()));
         let aggregator = Aggregator::new(&Parameters::default());
-        let (to_all, _) = broadcast::channel(1);
-        let (engine, _thread) = engine::start(aggregator, Arc::clone(&registry), 0, frames, to_all.clone()).unwrap();
+        let sessions = Arc::new(Sessions::new(RATE));
+        let (engine, _thread) =
+            engine::start(aggregator, Arc::clone(&registry), (0, None), frames, Arc::clone(&sessions)).unwrap();
         let mut operators = Operators::open(disk.clone()).unwrap();
         let tokens = ROLES.map(|role| operators.create(role.as_str_name(), role, 60).unwrap());
         let (_stop, stopping) = watch::channel(false);
         let api = Api {
             registry,
-            sessions: Arc::new(Sessions::new(RATE, to_all)),
+            sessions,
             engine,
             authority: [0; 32],
             parameters_hash: "".into(),

@@ -39,6 +39,8 @@ pub struct Fields {
     pub certificate_days: u64,
     /// Days of event time for which an alert graph is kept after it last grew: 0 to 36,500; 0 keeps all.
     pub retention_days: u64,
+    /// Minutes for which nothing may be heard of a host before it is an incident: 0 to 525,600; 0 for as long as it likes.
+    pub silent_minutes: u64,
     /// Frames that a host may send in a second, over time: 0 to 1,000,000; 0 for any number.
     pub host_frames_per_second: u64,
     /// Bytes that a host may send in a second, over time: 0 to 1 GiB; 0 for any number.
@@ -59,6 +61,7 @@ impl Default for Fields {
             inbox_bytes: 64 << 20,
             certificate_days: 3650,
             retention_days: 365,
+            silent_minutes: 60,
             host_frames_per_second: 500,
             host_bytes_per_second: 4 << 20,
         }
@@ -80,6 +83,7 @@ pub struct Config {
     pub certificate_holds: Duration,
     /// 0 keeps all.
     pub retention_days: u32,
+    pub silent_after: Option<Duration>,
     pub host_rate: Rate,
 }
 
@@ -137,6 +141,10 @@ impl Config {
             inbox_bytes,
             certificate_holds: Duration::from_secs(fields.certificate_days * 86_400),
             retention_days: most("retention_days", fields.retention_days, 36_500)?,
+            silent_after: match most("silent_minutes", fields.silent_minutes, 525_600)? {
+                0 => None,
+                minutes => Some(Duration::from_secs(60 * u64::from(minutes))),
+            },
             host_rate,
         })
     }
@@ -219,6 +227,7 @@ mod tests {
         assert_eq!(check(|fields| fields.state = "s".into()), "state is \"s\", expected an absolute path");
         assert_eq!(check(|fields| fields.hosts_max = 0), "hosts_max is 0, expected 1 to 100000");
         assert_eq!(check(|fields| fields.retention_days = 36_501), "retention_days is 36501, expected 0 to 36500");
+        assert_eq!(check(|fields| fields.silent_minutes = 525_601), "silent_minutes is 525601, expected 0 to 525600");
         assert_eq!(check(|fields| fields.inbox_bytes = 5), "inbox_bytes is 5, expected 1048576 to 4294967295");
         assert!(check(|fields| fields.control = "c".into()).starts_with("control is \"c\", expected an absolute path"));
     }

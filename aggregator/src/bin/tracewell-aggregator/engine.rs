@@ -1,12 +1,13 @@
 //! The thread that owns the pipeline and its store: takes frames in, writes, and answers what is written.
 
+use crate::listener::Sessions;
 use crate::registry::{Registry, now};
 use anyhow::{Context, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracewell_aggregator::document::members::HostNames;
 use tracewell_aggregator::{Aggregator, HostReport, Incidents, IngestError, StoreError};
@@ -24,6 +25,8 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Between two times that hosts are told where alerts of others lead. With what fits one message it bounds what a flood of alerts
 /// costs them.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// Between two times that it is looked which hosts are connected.
+const LISTEN_EVERY: Duration = Duration::from_secs(10);
 /// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
 const TRIES_MAX: u32 = 30;
 
@@ -53,14 +56,15 @@ pub struct Snapshot {
 pub fn start(
     aggregator: Aggregator,
     registry: Arc<Mutex<Registry>>,
-    retention_days: u32,
+    (retention_days, silent_after): (u32, Option<Duration>),
     frames: mpsc::Receiver<Arrived>,
-    to_all: broadcast::Sender<Arc<Payload>>,
+    sessions: Arc<Sessions>,
 ) -> Result<(Asker, JoinHandle<Result<()>>)> {
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
     let (tell, changed) = watch::channel(());
     let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut engine = Engine { aggregator, registry, retention_days, snapshot: None, changed: tell, to_all };
+    let mut engine =
+        Engine { aggregator, registry, retention_days, snapshot: None, changed: tell, sessions, silent_after };
     engine.forget_revoked()?;
     engine.expire()?;
     engine.commit()?;
@@ -93,8 +97,9 @@ pub struct Engine {
     /// Computed when it is asked for, and forgotten with the next change.
     snapshot: Option<Arc<Snapshot>>,
     changed: watch::Sender<()>,
-    /// What all hosts that are connected are told.
-    to_all: broadcast::Sender<Arc<Payload>>,
+    sessions: Arc<Sessions>,
+    /// How long nothing may be heard of a host; as long as it likes if `None`.
+    silent_after: Option<Duration>,
 }
 
 impl Engine {
@@ -105,7 +110,10 @@ impl Engine {
     ) -> Result<()> {
         let mut batch = Vec::new();
         let mut follow = interval(FOLLOW_EVERY);
-        follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut listen = interval(LISTEN_EVERY);
+        for interval in [&mut follow, &mut listen] {
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
         loop {
             tokio::select! {
                 n = frames.recv_many(&mut batch, BATCH_FRAMES_MAX) => match n {
@@ -114,6 +122,7 @@ impl Engine {
                 },
                 Some(question) = questions.recv() => question(self),
                 _ = follow.tick() => self.follow(),
+                _ = listen.tick() => self.listen(),
             }
         }
     }
@@ -151,13 +160,25 @@ impl Engine {
         Ok(())
     }
 
+    /// Sees of which hosts nothing is heard.
+    fn listen(&mut self) {
+        let Some(silent_after) = self.silent_after else { return };
+        let expected: Vec<_> = {
+            let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+            registry.hosts().iter().filter(|(_, host)| !host.revoked).map(|(&id, host)| (id, host.enrolled)).collect()
+        };
+        let silent = self.sessions.silent(expected, silent_after);
+        if self.aggregator.set_silent(silent) {
+            self.change();
+        }
+    }
+
     /// Tells hosts where alerts of others lead.
     fn follow(&mut self) {
         let ends = self.aggregator.follow();
         if !ends.is_empty() {
             tracing::info!(n = ends.len(), "connections of alerts are followed to other hosts");
-            // Nobody may be there.
-            let _ = self.to_all.send(Arc::new(Payload::Follow(ends)));
+            self.sessions.tell_all(Payload::Follow(ends));
         }
     }
 
@@ -257,6 +278,7 @@ mod tests {
     use tracewell_graph_core::fleet::{ContributionDelta, Version};
     use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
     use tracewell_parameters::Parameters;
+    use tracewell_wire::quic::Rate;
     use tracewell_wire::{Message, Payload, encode};
 
     const HOSTS: u32 = 6;
@@ -266,8 +288,10 @@ mod tests {
         let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), 100).unwrap()));
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
         let (changed, _) = watch::channel(());
-        let (to_all, _) = broadcast::channel(1);
-        (Engine { aggregator, registry, retention_days: 0, snapshot: None, changed, to_all }, disk)
+        let sessions = Arc::new(Sessions::new(Rate { frames: 0, bytes: 0 }));
+        let engine =
+            Engine { aggregator, registry, retention_days: 0, snapshot: None, changed, sessions, silent_after: None };
+        (engine, disk)
     }
 
     /// Enrols hosts that all began to do the same new thing on one day, which is an incident.

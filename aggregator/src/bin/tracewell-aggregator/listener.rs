@@ -3,19 +3,22 @@
 use crate::authority::Authority;
 use crate::enrolment;
 use crate::places::{Entry, Places};
-use crate::registry::Registry;
+use crate::registry::{Registry, now};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
-use tracewell_model::HostId;
+use tracewell_model::{EventNs, HostId};
 use tracewell_wire::Payload;
 use tracewell_wire::quic::identity::fingerprint;
 use tracewell_wire::quic::server::{Inbox, Peer, accept, serve};
 use tracewell_wire::quic::{Allowance, Connection, Endpoint, QuicError, Rate};
 use tracewell_wire::session::Close;
+
+/// Messages to all hosts that may wait for the slowest of them; it is told again when it comes back.
+const TO_ALL_MAX: usize = 16;
 
 /// What all connections share.
 pub struct Listener {
@@ -31,6 +34,9 @@ pub struct Listener {
 /// The hosts that are connected, and what came of connections so far.
 pub struct Sessions {
     open: Mutex<BTreeMap<HostId, Connection>>,
+    /// When a host was connected last, in seconds since 1970, since this program runs.
+    left: Mutex<BTreeMap<HostId, u64>>,
+    begun: u64,
     rate: Rate,
     /// What all of them are told.
     to_all: broadcast::Sender<Arc<Payload>>,
@@ -175,10 +181,12 @@ impl Listener {
 }
 
 impl Sessions {
-    /// Of hosts that may send at this rate, and are all told what comes over `to_all`.
-    pub fn new(rate: Rate, to_all: broadcast::Sender<Arc<Payload>>) -> Self {
+    /// Of hosts that may send at this rate.
+    pub fn new(rate: Rate) -> Self {
+        let (to_all, _) = broadcast::channel(TO_ALL_MAX);
+        let (left, begun) = (Mutex::default(), now());
         let (open, allowances) = (Mutex::default(), Mutex::default());
-        Self { open, rate, to_all, allowances, counts: Counts::default() }
+        Self { open, left, begun, rate, to_all, allowances, counts: Counts::default() }
     }
 
     /// Frames of a host that had to wait since it sent more than it may.
@@ -192,6 +200,22 @@ impl Sessions {
 
     fn allowances(&self) -> MutexGuard<'_, BTreeMap<HostId, Arc<Allowance>>> {
         self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has all hosts told that are connected.
+    pub fn tell_all(&self, payload: Payload) {
+        // Nobody may be there.
+        let _ = self.to_all.send(Arc::new(payload));
+    }
+
+    /// Which of these hosts, each with the second in which it was enrolled, were not connected for so long, and since when. What was before
+    /// this program began is not known, and no reproach.
+    pub fn silent(&self, hosts: impl IntoIterator<Item = (HostId, u64)>, after: Duration) -> BTreeMap<HostId, EventNs> {
+        let (open, left, now) = (self.lock(), self.left.lock().unwrap_or_else(PoisonError::into_inner), now());
+        let absent = hosts.into_iter().filter(|(host, _)| !open.contains_key(host));
+        let since = absent.map(|(host, enrolled)| (host, left.get(&host).copied().unwrap_or(self.begun.max(enrolled))));
+        let silent = since.filter(|(_, since)| now.saturating_sub(*since) >= after.as_secs());
+        silent.map(|(host, since)| (host, EventNs(since.saturating_mul(EventNs::SECOND)))).collect()
     }
 
     pub fn is_connected(&self, host: HostId) -> bool {
@@ -226,6 +250,7 @@ impl Sessions {
         let mut open = self.lock();
         if open.get(&host).is_some_and(|open| open.stable_id() == connection.stable_id()) {
             open.remove(&host);
+            self.left.lock().unwrap_or_else(PoisonError::into_inner).insert(host, now());
         }
     }
 
@@ -242,7 +267,7 @@ fn add(count: &AtomicU64) {
 mod tests {
     use super::*;
     use crate::engine;
-    use crate::registry::{Labels, now};
+    use crate::registry::Labels;
     use rcgen::{CertificateParams, KeyPair};
     use std::future::pending;
     use std::net::{Ipv4Addr, UdpSocket};
@@ -251,7 +276,7 @@ mod tests {
     use tokio::time::{Instant, timeout};
     use tracewell_aggregator::Aggregator;
     use tracewell_aggregator::disk::Disk;
-    use tracewell_model::{EventNs, LossCause, LossRecord};
+    use tracewell_model::{LossCause, LossRecord};
     use tracewell_parameters::Parameters;
     use tracewell_wire::quic::client::{self, Options, Outgoing};
     use tracewell_wire::quic::identity::Identity;
@@ -338,8 +363,7 @@ mod tests {
             };
             let endpoint = listen(&aggregator, "127.0.0.1:0".parse().unwrap()).unwrap();
             let (inbox, frames) = Inbox::new(1 << 20);
-            let (sessions, registry) =
-                (Arc::new(Sessions::new(rate, broadcast::channel(1).0)), Arc::new(Mutex::new(registry)));
+            let (sessions, registry) = (Arc::new(Sessions::new(rate)), Arc::new(Mutex::new(registry)));
             let listener = Listener {
                 registry: Arc::clone(&registry),
                 authority,
@@ -411,6 +435,31 @@ mod tests {
         fleet.endpoint.close(0u32.into(), b"");
     }
 
+    /// From the moment at which it leaves, and who never came from the start of the program or its enrolment.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_not_connected_is_silent() {
+        let fleet = Fleet::start(Rate { frames: 0, bytes: 0 });
+        let silent = |after| fleet.sessions.silent([(fleet.host, 0)], Duration::from_secs(after));
+        assert_eq!(silent(0).len(), 1, "it never came");
+        assert_eq!(silent(DAY.as_secs()).len(), 0, "what was before is not known");
+        let host = Arc::new(Host::default());
+        fleet.run(&host);
+        assert!(timeout(PATIENCE, host.connected.notified()).await.is_ok());
+        let began = Instant::now();
+        while !silent(0).is_empty() {
+            assert!(began.elapsed() < PATIENCE, "it is connected");
+            tokio::task::yield_now().await;
+        }
+        let left = now();
+        fleet.sessions.close(fleet.host, Close::Refused);
+        while silent(0).is_empty() {
+            assert!(began.elapsed() < PATIENCE, "it is not connected any more");
+            tokio::task::yield_now().await;
+        }
+        assert!(silent(0)[&fleet.host] >= EventNs(left * EventNs::SECOND));
+        fleet.endpoint.close(0u32.into(), b"");
+    }
+
     /// A host whose every other frame is garbage: all of them are let go over one connection, at the rate that it may send at, and the good
     /// ones are stored.
     #[tokio::test(flavor = "multi_thread")]
@@ -421,7 +470,8 @@ mod tests {
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
         let frames = fleet.frames.take().unwrap();
         let (engine, thread) =
-            engine::start(aggregator, Arc::clone(&fleet.registry), 0, frames, fleet.sessions.to_all.clone()).unwrap();
+            engine::start(aggregator, Arc::clone(&fleet.registry), (0, None), frames, Arc::clone(&fleet.sessions))
+                .unwrap();
         let host = Arc::new(Host::default());
         for n in 1..=N {
             let loss = LossRecord { host: fleet.host, time: EventNs(n), cause: LossCause::Gap, n_events: 1 };

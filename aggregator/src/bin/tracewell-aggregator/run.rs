@@ -21,15 +21,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracewell_aggregator::disk::Disk;
 use tracewell_aggregator::{Aggregator, ExceptionId};
 use tracewell_wire::quic::server::{Inbox, listen};
 use tracewell_wire::session::Close;
 
-/// Messages to all hosts that may wait for the slowest of them; it is told again when it comes back.
-const TO_ALL_MAX: usize = 16;
 /// Threads for connections; what is taken in has one of its own.
 const THREADS: usize = 2;
 /// What is under way when it is told to stop may take this long.
@@ -50,7 +48,6 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
     hold(&mut aggregator, &decisions)?;
     let (operators, audit) = (Operators::open(disk.clone())?, Audit::open(disk.clone())?);
     let (stop, stopping) = watch::channel(false);
-    let (to_all, _) = broadcast::channel(TO_ALL_MAX);
     let (inbox, frames) = Inbox::new(config.inbox_bytes);
     let mut runtime = runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(THREADS).thread_name("connections").enable_all().build()?;
@@ -58,9 +55,9 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         let local = Local::listen(&config.control)?;
         let endpoint = listen(&authority.aggregator()?, config.listen)
             .with_context(|| format!("listening on {}", config.listen))?;
-        let (engine, thread) =
-            engine::start(aggregator, Arc::clone(&registry), config.retention_days, frames, to_all.clone())?;
-        let sessions = Arc::new(Sessions::new(config.host_rate, to_all));
+        let sessions = Arc::new(Sessions::new(config.host_rate));
+        let waits = (config.retention_days, config.silent_after);
+        let (engine, thread) = engine::start(aggregator, Arc::clone(&registry), waits, frames, Arc::clone(&sessions))?;
         let api = Api {
             registry: Arc::clone(&registry),
             sessions: Arc::clone(&sessions),
