@@ -10,6 +10,7 @@
 pub mod identity;
 mod tls;
 mod limits;
+mod reset;
 mod stream;
 mod allowance;
 pub mod client;

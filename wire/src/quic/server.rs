@@ -2,7 +2,7 @@
 
 use super::identity::{Identity, host_of};
 use super::stream::{Frames, send};
-use super::{Allowance, QuicError, limits, tls};
+use super::{Allowance, QuicError, Secret, limits, reset, tls};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::session::greeting::{GREETING_BYTES_MAX, welcome};
 use crate::session::{ALPN, ALPN_ENROL, Close};
@@ -10,7 +10,7 @@ use crate::{Message, Payload, encode, head};
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
@@ -23,10 +23,15 @@ const WAITING_FRAMES_MAX: usize = 16;
 /// Answers that may wait for one host. A host that does not take them is not served.
 const ANSWERS_MAX: usize = 64;
 
+/// Listens for hosts. `secret` is this aggregator's, and the same in each of its runs: whoever was connected to one that was killed is
+/// told by the next that the connection is no more, as soon as it says anything.
+///
 /// # Errors
 /// When the identity is of no use or the address cannot be had.
-pub fn listen(identity: &Identity, address: SocketAddr) -> Result<Endpoint, QuicError> {
-    Ok(Endpoint::server(tls::server(identity)?, address)?)
+pub fn listen(identity: &Identity, address: SocketAddr, secret: &Secret) -> Result<Endpoint, QuicError> {
+    let socket = UdpSocket::bind(address)?;
+    let runtime = quinn::default_runtime().ok_or_else(|| QuicError::Tls("there is no runtime".into()))?;
+    Ok(Endpoint::new(reset::endpoint(secret)?, Some(tls::server(identity)?), socket, runtime)?)
 }
 
 /// Who connected, as TLS has seen it. Whether it may is for the aggregator to say.

@@ -15,7 +15,7 @@ use tracewell_wire::quic::client::{self, Options, Outgoing};
 use tracewell_wire::quic::identity::{AGGREGATOR, Identity, fingerprint, name_of};
 use tracewell_wire::quic::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tracewell_wire::quic::server::{Arrived, Inbox, Peer, accept, listen, serve};
-use tracewell_wire::quic::{Allowance, Endpoint, QuicError, Rate, enrol};
+use tracewell_wire::quic::{Allowance, Endpoint, QuicError, Rate, Secret, enrol};
 use tracewell_wire::session::enrolment::Enrolment;
 use tracewell_wire::session::framing::delimited;
 use tracewell_wire::session::greeting::opening;
@@ -25,6 +25,8 @@ use tracewell_wire::{Class, FrameKey, Hello, Message, Payload, decode, encode, h
 /// No step takes longer than this, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const HOST: HostId = HostId(0xbeef);
+/// Of all aggregators here: each is the next run of the one before.
+const SECRET: Secret = [7; 32];
 
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -159,7 +161,7 @@ fn run_server_that_allows(
     address: &str,
     allowance: &Arc<Allowance>,
 ) -> (Endpoint, mpsc::Receiver<Arrived>) {
-    let endpoint = listen(identity, address.parse().unwrap()).unwrap();
+    let endpoint = listen(identity, address.parse().unwrap(), &SECRET).unwrap();
     let (inbox, frames) = Inbox::new(1 << 20);
     let accepting = endpoint.clone();
     let allowance = Arc::clone(allowance);
@@ -232,6 +234,31 @@ async fn what_was_not_acknowledged_is_sent_again() {
     drop(stop);
 }
 
+/// A server that is gone without a word, and its next run: a host learns of it with the next thing it says, long before silence would
+/// tell.
+#[test]
+fn who_was_killed_is_missed_at_once() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (authority, killed, runs) = (Authority::new(), runtime(), runtime());
+    let spool = Spool::of([frame(HOST, 1)]);
+    let (endpoint, mut frames) = killed.block_on(async { run_server(&authority.aggregator(), "127.0.0.1:0") });
+    let address = endpoint.local_addr().unwrap();
+    let stop = runs.block_on(async { run_client(&[address.to_string()], authority.host(HOST), &spool) });
+    killed.block_on(async { acknowledge(&next(&mut frames).await) });
+    runs.block_on(spool.until("an empty spool", |spool| spool.frames().is_empty()));
+    // Nobody is left who could say goodbye.
+    killed.shutdown_background();
+    drop((endpoint, frames));
+    let (_endpoint, mut frames) = runs.block_on(again(&authority, address));
+    spool.frames().insert(head(&frame(HOST, 2)).unwrap().key, frame(HOST, 2));
+    spool.news.notify_waiters();
+    let arrived = runs.block_on(next(&mut frames));
+    assert_eq!(head(&arrived.frame).unwrap().key.sequence, 2);
+    let errors = spool.errors.lock().unwrap().clone();
+    assert!(matches!(errors.as_slice(), [error] if error.contains("reset by peer")), "{errors:?}");
+    drop(stop);
+}
+
 /// The socket may take a moment to be free again.
 async fn again(authority: &Authority, address: SocketAddr) -> (Endpoint, mpsc::Receiver<Arrived>) {
     let identity = authority.aggregator();
@@ -282,7 +309,7 @@ async fn another_authority_vouches_for_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_machine_without_certificate_may_enrol_and_nothing_else() {
     let authority = Authority::new();
-    let endpoint = listen(&authority.aggregator(), "127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = listen(&authority.aggregator(), "127.0.0.1:0".parse().unwrap(), &SECRET).unwrap();
     let address = endpoint.local_addr().unwrap().to_string();
     let server = endpoint.clone();
     tokio::spawn(async move {

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tracewell_aggregator::whole;
 use tracewell_model::HostId;
+use tracewell_wire::quic::Secret;
 use tracewell_wire::quic::identity::{AGGREGATOR, Identity, fingerprint, name_of};
 use tracewell_wire::quic::pki_types::{
     CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer,
@@ -26,6 +27,7 @@ const HOLDS: Duration = Duration::from_secs(20 * 365 * 86_400);
 
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
+    secret: Secret,
     certificate: CertificateDer<'static>,
 }
 
@@ -56,17 +58,24 @@ impl Authority {
     pub fn load(folder: &Path) -> Result<Self> {
         let (key_file, certificate_file) = (folder.join(KEY), folder.join(CERTIFICATE));
         let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
-        let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(read(&key_file)?))
+        let key = read(&key_file)?;
+        let secret = blake3::derive_key("tracewell.internal 2026 secret of an aggregator", &key);
+        let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(key))
             .with_context(|| format!("reading the key in {}", key_file.display()))?;
         let certificate = CertificateDer::from(read(&certificate_file)?);
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .with_context(|| format!("reading the certificate in {}", certificate_file.display()))?;
-        Ok(Self { issuer, certificate })
+        Ok(Self { issuer, secret, certificate })
     }
 
     /// By what tokens name it.
     pub fn fingerprint(&self) -> [u8; 32] {
         fingerprint(&self.certificate)
+    }
+
+    /// What only the aggregator knows, the same in each of its runs.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     /// The aggregator's own identity, with a key of this run.

@@ -361,7 +361,7 @@ mod tests {
                 key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der())),
                 authority: aggregator.authority.clone(),
             };
-            let endpoint = listen(&aggregator, "127.0.0.1:0".parse().unwrap()).unwrap();
+            let endpoint = listen(&aggregator, "127.0.0.1:0".parse().unwrap(), authority.secret()).unwrap();
             let (inbox, frames) = Inbox::new(1 << 20);
             let (sessions, registry) = (Arc::new(Sessions::new(rate)), Arc::new(Mutex::new(registry)));
             let listener = Listener {

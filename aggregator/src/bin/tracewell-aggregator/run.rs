@@ -30,6 +30,8 @@ use tracewell_wire::session::Close;
 
 /// Threads for connections; what is taken in has one of its own.
 const THREADS: usize = 2;
+/// Hosts are told at once that it stops. Whoever may not have heard it is told again for so long, and by the next run whenever it speaks.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// What is under way when it is told to stop may take this long.
 const DRAIN: Duration = Duration::from_secs(20);
 /// Between two looks whether the engine still runs.
@@ -53,7 +55,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
     let runtime = runtime.worker_threads(THREADS).thread_name("connections").enable_all().build()?;
     runtime.block_on(async {
         let local = Local::listen(&config.control)?;
-        let endpoint = listen(&authority.aggregator()?, config.listen)
+        let endpoint = listen(&authority.aggregator()?, config.listen, authority.secret())
             .with_context(|| format!("listening on {}", config.listen))?;
         let sessions = Arc::new(Sessions::new(config.host_rate));
         let waits = (config.retention_days, config.silent_after);
@@ -111,7 +113,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         stop.send_replace(true);
         drop(api);
         let _ = accepting.await;
-        let _ = timeout(DRAIN, endpoint.wait_idle()).await;
+        let _ = timeout(FAREWELL, endpoint.wait_idle()).await;
         let joined = timeout(DRAIN, tokio::task::spawn_blocking(|| thread.join())).await;
         let joined = joined.context("what was under way took too long")??;
         joined.map_err(|_| anyhow!("the engine panicked"))??;
