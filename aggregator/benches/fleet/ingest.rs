@@ -1,6 +1,6 @@
 //! How many alert graphs a second are taken in, each acknowledged after a synced write, and how long one takes.
 
-use crate::graphs::{distinct, mostly_repeated};
+use crate::graphs::{distinct, followed, mostly_repeated};
 use crate::program::{Place, Program, own_usage};
 use crate::sessions::{Enrolled, Fleet};
 use crate::{Arguments, Table, millis, seconds};
@@ -33,7 +33,11 @@ pub fn run(arguments: &Arguments, runtime: &Runtime, table: &mut Table) -> Resul
     let seconds = arguments.seconds;
     trial.even("all distinct", 200, seconds, distinct)?;
     trial.even("all distinct", 2_000, seconds, distinct)?;
-    trial.even("19 of 20 repeats", 10_000, seconds, mostly_repeated)
+    trial.even("19 of 20 repeats", 10_000, seconds, mostly_repeated)?;
+    if arguments.followed {
+        trial.even("all distinct, each leading to another machine", 10, seconds, followed)?;
+    }
+    Ok(())
 }
 
 struct Trial<'a> {

@@ -47,6 +47,9 @@ pub struct Arguments {
     /// Alert graphs that are sent where all differ; five times as many where 19 of 20 are repeats
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     alerts: u32,
+    /// Also send alert graphs that lead to another machine, which all hosts are asked about
+    #[arg(long)]
+    followed: bool,
     /// Seconds for which connections are left alone, and for which frames come at an even rate
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=480))]
     seconds: u64,
