@@ -44,7 +44,7 @@ struct State {
     dropped: u64,
     /// Frames that this run dropped.
     dropped_in_all: u64,
-    /// Acknowledged, and still there: the disk did not let them go.
+    /// Acknowledged, and still there: the disk did not let them go. No more than the spool holds.
     stuck: BTreeSet<FrameKey>,
     /// The highest epoch that a frame had.
     epoch: u32,
@@ -215,6 +215,10 @@ impl Outgoing for Spool {
             });
             let (row_key, frame) = found?;
             let key = read_key(&row_key).filter(|key| key.class == class)?;
+            if self.shared.state().stuck.contains(&key) {
+                from = [&*row_key, &[0]].concat();
+                continue;
+            }
             if head(&frame).is_ok_and(|head| head.key == key) {
                 return Some((key, frame.into()));
             }

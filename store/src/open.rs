@@ -3,7 +3,7 @@ use crate::latest::{self, Horizons};
 use crate::schema::{self, Found};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompactionStyle,
-    DBCompressionType, LogLevel, Options, SliceTransform, WriteBufferManager,
+    DBCompressionType, DEFAULT_COLUMN_FAMILY_NAME, LogLevel, Options, SliceTransform, WriteBufferManager,
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -100,6 +100,10 @@ impl Store {
         let families = Family::ALL.map(|family| {
             ColumnFamilyDescriptor::new(family.name(), family_options(family, options, &cache, &horizons))
         });
+        // RocksDB's own, with hardly a row: after a full disk it goes on once the largest of all write buffers has room.
+        let mut own = Options::default();
+        own.set_write_buffer_size(buffer_bytes(options) / 16);
+        let families = families.into_iter().chain([ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, own)]);
         let db =
             DB::open_cf_descriptors(&database_options(options, &cache), path, families).map_err(failed("opening"))?;
         if let Found::Nothing | Found::Before = found {

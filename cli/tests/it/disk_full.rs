@@ -1,12 +1,14 @@
 //! The disk of the aggregator or of a host is full: what fails says so, what was accepted stays, and it goes on when there is room again.
 
-use crate::fleet::{Fleet, RECORDINGS, Running, Setup, TALKATIVE, same};
+use crate::fleet::{Fleet, RECORDINGS, Running, Setup, TALKATIVE, recording, same};
 use crate::namespaces::Namespace;
-use crate::run::Place;
+use crate::run::{Place, tracewell};
 use std::fs::{self, File};
 use std::io::Write;
 
 const HOST: (&str, &str) = RECORDINGS[1];
+/// One with so many frames that it takes room to note that they are gone; with its id.
+const TALKATIVE_HOST: (&str, &str) = ("web-1", "65949ea69e568bc4");
 /// RocksDB goes on by itself once more than a write buffer is free (64 MiB), and takes as much for its log where it can.
 const AGGREGATOR_BYTES: u64 = 160 << 20;
 const AGGREGATOR_BYTES_LEFT: u64 = 40 << 20;
@@ -37,10 +39,9 @@ impl Disk {
         self.namespace.inside(move || {
             let mut file = File::create(&filler).expect("it can be made");
             let block = vec![0; 64 << 10];
-            let n_written =
-                (0..).find_map(|n| file.write(&block).map_or(Some(n), |len| (len < block.len()).then_some(n)));
-            let n_written = n_written.expect("the disk is bounded") * block.len() as u64;
-            file.set_len(n_written.saturating_sub(left)).expect("it can be shorter");
+            while file.write_all(&block).is_ok() {}
+            let n_bytes = file.metadata().expect("it is there").len();
+            file.set_len(n_bytes.saturating_sub(left)).expect("it can be shorter");
         });
     }
 
@@ -106,4 +107,39 @@ fn a_host_whose_disk_is_full_says_so_and_sends_the_rest_when_there_is_room() {
     }
     assert!((1..HOST_BYTES_LEFT.len()).contains(&n_failed), "{n_failed} failed");
     same(&fleet.incidents(), &fleet.expected(&[recording]));
+}
+
+/// What is acknowledged is not sent again and again, nor is it forgotten to be removed.
+#[test]
+fn what_a_full_disk_does_not_let_go_of_is_let_go_when_there_is_room() {
+    let (host, id) = TALKATIVE_HOST;
+    let Some(mut fleet) = Fleet::with(Setup { parameters: TALKATIVE, ..Setup::default() }) else { return };
+    let Some(disk) = Disk::make(&fleet.place, host, HOST_BYTES) else { return };
+    let run = |mut command: std::process::Command| disk.namespace.inside(move || Running::start(&mut command));
+    let (is_well, said) = run(fleet.enrolling(host, &fleet.token(1), &fleet.listen)).end();
+    assert!(is_well, "{said:#?}");
+    let all = fleet.place.path("all.jsonl");
+    tracewell(&["convert", &recording("lateral-1"), "--to", &all]).ok();
+    let all = fs::read_to_string(&all).expect("it was written");
+    let own: Vec<_> =
+        all.lines().enumerate().filter(|(n, line)| *n == 0 || line.contains(id)).map(|(_, line)| line).collect();
+    let own = fleet.place.file("own.jsonl", own.join("\n") + "\n");
+
+    fleet.kill_aggregator();
+    // Enough for all that it finds, and not for as long a log as its store would like.
+    disk.fill(1 << 20);
+    let mut replay = run(fleet.replaying(host, &own, &fleet.listen));
+    // It says so after ten seconds; all is in the spool by then.
+    replay.said("no connection to the aggregator");
+    disk.fill(0);
+    fleet.run_aggregator();
+    let said = replay.said("an acknowledged frame cannot be removed");
+    assert!(said.contains(FULL), "{said}");
+    assert!(replay.is_running());
+    disk.make_room();
+    let (is_well, said) = replay.end();
+    assert!(is_well && said.len() < 10, "{said:#?}");
+    same(&fleet.incidents(), &fleet.expected(&[&own]));
+    let hosts = fleet.hosts();
+    assert!(hosts[0]["forked"] == false && hosts[0]["missing_frames"] == 0, "{hosts:#?}");
 }
