@@ -20,11 +20,14 @@ use std::time::Duration;
 const PROPERTY_CASES: u32 = 4_096;
 /// Schedules of faults between hosts and aggregator.
 const SCHEDULES: u32 = 10_000;
+/// Kills of agents and their aggregator.
+const KILLS: u32 = 1_000;
 
 /// All tests again, with many more cases for each property.
 pub fn property_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {
     let mut command = test_command(workspace);
     command.env("PROPTEST_CASES", PROPERTY_CASES.to_string()).env("TRACEWELL_SCHEDULES", SCHEDULES.to_string());
+    command.env("TRACEWELL_KILLS", KILLS.to_string());
     tests(&mut command, counts)
 }
 

@@ -59,14 +59,12 @@ pub struct Setup {
     pub listen: String,
     /// Laid over the built-in ones.
     pub parameters: &'static str,
-    /// Of hosts (`uplink.keep_alive_seconds`).
-    pub keep_alive_s: u32,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (place, environment) = (Place::new(), Vec::new());
-        Self { place, within: None, environment, listen: "127.0.0.1:0".into(), parameters: "", keep_alive_s: 120 }
+        Self { place, within: None, environment, listen: "127.0.0.1:0".into(), parameters: "" }
     }
 }
 
@@ -156,10 +154,9 @@ impl Fleet {
 
     pub fn with(setup: Setup) -> Option<Self> {
         let (agent, aggregator) = (program("tracewell-agent")?, program("tracewell-aggregator")?);
-        let Setup { place, within, environment, listen, parameters, keep_alive_s } = setup;
+        let Setup { place, within, environment, listen, parameters } = setup;
         let parameters = place.file("parameters.toml", parameters);
-        let uplink = format!("[uplink]\nkeep_alive_seconds = {keep_alive_s}\n");
-        place.file("agent.toml", format!("[pipeline]\nparameters = {parameters:?}\n{uplink}"));
+        place.file("agent.toml", format!("[pipeline]\nparameters = {parameters:?}\n"));
         let api = String::new();
         let mut fleet = Self { agent, aggregator, place, within, environment, parameters, listen, api, running: None };
         fleet.run_aggregator();
@@ -310,38 +307,6 @@ fn what_hosts_send_gives_the_incidents_of_a_replay() {
     let names: Vec<_> = hosts.iter().filter_map(|host| host["name"].as_str()).collect();
     assert_eq!(names.len(), 2, "{hosts:#?}");
     assert!(hosts.iter().all(|host| host["labels"]["role"] == "test" && host["forked"] == false), "{hosts:#?}");
-}
-
-#[test]
-fn kills_in_the_middle_lose_nothing_and_double_nothing() {
-    let Some(mut fleet) = Fleet::start() else { return };
-    let token = fleet.token(2);
-    for (host, _) in RECORDINGS {
-        assert!(fleet.enrol(host, &token).status.success());
-    }
-    // Each round gets a little further before all of them are killed, some of them while they write.
-    for round in 0..6u64 {
-        let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
-        thread::park_timeout(Duration::from_millis(80 + 170 * round));
-        match round % 3 {
-            0 => fleet.kill_aggregator(),
-            1 => drop(running),
-            _ => {
-                drop(running);
-                fleet.kill_aggregator();
-            }
-        }
-        if fleet.running.is_none() {
-            fleet.run_aggregator();
-        }
-    }
-    let running = RECORDINGS.map(|(host, recording)| fleet.replay(host, recording));
-    for running in running {
-        let (is_well, said) = running.end();
-        assert!(is_well, "{said:#?}");
-    }
-    same(&fleet.incidents(), &fleet.expected(&RECORDINGS.map(|(_, recording)| recording)));
-    assert!(fleet.hosts().iter().all(|host| host["forked"] == false));
 }
 
 /// A backup is made while hosts send. What it becomes goes on where it was: what hosts say again is not doubled, and what they let go

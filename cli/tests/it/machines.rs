@@ -34,8 +34,6 @@ impl Machines {
             within: Some(namespace),
             listen: hosts_port(address).to_string(),
             parameters,
-            // Whose port changed while it waits for an answer is found again once it says something.
-            keep_alive_s: 10,
             ..Setup::default()
         })?;
         let hosts = HOSTS.map(|_| network.machine());

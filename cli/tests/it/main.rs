@@ -15,6 +15,7 @@ mod disk_full;
 mod errors;
 mod fleet;
 mod guide;
+mod kills;
 mod machines;
 mod operators;
 mod recordings;

@@ -166,7 +166,7 @@ async fn greet(connection: &Connection) -> Result<(SendStream, Frames), QuicErro
 
 /// Sends the frames of one class as they come.
 async fn lane(connection: &Connection, class: Class, outgoing: &impl Outgoing, flow: &Flow) -> Result<(), QuicError> {
-    let mut stream = None;
+    let (mut stream, mut patience) = (None, limits::UNANSWERED);
     loop {
         // Or what comes between the look and the wait would wait for what comes next.
         let news = outgoing.news().notified();
@@ -174,9 +174,17 @@ async fn lane(connection: &Connection, class: Class, outgoing: &impl Outgoing, f
         news.as_mut().enable();
         let after = flow.sender().next(class);
         let Some((key, frame)) = after.and_then(|after| outgoing.next(class, after)) else {
+            let is_waiting = flow.sender().is_waiting(class);
             tokio::select! {
                 () = news => {}
-                () = flow.room(class).notified() => {}
+                () = flow.room(class).notified() => patience = limits::UNANSWERED,
+                () = sleep(patience), if is_waiting => {
+                    patience = (patience * 2).min(limits::UNANSWERED_LONGEST);
+                    let first = outgoing.next(class, None).filter(|(key, _)| flow.sender().is_in_flight(*key));
+                    if let (Some((_, frame)), Some(stream)) = (first, &mut stream) {
+                        send(stream, &frame).await?;
+                    }
+                }
             }
             continue;
         };

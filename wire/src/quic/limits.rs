@@ -19,6 +19,10 @@ pub const SMALL_FRAME_BYTES: usize = 64 << 10;
 const SERVER_IDLE: Duration = Duration::from_secs(1800);
 /// Each step of the way to a session may take this long.
 pub const PATIENCE: Duration = Duration::from_secs(10);
+/// After so long without an answer to a frame a host says it again, and then after twice as long each time, up to the longest: the
+/// aggregator may have been killed since, or know the host by a port that it has no more, and sends where nobody listens.
+pub const UNANSWERED: Duration = Duration::from_secs(10);
+pub const UNANSWERED_LONGEST: Duration = Duration::from_secs(120);
 /// A frame whose beginning has come is to be whole within this.
 pub const FRAME_PATIENCE: Duration = Duration::from_secs(60);
 

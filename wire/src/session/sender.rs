@@ -34,6 +34,16 @@ impl Sender {
         has_room.then_some(lane.last)
     }
 
+    /// Whether a frame was sent and is not acknowledged.
+    pub fn is_in_flight(&self, key: FrameKey) -> bool {
+        self.lanes.get(&key.class).is_some_and(|lane| lane.in_flight.contains_key(&key))
+    }
+
+    /// Whether any of the class was.
+    pub fn is_waiting(&self, class: Class) -> bool {
+        self.lanes.get(&class).is_some_and(|lane| !lane.in_flight.is_empty())
+    }
+
     /// Notes that a frame goes onto the connection.
     pub fn sent(&mut self, key: FrameKey, n_bytes: usize) {
         let lane = self.lanes.entry(key.class).or_default();
