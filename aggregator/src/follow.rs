@@ -5,7 +5,7 @@ use crate::story::connection;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use tracewell_alert_scorer::{Context, Features, Score};
-use tracewell_model::{AlertGraph, FarEnd, HostId, Protocol, Reason};
+use tracewell_model::{AlertGraph, EdgeKey, FarEnd, HostId, NodeRole, Operation, Protocol, Reason};
 use tracewell_parameters::ScoreParameters;
 use tracewell_wire::limits::FAR_ENDS_MAX;
 
@@ -34,8 +34,8 @@ impl Follow {
         let mut ends = Vec::new();
         for (&key, node) in &graph.nodes {
             let Some((protocol, local, remote)) = connection(node) else { continue };
-            let is_drawn = graph.edges.keys().any(|edge| edge.from == key || edge.to == key);
-            if is_drawn && !self.known.contains_key(&(graph.host, protocol, local, remote)) {
+            let leads = graph.edges.keys().any(|edge| (edge.from == key || edge.to == key) && leads_on(graph, edge));
+            if leads && !self.known.contains_key(&(graph.host, protocol, local, remote)) {
                 ends.push(FarEnd { protocol, local: remote, remote: local, first: node.first, last: node.last });
             }
         }
@@ -99,6 +99,18 @@ impl Follow {
             }
         }
     }
+}
+
+/// Whether a connection is the story's own, by one of its edges: what its processes called, and what led to them. What lies between them
+/// calls others for everybody.
+fn leads_on(graph: &AlertGraph, edge: &EdgeKey) -> bool {
+    let is_of_story = |key| {
+        graph.nodes.get(&key).is_some_and(|node| {
+            let descends = node.reasons.iter().any(|reason| matches!(reason, Reason::DescendsFrom { .. }));
+            node.role == NodeRole::Terminal || descends
+        })
+    };
+    edge.op == Operation::Accept || is_of_story(edge.from) || is_of_story(edge.to)
 }
 
 /// A connection as the alert's own host sees it.

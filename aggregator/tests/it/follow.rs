@@ -13,6 +13,12 @@ fn calls(graph: AlertGraph, id: u64, local: &str, remote: &str) -> AlertGraph {
     with_edge(with_socket(graph, key(id, 9), local, remote), key(id, 1), Operation::Connect, key(id, 9))
 }
 
+/// What lies between the processes that stand out calls somebody, for anybody.
+fn served(graph: AlertGraph) -> AlertGraph {
+    let graph = with_process(graph, key(6, 3), "/bin/server", NodeRole::Connector, &[Reason::Connects]);
+    with_edge(with_socket(graph, key(6, 9), OWN, OTHER), key(6, 3), Operation::Connect, key(6, 9))
+}
+
 fn ends(local: &str, remote: &str, at: u64) -> FarEnd {
     let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
     FarEnd { protocol: Protocol::Tcp, local, remote, first: EventNs(at), last: EventNs(at + EventNs::SECOND) }
@@ -37,6 +43,7 @@ fn what_stands_alone_or_names_no_machine_leads_nowhere() {
         (2, calls(intrusion(2, HOUR, "/bin/a"), 2, "127.0.0.1:5", "127.0.0.1:6")),
         (3, calls(intrusion(3, HOUR, "/bin/b"), 3, "172.17.0.2:5", "172.17.0.3:6")),
         (4, with_socket(intrusion(4, HOUR, "/bin/c"), key(4, 9), OWN, OTHER)),
+        (6, served(intrusion(6, HOUR, "/bin/d"))),
     ] {
         host.alert(&mut aggregator, graph);
         assert_eq!(aggregator.follow(), [], "graph {id}");

@@ -99,7 +99,7 @@ impl Selection {
     }
 
     /// The connections to other machines of those that an alert of another host led to, and of what they started: so that it can be
-    /// followed on.
+    /// followed on. Not those of servers, which are made for everybody.
     fn onward(
         &self,
         graph: &mut Graph,
@@ -112,7 +112,13 @@ impl Selection {
             return Ok(Vec::new());
         }
         let mut found = BTreeSet::new();
-        for &key in hopset.members.keys().filter(|key| self.nodes.contains_key(key)) {
+        let drawn = hopset.members.iter().filter(|(key, _)| self.nodes.contains_key(key));
+        for (&key, _) in drawn.filter(|(_, member)| !matches!(member, Member::Connector)) {
+            let serves =
+                graph.state(key)?.is_none_or(|state| state.role.process().is_none_or(|process| process.serves));
+            if serves {
+                continue;
+            }
             let connects = OperationSet::from_iter([Operation::Connect]);
             let (edges, _) = graph.edges_by(key, Direction::Out, EventNs::MAX, ONWARD_MAX, connects)?;
             for edge in edges {

@@ -25,6 +25,8 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Between two times that hosts are told where alerts of others lead. With what fits one message it bounds what a flood of alerts
 /// costs them.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+/// Each so many hosts that are connected wait one time more.
+const HOSTS_PER_TURN: usize = 500;
 /// Between two times that it is looked which hosts are connected.
 const LISTEN_EVERY: Duration = Duration::from_secs(10);
 /// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
@@ -63,8 +65,16 @@ pub fn start(
     let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
     let (tell, changed) = watch::channel(());
     let runtime = runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut engine =
-        Engine { aggregator, registry, retention_days, snapshot: None, changed: tell, sessions, silent_after };
+    let mut engine = Engine {
+        aggregator,
+        registry,
+        retention_days,
+        snapshot: None,
+        changed: tell,
+        sessions,
+        n_waited: 0,
+        silent_after,
+    };
     engine.forget_revoked()?;
     engine.expire()?;
     engine.commit()?;
@@ -98,6 +108,8 @@ pub struct Engine {
     snapshot: Option<Arc<Snapshot>>,
     changed: watch::Sender<()>,
     sessions: Arc<Sessions>,
+    /// Turns since hosts were told where alerts lead.
+    n_waited: usize,
     /// How long nothing may be heard of a host; as long as it likes if `None`.
     silent_after: Option<Duration>,
 }
@@ -173,8 +185,13 @@ impl Engine {
         }
     }
 
-    /// Tells hosts where alerts of others lead.
+    /// Tells hosts where alerts of others lead, thousands of them more rarely: each message goes to all.
     fn follow(&mut self) {
+        let n_turns = 1 + self.sessions.n_connected() / HOSTS_PER_TURN;
+        self.n_waited = (self.n_waited + 1) % n_turns;
+        if self.n_waited > 0 {
+            return;
+        }
         let ends = self.aggregator.follow();
         if !ends.is_empty() {
             tracing::info!(n = ends.len(), "connections of alerts are followed to other hosts");
@@ -289,8 +306,16 @@ mod tests {
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
         let (changed, _) = watch::channel(());
         let sessions = Arc::new(Sessions::new(Rate { frames: 0, bytes: 0 }));
-        let engine =
-            Engine { aggregator, registry, retention_days: 0, snapshot: None, changed, sessions, silent_after: None };
+        let engine = Engine {
+            aggregator,
+            registry,
+            retention_days: 0,
+            snapshot: None,
+            changed,
+            sessions,
+            n_waited: 0,
+            silent_after: None,
+        };
         (engine, disk)
     }
 

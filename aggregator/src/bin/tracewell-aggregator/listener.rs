@@ -218,6 +218,10 @@ impl Sessions {
         silent.map(|(host, since)| (host, EventNs(since.saturating_mul(EventNs::SECOND)))).collect()
     }
 
+    pub fn n_connected(&self) -> usize {
+        self.lock().len()
+    }
+
     pub fn is_connected(&self, host: HostId) -> bool {
         self.lock().contains_key(&host)
     }
