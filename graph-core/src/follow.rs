@@ -70,10 +70,12 @@ impl Connections {
         }
     }
 
-    /// Takes up which connections lead here from alerts of other hosts, if they are this host's.
+    /// Takes up which connections lead here from alerts of other hosts, if they are this host's. Beyond the bound those go that wait
+    /// longest: another host may have said a time that never comes.
     pub fn ask(&mut self, ends: Vec<FarEnd>) {
-        let n_free = WAITING_MAX.saturating_sub(self.waiting.len());
-        self.waiting.extend(ends.into_iter().take(n_free));
+        self.waiting.extend(ends);
+        let n_surplus = self.waiting.len().saturating_sub(WAITING_MAX);
+        self.waiting.drain(..n_surplus);
     }
 
     /// Has the linker show what is at this host's end of connections that were last seen until `until`: a host that is behind comes to

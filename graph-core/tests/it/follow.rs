@@ -101,6 +101,19 @@ fn connections_of_others_and_of_other_times_lead_nowhere() {
     assert_eq!(led_to(LOGINS, &[end("10.0.0.2:22", "10.0.0.1:4000", 50)], minute).1.len(), 1, "clocks differ a little");
 }
 
+/// Times that never come fill no place for ever.
+#[test]
+fn who_asks_about_the_far_future_keeps_nobody_waiting() {
+    let mut sketch = Sketch::new(&Parameters::default());
+    sketch.run(LOGINS);
+    for n in 0..5000u32 {
+        let remote = format!("10.9.{}.{}:22", n / 250, n % 250);
+        sketch.connections.ask(vec![FarEnd { last: EventNs::MAX, ..end("10.0.0.2:22", &remote, 3) }]);
+    }
+    sketch.follow(&[end("10.0.0.2:22", "10.0.0.1:4000", 3)], 0);
+    assert_eq!(sketch.emit(Loss::default()).len(), 1);
+}
+
 #[test]
 fn what_is_remembered_outlasts_the_process() {
     let mut sketch = Sketch::new(&Parameters::default());
