@@ -34,8 +34,10 @@ impl Follow {
         let mut ends = Vec::new();
         for (&key, node) in &graph.nodes {
             let Some((protocol, local, remote)) = connection(node) else { continue };
-            let leads = graph.edges.keys().any(|edge| (edge.from == key || edge.to == key) && leads_on(graph, edge));
-            if leads && !self.known.contains_key(&(graph.host, protocol, local, remote)) {
+            if self.known.contains_key(&(graph.host, protocol, local, remote)) {
+                continue;
+            }
+            if graph.edges.keys().any(|edge| (edge.from == key || edge.to == key) && leads_on(graph, edge)) {
                 ends.push(FarEnd { protocol, local: remote, remote: local, first: node.first, last: node.last });
             }
         }

@@ -113,7 +113,8 @@ impl Inbox {
     }
 }
 
-/// Speaks with a host until that ends, tells it what comes for all hosts while it is there, and lets it send as much as it is allowed. Nothing it sends under another host's id is taken.
+/// Speaks with a host until that ends, tells it what comes for all hosts while it is there, and lets it send as much as it is allowed.
+/// Nothing it sends under another host's id is taken.
 ///
 /// # Errors
 /// Why it ended.

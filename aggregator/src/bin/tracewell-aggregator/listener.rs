@@ -238,7 +238,7 @@ impl Sessions {
         let [accepted, proved, turned_away, failed, refused, violations, enrolled] =
             [accepted, proved, turned_away, failed, refused, violations, enrolled]
                 .map(|count| count.load(Ordering::Relaxed));
-        let connected = self.lock().len() as u64;
+        let connected = self.n_connected() as u64;
         let waited = self.allowances().values().map(|allowance| allowance.n_waited()).sum();
         Counted { waited, connected, accepted, proved, turned_away, failed, refused, violations, enrolled }
     }
