@@ -1,7 +1,8 @@
 """A service with a cache: ADDRESS SEED. Speaks the protocol of redis itself; ends with the host, or after 5,000 questions."""
-import random, socket, sys, time
+import os, random, socket, sys, time
 
 address, chance = sys.argv[1], random.Random(int(sys.argv[2]))
+pace = int(os.environ.get("PACE", 1))
 connection = socket.create_connection((address, 6379))
 
 
@@ -24,4 +25,4 @@ for n in range(5000):
             report.write(f"{n} questions\n")
         connection.close()
         connection = socket.create_connection((address, 6379))
-    time.sleep(chance.expovariate(12))
+    time.sleep(chance.expovariate(12) * pace)

@@ -1,7 +1,8 @@
 """Customers of a shop: ADDRESS SEED. At most 3,000 requests."""
-import random, sys, time, urllib.error, urllib.request
+import os, random, sys, time, urllib.error, urllib.request
 
 address, chance = sys.argv[1], random.Random(int(sys.argv[2]))
+pace = int(os.environ.get("PACE", 1))
 for n in range(3000):
     what, data = chance.random(), None
     if what < 0.6:
@@ -14,4 +15,4 @@ for n in range(3000):
         urllib.request.urlopen(f"http://{address}{path}", data, timeout=10).read()
     except (urllib.error.URLError, OSError):
         pass
-    time.sleep(chance.expovariate(3))
+    time.sleep(chance.expovariate(3) * pace)

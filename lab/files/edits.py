@@ -2,6 +2,7 @@
 import os, random, subprocess, sys, time
 
 folder, chance = sys.argv[1], random.Random(int(sys.argv[2]))
+pace = int(os.environ.get("PACE", 1))
 for n in range(2000):
     files = [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names if name.endswith(".txt")]
     if not files:
@@ -18,4 +19,4 @@ for n in range(2000):
     elif chance.random() < 0.3:
         subprocess.run(["gzip", "-kf", file])
         os.remove(file + ".gz")
-    time.sleep(chance.expovariate(3))
+    time.sleep(chance.expovariate(3) * pace)

@@ -1,7 +1,8 @@
 """Letters to people of a host by SMTP: ADDRESS DOMAIN SEED. At most 600 of them."""
-import email.message, random, smtplib, sys, time
+import email.message, os, random, smtplib, sys, time
 
 address, domain, chance = sys.argv[1], sys.argv[2], random.Random(int(sys.argv[3]))
+pace = int(os.environ.get("PACE", 1))
 for n in range(600):
     letter = email.message.EmailMessage()
     letter["From"], letter["To"] = f"{chance.choice(['anna', 'bert', 'carla'])}@outside.example", f"{chance.choice(['alice', 'deploy'])}@{domain}"
@@ -14,4 +15,4 @@ for n in range(600):
             server.send_message(letter)
     except (OSError, smtplib.SMTPException):
         pass
-    time.sleep(chance.expovariate(0.8))
+    time.sleep(chance.expovariate(0.8) * pace)

@@ -1,7 +1,8 @@
 """Visitors of a web site: ADDRESS SEED. Ends with the host, or after 4,000 requests."""
-import random, sys, time, urllib.error, urllib.parse, urllib.request
+import os, random, sys, time, urllib.error, urllib.parse, urllib.request
 
 address, chance = sys.argv[1], random.Random(int(sys.argv[2]))
+pace = int(os.environ.get("PACE", 1))
 for n in range(4000):
     what, data = chance.random(), None
     if what < 0.55:
@@ -16,4 +17,4 @@ for n in range(4000):
         urllib.request.urlopen(f"http://{address}{path}", data, timeout=10).read()
     except (urllib.error.URLError, OSError):
         pass
-    time.sleep(chance.expovariate(4))
+    time.sleep(chance.expovariate(4) * pace)

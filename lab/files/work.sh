@@ -23,5 +23,6 @@ for n in $(seq 400); do
     else
         timeout 20 $ssh "$task" > /dev/null 2>&1 < /dev/null
     fi
-    sleep $((1 + RANDOM % 4)).$((RANDOM % 10))
+    tenths=$(((10 + RANDOM % 4 * 10 + RANDOM % 10) * ${PACE:-1}))
+    sleep $((tenths / 10)).$((tenths % 10))
 done

@@ -43,6 +43,7 @@ pub struct Host {
     pub address: Ipv4Addr,
     /// Whether what it does goes into the recording; an attacker's machine does not.
     pub is_recorded: bool,
+    pace: u32,
     /// Thread that lives in the host, as its network namespace is found by.
     pub thread_id: u32,
     jobs: Option<Sender<Job>>,
@@ -59,6 +60,8 @@ pub struct Making {
     pub cgroup: String,
     pub address: Ipv4Addr,
     pub is_recorded: bool,
+    /// How many times slower than usual what runs there is to be.
+    pub pace: u32,
     /// The unpacked packages: the lower layer of the root.
     pub packages: PathBuf,
     /// An empty folder that the host's layers are mounted over.
@@ -71,7 +74,7 @@ impl Host {
     /// # Errors
     /// When the kernel refuses one of the namespaces or mounts.
     pub fn make(making: Making) -> Result<Self> {
-        let Making { name, cgroup, address, is_recorded, packages, folder, cgroups, notes } = making;
+        let Making { name, cgroup, address, is_recorded, pace, packages, folder, cgroups, notes } = making;
         let (jobs, to_do) = channel::<Job>();
         let (tell, told) = channel();
         let host_name = name.clone();
@@ -92,7 +95,7 @@ impl Host {
         })?;
         let children = Mutex::new(Vec::new());
         let jobs = Some(jobs);
-        Ok(Self { name, cgroup, address, is_recorded, thread_id, jobs, thread, cgroups, notes, children })
+        Ok(Self { name, cgroup, address, is_recorded, pace, thread_id, jobs, thread, cgroups, notes, children })
     }
 
     /// Does something inside: paths, addresses and children are the host's.
@@ -157,6 +160,7 @@ impl Host {
 
     fn spawn(&self, unit: &str, program: Program) -> Result<Child> {
         let shown = program.shown();
+        let program = if self.pace == 1 { program } else { program.set("PACE", &self.pace.to_string()) };
         let start = move || program.command()?.spawn().with_context(|| format!("starting {shown}"));
         let child = self.cgroups.within(&self.cgroup, unit, || self.inside(start))?;
         if self.is_recorded {

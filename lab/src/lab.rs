@@ -15,13 +15,17 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Hosts of one scenario.
 const HOSTS_MAX: usize = 16;
 /// What is recorded of each day of a lead-in.
 const DAY_RECORDED: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_hours(24);
+/// How much slower than beside an attack people and jobs are where life alone is recorded.
+const LIFE_PACE: u32 = 20;
+/// What passes of a pause where life alone is recorded: a minute of an hour.
+const LIFE_PAUSE: u32 = 60;
 
 pub struct Lab {
     scenario: String,
@@ -29,6 +33,8 @@ pub struct Lab {
     folder: PathBuf,
     rng: ChaCha8Rng,
     days: u32,
+    /// Where life alone is recorded: until when.
+    life_until: Option<Instant>,
     hosts: Vec<Arc<Host>>,
     switch: Switch,
     cgroups: Arc<Cgroups>,
@@ -41,6 +47,8 @@ pub struct Making {
     pub seed: u64,
     /// Of ordinary life before the first attack.
     pub days: u32,
+    /// If set: ordinary life alone, for so long, and no attack.
+    pub life: Option<Duration>,
     /// The unpacked root of a Debian host.
     pub packages: PathBuf,
     /// What hosts are mounted over.
@@ -57,9 +65,11 @@ impl Lab {
     /// # Errors
     /// When the kernel refuses namespaces.
     pub fn new(making: Making) -> Result<Self> {
-        let Making { scenario, seed, days, packages, folder, cgroups } = making;
+        let Making { scenario, seed, days, life, packages, folder, cgroups } = making;
         let (rng, switch) = (chance(&scenario, seed), Switch::make()?);
-        Ok(Self { scenario, packages, folder, rng, days, hosts: Vec::new(), switch, cgroups, notes: Arc::default() })
+        let life_until = life.map(|life| Instant::now() + life);
+        let (hosts, notes) = (Vec::new(), Arc::default());
+        Ok(Self { scenario, packages, folder, rng, days, life_until, hosts, switch, cgroups, notes })
     }
 
     /// A host of the company, which is recorded.
@@ -85,7 +95,9 @@ impl Lab {
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         let (packages, cgroups, notes) = (self.packages.clone(), Arc::clone(&self.cgroups), Arc::clone(&self.notes));
         let (name, cgroup) = (name.to_owned(), format!("{}/{name}", self.scenario));
-        let host = Host::make(host::Making { name, cgroup, address, is_recorded, packages, folder, cgroups, notes })?;
+        let pace = self.pace();
+        let making = host::Making { name, cgroup, address, is_recorded, pace, packages, folder, cgroups, notes };
+        let host = Host::make(making)?;
         self.switch.plug_in(host.thread_id)?;
         host.start("init.scope", &Program::new(["/sbin/init"]))?;
         host.wait_for_file("/run/booted")?;
@@ -138,28 +150,57 @@ impl Lab {
 
     // Time.
 
+    /// How many times slower than usual life is; programs of hosts find it in `PACE`.
+    pub fn pace(&self) -> u32 {
+        if self.life_until.is_some() { LIFE_PACE } else { 1 }
+    }
+
     /// Lets life go on for a while.
     pub fn wait(&mut self, seconds: Range<u32>) {
         let millis = self.rng.random_range(seconds.start * 1000..seconds.end * 1000);
-        sleep(Duration::from_millis(millis.into()));
+        self.live(Duration::from_millis(millis.into()) * self.pace());
+    }
+
+    /// What people do again and again: so many times, or until the end where life alone is recorded.
+    pub fn rounds(&self, times: usize) -> impl Iterator<Item = ()> + use<> {
+        let until = self.life_until;
+        (0..).take_while(move |n| until.map_or(*n < times, |until| Instant::now() < until)).map(drop)
+    }
+
+    /// No longer than life alone is recorded.
+    fn live(&self, time: Duration) {
+        sleep(self.life_left().map_or(time, |left| time.min(left)));
+    }
+
+    fn life_left(&self) -> Option<Duration> {
+        self.life_until.map(|until| until.saturating_duration_since(Instant::now()))
     }
 
     /// From now on, events are so much later. Between, nothing happens in the recording; the index says how often and how long.
+    /// Where life alone is recorded it goes on meanwhile, a minute for an hour, and nothing is moved on.
     pub fn pause(&mut self, time: Duration) {
+        if self.life_until.is_some() {
+            return self.live(time / LIFE_PAUSE);
+        }
         // What is under way before has the old time.
         sleep(Duration::from_millis(200));
         self.notes.lock().expect("nobody panics with it").pause(time);
     }
 
-    /// The scenario is over, whatever its hosts still do.
+    /// The scenario is over, whatever its hosts still do. Where life alone is recorded it goes on to its end.
     pub fn end(&self) {
+        self.life_left().into_iter().for_each(sleep);
         self.notes.lock().expect("nobody panics with it").end = Some(clock_now());
     }
 
     // Truth.
 
     /// What the following steps belong to. What was life until now goes on for the days of the lead-in.
-    pub fn attack(&mut self, name: &str) -> Attack {
+    ///
+    /// # Errors
+    /// [`LifeOnly`] where there is to be no attack.
+    pub fn attack(&mut self, name: &str) -> Result<Attack> {
+        ensure!(self.life_until.is_none(), LifeOnly);
         for _ in 0..std::mem::take(&mut self.days) {
             sleep(DAY_RECORDED);
             self.pause(DAY.saturating_sub(DAY_RECORDED));
@@ -169,9 +210,21 @@ impl Lab {
         let id = format!("attack-{}", idx + 1);
         notes.attacks.push(AttackNote { id, name: name.into(), steps: Vec::new() });
         drop(notes);
-        Attack { idx, notes: Arc::clone(&self.notes) }
+        Ok(Attack { idx, notes: Arc::clone(&self.notes) })
     }
 }
+
+/// Ends a scenario before its attack.
+#[derive(Debug)]
+pub struct LifeOnly;
+
+impl std::fmt::Display for LifeOnly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("only ordinary life is recorded")
+    }
+}
+
+impl std::error::Error for LifeOnly {}
 
 /// An attack that is being carried out.
 pub struct Attack {

@@ -4,9 +4,10 @@ use anyhow::{Result, bail, ensure};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tracewell_datasets::truth::Truth;
 use tracewell_lab::index::Index;
-use tracewell_lab::record::{Place, label, record};
+use tracewell_lab::record::{Extent, Place, label, record};
 use tracewell_lab::scenarios::{SCENARIOS, find};
 use tracewell_lab::structure::Structure;
 use tracewell_lab::verify::{told, verify_all};
@@ -48,8 +49,11 @@ struct RecordArgs {
     /// Days of ordinary life before an attack, a minute of each
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=30))]
     days: u32,
+    /// Minutes of ordinary life alone, at a pace of its own, and no attack
+    #[arg(long, value_name = "MINUTES", conflicts_with = "days", value_parser = clap::value_parser!(u32).range(1..=1440))]
+    life: Option<u32>,
     /// Scenarios that run beside each other
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=32))]
     at_once: u8,
     /// The agent's program
     #[arg(long, value_name = "FILE")]
@@ -112,11 +116,13 @@ fn record_all(recordings: PathBuf, wanted: RecordArgs) -> Result<()> {
         out: recordings,
         commit: wanted.commit,
     };
+    let life = wanted.life.map(|minutes| Duration::from_mins(minutes.into()));
+    let extent = Extent { days: wanted.days, life };
     let mut failed = 0;
     for scenarios in scenarios.chunks(wanted.at_once.into()) {
         let names: Vec<_> = scenarios.iter().map(|scenario| scenario.name).collect();
         eprintln!("recording {} with seed {}", names.join(", "), wanted.seed);
-        for entry in record(&place, scenarios, wanted.seed, wanted.days)? {
+        for entry in record(&place, scenarios, wanted.seed, extent)? {
             match entry {
                 Ok(entry) => {
                     let (events, bytes, losses) = (entry.events, entry.bytes, entry.losses);

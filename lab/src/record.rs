@@ -3,7 +3,7 @@
 use crate::cgroup::Cgroups;
 use crate::index::{Entry, Index, sha256};
 use crate::journal::Journal;
-use crate::lab::{Lab, Making};
+use crate::lab::{Lab, LifeOnly, Making};
 use crate::notes::Notes;
 use crate::recorder::{Recorder, TIER};
 use crate::scenarios::Scenario;
@@ -33,12 +33,21 @@ pub struct Place {
     pub commit: String,
 }
 
-/// Runs scenarios beside each other, each with `days` of ordinary life before its attack, and writes of each its recording, its truth
-/// and its line of the index. One that fails takes nothing from the others.
+/// What of a scenario is recorded.
+#[derive(Clone, Copy)]
+pub struct Extent {
+    /// Of ordinary life before its attack.
+    pub days: u32,
+    /// If set: ordinary life alone, for so long.
+    pub life: Option<Duration>,
+}
+
+/// Runs scenarios beside each other, and writes of each its recording, its truth and its line of the index. One that fails takes
+/// nothing from the others.
 ///
 /// # Errors
 /// When the machine refuses. Of each scenario: when a step fails, or what was recorded does not stand up to `lab verify`.
-pub fn record(place: &Place, scenarios: &[&'static Scenario], seed: u64, days: u32) -> Result<Vec<Result<Entry>>> {
+pub fn record(place: &Place, scenarios: &[&'static Scenario], seed: u64, extent: Extent) -> Result<Vec<Result<Entry>>> {
     if place.work.exists() {
         fs::remove_dir_all(&place.work).context("removing what the last recording left")?;
     }
@@ -52,7 +61,8 @@ pub fn record(place: &Place, scenarios: &[&'static Scenario], seed: u64, days: u
             let making = Making {
                 scenario: scenario.name.into(),
                 seed,
-                days,
+                days: extent.days,
+                life: extent.life,
                 packages: place.packages.clone(),
                 folder: place.work.join(scenario.name),
                 cgroups: Arc::clone(&cgroups),
@@ -60,7 +70,7 @@ pub fn record(place: &Place, scenarios: &[&'static Scenario], seed: u64, days: u
             let run = scenario.run;
             scope.spawn(move || {
                 let mut lab = Lab::new(making)?;
-                run(&mut lab)?;
+                run(&mut lab).or_else(|error| if error.is::<LifeOnly>() { Ok(()) } else { Err(error) })?;
                 lab.end();
                 Ok(lab)
             })

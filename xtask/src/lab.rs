@@ -90,7 +90,10 @@ pub enum Lab {
         /// Days of ordinary life before an attack, a minute of each
         #[arg(long, default_value_t = 0)]
         days: u32,
-        /// Scenarios that run beside each other, up to 8
+        /// Minutes of ordinary life alone, at a pace of its own, and no attack
+        #[arg(long, value_name = "MINUTES", conflicts_with = "days")]
+        life: Option<u32>,
+        /// Scenarios that run beside each other, up to 32
         #[arg(long, default_value_t = 1)]
         at_once: u8,
         /// Where recordings go; those that are shipped by default
@@ -126,10 +129,13 @@ pub fn run(workspace: &Workspace, command: &Lab) -> Result<()> {
         Lab::List => run_command(lab(workspace, &shipped)?.arg("list")),
         Lab::Verify { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("verify")),
         Lab::Label { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("label")),
-        Lab::Record { scenarios, all, seed, days, at_once, out } => {
+        Lab::Record { scenarios, all, seed, days, life, at_once, out } => {
             prepare(workspace)?;
             let mut record = recording(workspace, out.as_ref().unwrap_or(&shipped), *seed)?;
             record.args(["--days", &days.to_string(), "--at-once", &at_once.to_string()]);
+            if let Some(minutes) = life {
+                record.args(["--life", &minutes.to_string()]);
+            }
             if *all {
                 record.arg("--all");
             }

@@ -32,7 +32,7 @@ pub fn host(lab: &mut Lab, name: &str) -> Result<Arc<Host>> {
     remote::serve(&host)?;
     host_tasks::start(lab, &host)?;
     serve(&host)?;
-    cleaner(&host)?;
+    cleaner(lab, &host)?;
     restart_loop(lab, &host, "worker")?;
     Ok(host)
 }
@@ -92,7 +92,8 @@ pub fn ask(container: &Container<'_>) -> String {
 /// A worker that fails and is started again until the scenario ends.
 fn restart_loop(lab: &mut Lab, host: &Host, name: &str) -> Result<()> {
     let seed = lab.seed();
-    let command = ["python3", "/srv/worker.py", &seed];
+    let pace = lab.pace().to_string();
+    let command = ["python3", "/srv/worker.py", &seed, &pace];
     run(host, &Container { name, command: &command, user: 33, binds: &["/var/log:/var/log:ro"], restarts: 60 })
 }
 
@@ -101,21 +102,24 @@ pub fn look_after(lab: &mut Lab, host: &Host) -> Result<()> {
     let look =
         *lab.pick(&["runc list", "runc ps cleaner | wc -l", "runc state cleaner", "ls /sys/fs/cgroup/system.slice"]);
     let ask = format!("curl -s --unix-socket {SOCKET} http://engine/containers");
-    let again = ask_for_cleaner();
+    let again = ask_for_cleaner(lab);
     let line = format!("{look}; {ask}; {ask}/cleaner/log | tail -2; {ask}/cleaner -X DELETE; sleep 1; {again}");
     host.run("session.scope", &Program::new(["/bin/bash", "-c", &line])).map(drop)
 }
 
 /// What removes old files and sums others, at its pace.
-fn cleaner(host: &Host) -> Result<()> {
-    host.run("session.scope", &Program::shell(&ask_for_cleaner())).map(drop)
+fn cleaner(lab: &Lab, host: &Host) -> Result<()> {
+    host.run("session.scope", &Program::shell(&ask_for_cleaner(lab))).map(drop)
 }
 
-fn ask_for_cleaner() -> String {
-    let line = "for n in $(seq 300); do find /mnt/tmp -name '*.old' -mmin +60 -delete; cksum /mnt/log/*.log | wc -l; sleep 2; done";
+fn ask_for_cleaner(lab: &Lab) -> String {
+    let line = format!(
+        "for n in $(seq 300); do find /mnt/tmp -name '*.old' -mmin +60 -delete; cksum /mnt/log/*.log | wc -l; sleep {}; done",
+        2 * lab.pace()
+    );
     ask(&Container {
         name: "cleaner",
-        command: &["sh", "-c", line],
+        command: &["sh", "-c", &line],
         user: 0,
         binds: &["/var/tmp:/mnt/tmp", "/var/log:/mnt/log:ro"],
         restarts: 3,

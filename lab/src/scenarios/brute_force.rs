@@ -19,7 +19,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     remote::work(lab, &admin, &host, "deploy")?;
     lab.wait(15..25);
 
-    let attack = lab.attack("ssh brute force to persistence");
+    let attack = lab.attack("ssh brute force to persistence")?;
     let step = attack.step("passwords are tried", &["T1110.001"]);
     step.remote(&host, &attacker);
     let guesses = lab.number(8..14);

@@ -17,8 +17,12 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     containers::service(lab, &host, &status, "day.txt")?;
     web::take_upload(&attacker)?;
     lab.wait(15..22);
+    for _ in lab.rounds(0) {
+        containers::look_after(lab, &host)?;
+        lab.wait(15..30);
+    }
 
-    let attack = lab.attack("container escape through a path of the host");
+    let attack = lab.attack("container escape through a path of the host")?;
     let call = |commands: &str| get(&attacker, host.address, status::PORT, &format!("/tail?day.txt; {commands}"));
     let step = attack.step("a look around in the container", &["T1190", "T1059.004", "T1083"]);
     step.remote(&host, &attacker);

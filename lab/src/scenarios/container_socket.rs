@@ -24,7 +24,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     containers::look_after(lab, &host)?;
     lab.wait(6..10);
 
-    let attack = lab.attack("container escape through the engine's socket");
+    let attack = lab.attack("container escape through the engine's socket")?;
     let call = |commands: &str| get(&attacker, host.address, status::PORT, &format!("/tail?sums.log; {commands}"));
     let step = attack.step("the container is looked at", &["T1190", "T1059.004", "T1613"]);
     step.remote(&host, &attacker);

@@ -12,7 +12,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     let host = containers::host(lab, "box-2")?;
     let status = Contained { user: user::WWW_DATA, folder: "/var/log", binds: &["/var/log:/var/log:ro"] };
     containers::service(lab, &host, &status, "uptime.log,sums.log,ports.log")?;
-    for _ in 0..3 {
+    for _ in lab.rounds(3) {
         lab.wait(12..18);
         containers::look_after(lab, &host)?;
         lab.wait(3..6);

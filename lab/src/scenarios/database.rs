@@ -14,7 +14,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     }
     database::serve(&host)?;
     database::fill(&app, &host)?;
-    for _ in 0..3 {
+    for _ in lab.rounds(3) {
         database::load(lab, &app, &host)?;
         lab.wait(3..6);
         database::look_after(lab, &host)?;

@@ -24,7 +24,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     make_key(&attacker, "/root/.ssh/stolen", user::ROOT, &[(&host, "/home/alice", user::ALICE)])?;
     lab.wait(14..20);
 
-    let attack = lab.attack("theft by names");
+    let attack = lab.attack("theft by names")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let step = attack.step("a login, and a document is chosen", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);

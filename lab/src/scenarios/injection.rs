@@ -23,10 +23,12 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     web::take_upload(&attacker)?;
     host.put_as("/home/alice/worker.py", WORKER, 0o644, user::ALICE)?;
     host.start("worker.service", &Program::new(["/usr/bin/python3", "/home/alice/worker.py"]).user(user::ALICE))?;
-    compile::once(lab, &host)?;
-    lab.wait(10..18);
+    for _ in lab.rounds(1) {
+        compile::once(lab, &host)?;
+        lab.wait(10..18);
+    }
 
-    let attack = lab.attack("injection into a worker");
+    let attack = lab.attack("injection into a worker")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let tool = format!("/tmp/.{}", lab.word(6));
     let step = attack.step("a tool is brought and built", &["T1078.003", "T1027.004", "T1057"]);

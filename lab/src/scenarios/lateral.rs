@@ -27,13 +27,15 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     // The keys that were left lying about.
     make_key(&web_host, "/var/www/.ssh/deploy", user::WWW_DATA, &[(&app, "/home/deploy", user::DEPLOY)])?;
     make_key(&app, "/home/deploy/.ssh/database", user::DEPLOY, &[(&db, "/home/deploy", user::DEPLOY)])?;
-    lab.wait(12..20);
-    backup::once(lab, &app, &db, "/srv/customers")?;
-    let hours = lab.number(2..7);
-    lab.pause(Duration::from_secs(3600 * u64::from(hours)));
+    for _ in lab.rounds(1) {
+        lab.wait(12..20);
+        backup::once(lab, &app, &db, "/srv/customers")?;
+        let hours = lab.number(2..7);
+        lab.pause(Duration::from_secs(3600 * u64::from(hours)));
+    }
     lab.wait(8..12);
 
-    let attack = lab.attack("stolen keys to lateral movement over three hosts");
+    let attack = lab.attack("stolen keys to lateral movement over three hosts")?;
     let step = attack.step("a shell calls back", &["T1190", "T1059.004", "T1071.001"]);
     step.remote(&web_host, &attacker);
     let listener = Listener::new(&attacker, 443)?;

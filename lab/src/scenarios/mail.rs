@@ -17,7 +17,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     }
     mail::deliver(lab, &outside, &host)?;
     backup::prepare(&branch, &host)?;
-    for _ in 0..3 {
+    for _ in lab.rounds(3) {
         lab.wait(6..10);
         mail::answer(lab, &host, &branch)?;
         lab.wait(4..8);

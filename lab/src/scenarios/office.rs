@@ -19,7 +19,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     documents::edit(lab, &files)?;
     remote::work(lab, &admin, &files, "deploy")?;
     backup::prepare(&keeper, &files)?;
-    for _ in 0..3 {
+    for _ in lab.rounds(3) {
         lab.wait(10..16);
         backup::once(lab, &keeper, &files, documents::FOLDER)?;
         let hours = lab.number(4..12);

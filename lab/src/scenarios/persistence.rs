@@ -31,7 +31,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     apt::install(&host, &package)?;
     lab.wait(5..9);
 
-    let attack = lab.attack("three ways back");
+    let attack = lab.attack("three ways back")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "deploy", to: &host };
     let step = attack.step("a key for root", &["T1078.003", "T1098.004"]);
     step.remote(&host, &attacker);

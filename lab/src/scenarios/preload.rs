@@ -16,11 +16,13 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     compile::prepare(lab, &host)?;
     // The attacker's key, and later the owner's, are both in the account.
     make_key(&attacker, "/root/.ssh/stolen", user::ROOT, &[(&host, "/home/deploy", user::DEPLOY)])?;
-    compile::once(lab, &host)?;
-    lab.wait(8..14);
+    for _ in lab.rounds(1) {
+        compile::once(lab, &host)?;
+        lab.wait(8..14);
+    }
     compile::once(lab, &host)?;
 
-    let attack = lab.attack("a library in the profile");
+    let attack = lab.attack("a library in the profile")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "deploy", to: &host };
     let (name, folder) = (lab.word(6), "/home/deploy/.cache");
     let (library, log) = (format!("{folder}/lib{name}.so"), format!("{folder}/{name}"));

@@ -19,7 +19,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     make_key(&attacker, "/root/.ssh/stolen", user::ROOT, &[(&host, "/home/alice", user::ALICE)])?;
     lab.wait(15..25);
 
-    let attack = lab.attack("ransom");
+    let attack = lab.attack("ransom")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let step = attack.step("a login with a stolen key", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);

@@ -23,7 +23,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     remote::work_beside(lab, &admin, &host, "alice")?;
     lab.wait(15..25);
 
-    let attack = lab.attack("ransom that imitates the office");
+    let attack = lab.attack("ransom that imitates the office")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let step = attack.step("a login like the owner's", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);

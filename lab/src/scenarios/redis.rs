@@ -14,7 +14,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     host_tasks::start(lab, &host)?;
     host_tasks::start(lab, &app)?;
     cache::use_it(lab, &app, &host)?;
-    for _ in 0..3 {
+    for _ in lab.rounds(3) {
         lab.wait(10..20);
         cache::look_after(lab, &host)?;
         lab.wait(5..10);

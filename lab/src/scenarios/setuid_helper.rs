@@ -22,7 +22,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     ))?;
     remote::work(lab, &admin, &host, "deploy")?;
     make_key(&attacker, "/root/.ssh/key", user::ROOT, &[(&host, "/home/alice", user::ALICE)])?;
-    for _ in 0..4 {
+    for _ in lab.rounds(4) {
         host.run(
             "session.scope",
             &Program::new(["/bin/bash", "-c", "report; tail -1 /var/log/report"]).user(user::ALICE),
@@ -30,7 +30,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         lab.wait(3..6);
     }
 
-    let attack = lab.attack("vulnerable setuid helper");
+    let attack = lab.attack("vulnerable setuid helper")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/key", account: "alice", to: &host };
     let step = attack.step("helpers are looked for", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);

@@ -22,7 +22,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     web::take_upload(&attacker)?;
     lab.wait(12..18);
 
-    let attack = lab.attack("slow theft with what is there");
+    let attack = lab.attack("slow theft with what is there")?;
     let thief = Thief { from: &attacker, key: "/root/.ssh/stolen", account: "alice", to: &host };
     let step = attack.step("a login, and a look around", &["T1078.003", "T1083"]);
     step.remote(&host, &attacker);

@@ -28,8 +28,15 @@ pub fn run(lab: &mut Lab) -> Result<()> {
         compile::once(lab, &host)?;
         lab.wait(4..8);
     }
+    for name in lab.rounds(0).zip(good.iter().cycle()).map(|(_, name)| name) {
+        compile::once(lab, &host)?;
+        lab.wait(10..20);
+        packages::install(&host, &mirror, name)?;
+        packages::set_up(&host, &mirror)?;
+        lab.wait(10..20);
+    }
 
-    let attack = lab.attack("poisoned package");
+    let attack = lab.attack("poisoned package")?;
     let (name, part) = (format!("lab-{}", lab.word(5)), format!("/usr/lib/{}", lab.word(6)));
     let job = format!("/etc/cron.d/{name}");
     let state = format!("/var/lib/{name}/state");

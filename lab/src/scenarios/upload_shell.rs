@@ -17,7 +17,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     web::visit(lab, &internet, &host)?;
     lab.wait(15..25);
 
-    let attack = lab.attack("file upload to reverse shell to a program in memory");
+    let attack = lab.attack("file upload to reverse shell to a program in memory")?;
     let (name, port) = (lab.word(7), *lab.pick(&[443, 8443, 53]));
     let file = format!("/var/www/html/uploads/{name}.cgi");
     let step = attack.step("a script is uploaded", &["T1190", "T1105"]);

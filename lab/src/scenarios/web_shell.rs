@@ -18,7 +18,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     web::visit(lab, &internet, &host)?;
     lab.wait(15..25);
 
-    let attack = lab.attack("command injection to web shell");
+    let attack = lab.attack("command injection to web shell")?;
     let call = |path: &str| get(&attacker, host.address, 80, path);
     let inject = |commands: String| call(&format!("/cgi-bin/lookup.cgi?host=localhost;{commands}"));
 

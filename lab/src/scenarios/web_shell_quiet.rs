@@ -16,7 +16,7 @@ pub fn run(lab: &mut Lab) -> Result<()> {
     web::visit(lab, &internet, &host)?;
     lab.wait(15..22);
 
-    let attack = lab.attack("web shell that imitates the site");
+    let attack = lab.attack("web shell that imitates the site")?;
     let call = |path: &str| get(&attacker, host.address, 80, path);
     // As a visitor would.
     for path in ["/page-1.html", "/cgi-bin/counter.cgi", "/cgi-bin/lookup.cgi?host=localhost"] {
