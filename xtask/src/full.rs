@@ -22,6 +22,8 @@ const PROPERTY_CASES: u32 = 4_096;
 const SCHEDULES: u32 = 10_000;
 /// Kills of agents and their aggregator.
 const KILLS: u32 = 1_000;
+/// Power losses of a virtual machine.
+pub const POWER_LOSSES: u32 = 200;
 
 /// All tests again, with many more cases for each property.
 pub fn property_tests(workspace: &Workspace, counts: &mut Counts) -> Result<()> {

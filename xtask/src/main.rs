@@ -30,6 +30,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use test_output::Counts;
 use workspace::Workspace;
 
 #[derive(Parser)]
@@ -73,6 +74,12 @@ enum Command {
         /// Arguments of the kernel tests
         #[arg(last = true)]
         arguments: Vec<String>,
+    },
+    /// Have a virtual machine lose power in the middle of writes, and look at what is left
+    Power {
+        /// How often
+        #[arg(default_value_t = vm::power::LOSSES)]
+        losses: u32,
     },
     /// Build the eBPF programs alone and print where they are, for a plain cargo's TRACEWELL_EBPF_OBJECT
     Ebpf,
@@ -124,6 +131,7 @@ fn run(command: Command) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         Command::Vm { .. } => {}
+        Command::Power { losses } => vm::power::test(&workspace, losses, &mut Counts::default())?,
         Command::Ebpf => ebpf::run(&workspace)?,
         Command::Detectors => detectors::run(&workspace)?,
         Command::Build { out } => build::run(&workspace, &out)?,

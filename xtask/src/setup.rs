@@ -58,19 +58,20 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     }
     ebpf::setup(workspace);
     python::setup(workspace);
-    install_containers();
+    install_for_tests();
     Ok(())
 }
 
-/// What the kernel tests start a container with. They say so where it is missing, and try all else.
-fn install_containers() {
-    const PACKAGES: &[&str] = &["runc", "busybox-static"];
+/// What the kernel tests start a container with, and what makes the disk of a machine that loses power. Tests say so where it is missing,
+/// and try all else.
+fn install_for_tests() {
+    const PACKAGES: &[&str] = &["runc", "busybox-static", "e2fsprogs"];
     if packages::this_family() != Some(Family::Debian) {
         return;
     }
     let missing = packages::missing(PACKAGES);
     if let Some(error) = (!missing.is_empty()).then(|| packages::install(Family::Debian, &missing).err()).flatten() {
-        eprintln!("without {}, no container is tried: {error:#}", missing.join(" and "));
+        eprintln!("without {}, not all is tried: {error:#}", missing.join(" and "));
     }
 }
 

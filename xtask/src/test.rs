@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Runs all steps, also after one failed, and ends with one line that counts tests.
 pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
     let start = Instant::now();
-    let mut steps = Steps::new(if full { 14 } else { 11 });
+    let mut steps = Steps::new(if full { 16 } else { 12 });
     let mut counts = Counts::default();
     let mut scored = Vec::new();
     if steps.run("setup", || setup::run(workspace)).is_some() {
@@ -25,7 +25,9 @@ pub fn run(workspace: &Workspace, full: bool) -> Result<ExitCode> {
         steps.run("kernel tests on this machine", || vm::test_here(workspace, &mut counts));
         steps.run("lab", || lab::test(workspace, &mut counts));
         steps.run("virtual machine", || vm::test(workspace, &mut counts));
+        steps.run("power loss", || vm::power::test(workspace, vm::power::LOSSES, &mut counts));
         if full {
+            steps.run("many power losses", || vm::power::test(workspace, full::POWER_LOSSES, &mut counts));
             steps.run("long property tests", || full::property_tests(workspace, &mut counts));
             steps.run("fuzzing", || full::fuzz(workspace));
             scored = steps.run("public recordings", || full::recordings(workspace)).unwrap_or_default();

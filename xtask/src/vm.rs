@@ -1,7 +1,9 @@
 //! `cargo xtask vm`: the kernel tests as the only program of virtual machines with other kernels (`docs/kernels.md`).
 
+mod disk;
 mod initramfs;
 pub mod kernel;
+pub mod power;
 mod qemu;
 
 use crate::ebpf::{self, Warnings};

@@ -53,7 +53,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "aggregator",
         ],
     ),
-    ("kernel-tests", &["model", "event-abi", "parameters", "graph-core", "alert-scorer", "wire", "agent"]),
+    (
+        "kernel-tests",
+        &["model", "event-abi", "parameters", "graph-core", "alert-scorer", "wire", "store", "agent", "aggregator"],
+    ),
     ("lab", &["model", "datasets", "agent"]),
     ("xtask", &["detector-build"]),
 ];
