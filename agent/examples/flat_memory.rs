@@ -28,8 +28,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let store = Store::open(folder.path(), StoreOptions::default())?;
     // 200 events a second make the default run three days long.
-    let config =
-        SimulationConfig { events_per_second: 200, duration_ns: 10_000 * EventNs::DAY, ..SimulationConfig::new(1, 1) };
+    let config = SimulationConfig {
+        events_per_1000_s: 200_000,
+        duration_ns: 10_000 * EventNs::DAY,
+        ..SimulationConfig::new(1, 1)
+    };
     let mut pipeline = None;
     let mut seen = 0;
     println!(

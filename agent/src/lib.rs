@@ -5,7 +5,7 @@
 //! the graph and the links, [`profiling`] asks its profile, [`detect`] has detectors look at what is new; [`uplink`] sends the summaries, and [`contribute`] what was
 //! learned, as encoded messages through a [`Transport`](tracewell_wire::Transport) and takes up what comes back. In a fleet that is
 //! the `spool`, which keeps them until the aggregator has them. [`loss`] remembers
-//! what was not seen. All of them outlast the process as a [`checkpoint`].
+//! what was not seen, and [`funnel`] counts what each filter leaves. All others outlast the process as a [`checkpoint`].
 //! The live agent and replay run this same code; neither the clock nor a thread is read there.
 //!
 //! Before it lies the live source, which does I/O: [`sensor`] runs the eBPF programs and orders what they say,
@@ -22,6 +22,7 @@ pub mod normalise;
 pub mod loss;
 pub mod profiling;
 pub mod detect;
+pub mod funnel;
 pub mod contribute;
 pub mod uplink;
 #[cfg(feature = "program")]
@@ -30,4 +31,5 @@ pub mod checkpoint;
 pub mod pipeline;
 
 pub use checkpoint::CheckpointError;
+pub use funnel::Funnel;
 pub use pipeline::{Pipeline, PipelineError, PipelineStats};

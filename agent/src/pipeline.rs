@@ -5,15 +5,17 @@ mod checkpoint;
 use crate::checkpoint::CheckpointError;
 use crate::contribute::Contributor;
 use crate::detect::Detection;
+use crate::funnel::Funnel;
 use crate::loss::LossLog;
 use crate::normalise::{Normaliser, Vetted, split_rename};
-use crate::profiling::Profiling;
+use crate::profiling::{Profiling, Told};
 use crate::uplink::{Uplink, UplinkError};
 use tracewell_graph_core::follow::Connections;
 use tracewell_graph_core::graph::{Graph, GraphCounts};
 use tracewell_graph_core::history::{History, HistoryError};
 use tracewell_graph_core::link::Linker;
 use tracewell_graph_core::neighbourhood::Detectors;
+use tracewell_graph_core::profile::Observation;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
 use tracewell_model::{Event, EventNs, HostId, HostRecord, Millibits, Object, Operation, Record, Str};
@@ -41,6 +43,7 @@ pub struct Pipeline {
     follows_at_end: bool,
     uplink: Uplink,
     alert_min: Millibits,
+    funnel: Funnel,
     next_heartbeat: EventNs,
     /// Until here the profile only learns (`--train-until`).
     train_until: EventNs,
@@ -66,6 +69,7 @@ pub enum PipelineError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PipelineStats {
     pub graph: GraphCounts,
+    pub funnel: Funnel,
     /// Events that the source lost, as far as it counted them.
     pub lost_events: u64,
     /// Records whose time was clamped.
@@ -101,6 +105,7 @@ impl Pipeline {
             follows_at_end: false,
             uplink: Uplink::new(host.host),
             alert_min: Millibits(parameters.link.alert_min_millibits),
+            funnel: Funnel::default(),
             next_heartbeat: EventNs::ZERO,
             train_until: EventNs::ZERO,
             retention_ns,
@@ -192,6 +197,7 @@ impl Pipeline {
     pub fn stats(&self) -> PipelineStats {
         PipelineStats {
             graph: self.graph.counts(),
+            funnel: Funnel { groups: self.linker.n_opened(), followed: self.connections.n_followed(), ..self.funnel },
             lost_events: self.losses.total(),
             clamped: self.normaliser.clamped(),
             bytes_sent: self.uplink.bytes_sent(),
@@ -235,12 +241,13 @@ impl Pipeline {
 
     fn event(&mut self, event: &Event) -> Result<(), PipelineError> {
         let inserted = self.graph.insert(event)?;
-        let mut stands_out = false;
+        let (mut stands_out, mut is_rare_here, mut is_rare) = (false, false, false);
         if let (true, Some(edge), Some(object)) = (inserted.is_new, inserted.edge, inserted.object) {
             let seen = self.profiling.observe(&mut self.graph, event, inserted.subject, object);
-            if let Some((surprise, leaf)) = seen {
+            if let Some((Observation { surprise, own, .. }, leaf)) = seen {
                 self.graph.set_surprise(edge, surprise.0);
-                if self.structure.is_rare(surprise) {
+                (is_rare_here, is_rare) = (self.structure.is_rare(own), self.structure.is_rare(surprise));
+                if is_rare {
                     let (graph, label) = (&mut self.graph, self.profiling.label(leaf));
                     stands_out = self.structure.observe_rare(graph, inserted.subject, event.op, surprise, &label);
                 }
@@ -258,9 +265,15 @@ impl Pipeline {
         }
         let (graph, structure) = (&mut self.graph, &self.structure);
         let found = self.detection.detect(graph, structure, &mut self.profiling, event, inserted)?;
+        let told = self.profiling.take_told();
         if event.time < self.train_until {
             return Ok(());
         }
+        let told = Told {
+            unusual_on_host: is_rare_here || told.unusual_on_host,
+            unusual_in_fleet: is_rare || told.unusual_in_fleet,
+        };
+        self.funnel.count(told, stands_out || !found.is_empty());
         if let (Operation::Fork, Object::Process(_), Some(child)) = (event.op, &event.object, inserted.object) {
             self.linker.inherit(&mut self.graph, inserted.subject, child, event.time)?;
         }

@@ -5,7 +5,9 @@ use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_graph_core::fleet::FleetView;
 use tracewell_graph_core::graph::{Graph, NodeIdx, NodeState, Role};
 use tracewell_graph_core::history::HistoryError;
-use tracewell_graph_core::profile::{Direction, HostProfile, LeafId, ObjectLabel, State, SubjectId, Tail};
+use tracewell_graph_core::profile::{
+    Direction, HostProfile, LeafId, ObjectLabel, Observation, State, SubjectId, Tail, Usual,
+};
 use tracewell_graph_core::structure::{Structure, evidence_label};
 use tracewell_model::{Event, EventNs, Millibits, NodeAttrs, OpClass, Operation, Protocol, Reason, Str};
 use tracewell_parameters::Parameters;
@@ -15,6 +17,14 @@ pub struct Profiling {
     /// Weights of processes that have exited.
     tail: Tail,
     alarms_per_kiloday: u32,
+    told: Told,
+}
+
+/// Whether anything was told of an event that is not usual: as far as the host's own profile knows, and as far as the fleet does too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub unusual_on_host: bool,
+    pub unusual_in_fleet: bool,
 }
 
 impl Profiling {
@@ -23,6 +33,7 @@ impl Profiling {
             profile: HostProfile::new(&parameters.profile),
             tail: Tail::new(&parameters.profile),
             alarms_per_kiloday: parameters.link.alarms_per_kiloday,
+            told: Told::default(),
         }
     }
 
@@ -40,6 +51,7 @@ impl Profiling {
             profile: HostProfile::load(&parameters.profile, rows)?,
             tail: Tail::load(&parameters.profile, rows)?,
             alarms_per_kiloday: parameters.link.alarms_per_kiloday,
+            told: Told::default(),
         })
     }
 
@@ -56,14 +68,14 @@ impl Profiling {
         self.profile.accounted_bytes()
     }
 
-    /// The surprise of a new edge and the leaf of its object; `None` for what the profile does not count.
+    /// How surprising a new edge is, and the leaf of its object; `None` for what the profile does not count.
     pub fn observe(
         &mut self,
         graph: &mut Graph,
         event: &Event,
         subject: NodeIdx,
         object: NodeIdx,
-    ) -> Option<(Millibits, LeafId)> {
+    ) -> Option<(Observation, LeafId)> {
         if event.op.class() == OpClass::Lifecycle {
             return None;
         }
@@ -73,7 +85,7 @@ impl Profiling {
             let label = object_label(graph.hot(object), event.op);
             let seen = self.profile.leaf(id, event.op, label).and_then(|leaf| {
                 let observation = self.profile.observe(leaf, event.time)?;
-                Ok((observation.surprise, leaf))
+                Ok((observation, leaf))
             });
             if let Ok(seen) = seen {
                 return Some(seen);
@@ -97,12 +109,19 @@ impl Profiling {
         let label = evidence_label(graph, process, fact)?;
         for _ in 0..2 {
             let id = self.subject(graph, process);
-            if let Ok(is_usual) = self.profile.observe_evidence(id, &label, time) {
-                return Ok(is_usual);
+            if let Ok(usual) = self.profile.observe_evidence(id, &label, time) {
+                self.told.unusual_on_host |= usual != Usual::OnHost;
+                self.told.unusual_in_fleet |= usual == Usual::Not;
+                return Ok(usual != Usual::Not);
             }
             set_subject(graph, process, None);
         }
         Ok(false)
+    }
+
+    /// What [`Self::is_usual`] found since this was last asked.
+    pub fn take_told(&mut self) -> Told {
+        std::mem::take(&mut self.told)
     }
 
     /// The generalised object that a leaf stands for.

@@ -15,6 +15,8 @@ use tracewell_parameters::{FoldParameters, ScoreParameters};
 pub(crate) struct Sorted {
     pub shown: Vec<Incident>,
     pub held: Vec<Incident>,
+    /// Incidents that reach the least score, and of these those beyond the budget.
+    pub n_reached: u64,
     pub n_overflowed: u64,
 }
 
@@ -41,6 +43,7 @@ pub(crate) fn share_out(
             sorted.held.push(incident);
             continue;
         }
+        sorted.n_reached += 1;
         let places = match is_settled(&incident) {
             true => fold.shown_per_host_day_settled,
             false => fold.shown_per_host_day_unsettled,

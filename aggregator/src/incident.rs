@@ -83,9 +83,15 @@ pub struct Incidents {
 pub struct Counters {
     /// Alert graphs that hosts sent, each once.
     pub alarms_raw: u64,
+    /// Stories: alert graphs after those were joined that belong together, on one host and across hosts.
+    pub stories: u64,
     /// Incidents, before the least score and the budget.
     pub alarms_after_fold: u64,
+    /// Of these, those that reach the least score and that no exception hides.
+    pub reached_least_score: u64,
     pub incidents_shown: u64,
+    /// Of these, those that are no story: a forked host, a silent one, what became common overnight.
+    pub notices: u64,
     /// Incidents that stand in an overflow incident instead of the list.
     pub overflowed: u64,
     /// Incidents that an analyst's exception holds back.

@@ -170,6 +170,7 @@ impl Aggregator {
         let mut alerts = self.store.alerts()?;
         alerts.retain(|graph| graph.last.day() >= self.horizon);
         let stories = join(alerts, fold_parameters);
+        let n_stories = stories.len() as u64;
         let scored = stories.into_iter().map(|story| Scored::of(story, score)).collect();
         let hosts = self.ingest.hosts();
         let n_hosts = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
@@ -185,17 +186,22 @@ impl Aggregator {
             let host = incident.members.first().and_then(|graph| hosts.get(&graph.host));
             host.is_some_and(|state| state.is_settled(incident.first))
         };
-        let Sorted { mut shown, mut held, n_overflowed } = share_out(incidents, settled, score, fold_parameters);
+        let Sorted { mut shown, mut held, n_reached, n_overflowed } =
+            share_out(incidents, settled, score, fold_parameters);
         let name = |host| hosts.get(&host).and_then(|state| state.name.as_deref());
         let silent = notice::silent(&self.silent, name, score);
+        let n_stories_shown = shown.len() as u64;
         shown.extend(forks.chain(sudden).chain(silent));
         shown.sort_by_cached_key(Incident::rank);
         held.extend(excepted);
         held.sort_by_cached_key(Incident::rank);
         let counters = Counters {
             alarms_raw: self.ingest.counters.n_alerts,
+            stories: n_stories,
             alarms_after_fold,
+            reached_least_score: n_reached,
             incidents_shown: shown.len() as u64,
+            notices: shown.len() as u64 - n_stories_shown,
             overflowed: n_overflowed,
             excepted: n_excepted,
             alarms_evicted: self.ingest.counters.n_evicted,

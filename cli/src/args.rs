@@ -318,10 +318,10 @@ pub struct SimulateArgs {
     /// How long, as in 90m, 12h or 3d
     #[arg(long, value_name = "TIME")]
     pub duration: Option<String>,
-    /// Events per second and host by day
+    /// Events per second and host on a working day, as in 40 or 1.2
     #[arg(long, value_name = "N")]
     pub rate: Option<String>,
-    /// Attack stories, separated by commas; `all` or `none`
+    /// Attack stories, separated by commas; `all`, `none`, or how many
     #[arg(long, value_name = "LIST")]
     pub attacks: Option<String>,
     /// File to write the events to, compressed as its extension says

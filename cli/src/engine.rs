@@ -5,7 +5,7 @@ use crate::history::Histories;
 use crate::output::members::HostNames;
 use std::collections::BTreeMap;
 use tracewell_agent::normalise::host_of;
-use tracewell_agent::{Pipeline, PipelineError, PipelineStats};
+use tracewell_agent::{Funnel, Pipeline, PipelineError, PipelineStats};
 use tracewell_aggregator::{Aggregator, Incidents};
 use tracewell_detector_host::Library;
 use tracewell_model::{EventNs, HostId, HostRecord, NodeKind, Record};
@@ -56,6 +56,7 @@ pub struct Totals {
     pub graph_events: u64,
     pub graph_edges: u64,
     pub n_nodes: BTreeMap<NodeKind, u64>,
+    pub funnel: Funnel,
 }
 
 impl Engine {
@@ -179,6 +180,14 @@ impl Totals {
             bytes_sent: sum(|host| host.bytes_sent),
             graph_events: sum(|host| host.graph.events),
             graph_edges: sum(|host| host.graph.edges),
+            funnel: Funnel {
+                events: sum(|host| host.funnel.events),
+                unusual_on_host: sum(|host| host.funnel.unusual_on_host),
+                unusual_in_fleet: sum(|host| host.funnel.unusual_in_fleet),
+                stood_out: sum(|host| host.funnel.stood_out),
+                groups: sum(|host| host.funnel.groups),
+                followed: sum(|host| host.funnel.followed),
+            },
             n_nodes: kinds.map(|kind| (kind, stats.iter().map(|host| host.graph.nodes(kind)).sum())).into(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! incidents ⇒ members (one graph of many) ⇒ document ⇒ alerts (alerts.json) ⇒ drawn (at first sight) ⇒ tree, dot
-//! counters, scores ⇒ summary ⇒ table
+//! counters, scores ⇒ funnel, summary ⇒ table
 //! all of it ⇒ directory (alerts.json, summary.json, run.json; nothing half-written)
 //! ```
 
@@ -10,6 +10,7 @@ pub mod directory;
 pub mod document;
 pub mod dot;
 pub mod drawn;
+pub mod funnel;
 pub mod report;
 pub mod run;
 pub mod summary;

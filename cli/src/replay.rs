@@ -9,6 +9,7 @@ use crate::input::{Input, InputCounts};
 use crate::labels::Watcher;
 use crate::output::alerts::Alerts;
 use crate::output::directory::Directory;
+use crate::output::funnel::Funnel;
 use crate::output::run::Run;
 use crate::output::summary::{self, Summary, kind_name, median};
 use crate::output::text::{bytes, clean, thousands};
@@ -159,6 +160,7 @@ fn figures(outcome: &Outcome, alerts: &Alerts, counts: &InputCounts, labels: Opt
         alarms_raw: counters.alarms_raw,
         alarms_after_fold: counters.alarms_after_fold,
         incidents_shown: counters.incidents_shown,
+        funnel: Funnel::new(&totals.funnel, &counters, totals.host_days),
         nodes_per_alert_max: drawn.iter().copied().max(),
         nodes_per_alert_median: median(drawn),
         bytes_to_aggregator: totals.bytes_sent,

@@ -72,7 +72,7 @@ fn config<'a>(options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<S
         match key {
             "seed" => config.seed = number(key, value)?,
             "hosts" => config.hosts = number(key, value)?,
-            "rate" => config.events_per_second = number(key, value)?,
+            "rate" => config.events_per_1000_s = thousandths(key, value)?,
             "events" => config.records_max = Some(number(key, value)?),
             "duration" => config.duration_ns = duration_ns(value)?,
             "attacks" => attacks = value,
@@ -81,6 +81,9 @@ fn config<'a>(options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<S
                 return Err(Failure::Input(format!("simulation option {key:?}, {expected}")));
             }
         }
+    }
+    if let Ok(n) = attacks.parse::<usize>() {
+        return told_in_turn(config, n);
     }
     let wanted = wanted(attacks)?;
     config = config.with_every_story();
@@ -97,12 +100,24 @@ fn config<'a>(options: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<S
     Ok(config)
 }
 
+/// So many stories. The fleet has to have room for one at least.
+fn told_in_turn(config: SimulationConfig, n: usize) -> Result<SimulationConfig, Failure> {
+    let hosts = config.hosts;
+    // What is above the simulator's own bound is refused by it, with the range.
+    let config = config.with_stories(n.min(usize::from(u16::MAX)));
+    match n > 0 && config.attacks.is_empty() {
+        true => Err(Failure::Input(format!("no story fits a fleet of {hosts} hosts"))),
+        false => Ok(config),
+    }
+}
+
 /// The stories that are asked for; `None` is all that the fleet has room for.
 fn wanted(list: &str) -> Result<Option<Vec<Story>>, Failure> {
     let story = |name: &str| {
         let names = || Story::ALL.map(Story::name).join(", ");
-        Story::from_name(name)
-            .ok_or_else(|| Failure::Input(format!("attack {name:?}, expected all, none or some of: {}", names())))
+        Story::from_name(name).ok_or_else(|| {
+            Failure::Input(format!("attack {name:?}, expected all, none, a number, or some of: {}", names()))
+        })
     };
     match list {
         "all" => Ok(None),
@@ -115,6 +130,20 @@ fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, Failure> {
     value
         .parse()
         .map_err(|_| Failure::Input(format!("simulation option {key} is {value:?}, expected a whole number in range")))
+}
+
+/// A decimal number of at most three places, in thousandths.
+fn thousandths(key: &str, value: &str) -> Result<u32, Failure> {
+    let wrong = || {
+        let expected = "expected a number of at most three decimal places, as in 40 or 1.2";
+        Failure::Input(format!("simulation option {key} is {value:?}, {expected}"))
+    };
+    let (whole, places) = value.split_once('.').unwrap_or((value, "0"));
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(places) || places.len() > 3 {
+        return Err(wrong());
+    }
+    format!("{whole}{places:0<3}").parse().map_err(|_| wrong())
 }
 
 fn duration_ns(text: &str) -> Result<u64, Failure> {
@@ -139,7 +168,7 @@ mod tests {
     fn options_are_read_and_wrong_ones_named() {
         let parsed =
             config([("seed", "7"), ("hosts", "20"), ("duration", "90m"), ("rate", "5"), ("attacks", "none")]).unwrap();
-        assert_eq!((parsed.seed, parsed.hosts, parsed.events_per_second), (7, 20, 5));
+        assert_eq!((parsed.seed, parsed.hosts, parsed.events_per_1000_s), (7, 20, 5_000));
         assert_eq!((parsed.duration_ns, parsed.attacks.len()), (5400 * EventNs::SECOND, 0));
         assert!(!config([]).unwrap().attacks.is_empty());
         for (key, value) in [
@@ -150,12 +179,44 @@ mod tests {
             ("duration", "ü"),
             ("duration", "99999999999999999d"),
             ("attacks", "nuclear"),
+            ("rate", "1."),
+            ("rate", ".5"),
+            ("rate", "1.2345"),
+            ("rate", "9999999"),
+            ("rate", "-1"),
             ("colour", "red"),
         ] {
             let Err(Failure::Input(message)) = config([(key, value)]) else { panic!("{key}={value} was taken") };
             assert!(message.contains(key) || message.contains(value), "{message}");
         }
         assert!(matches!(with_truth("seed"), Err(Failure::Input(_))));
+    }
+
+    #[test]
+    fn a_rate_may_have_decimal_places() {
+        for (text, expected) in [("40", 40_000), ("1.2", 1_200), ("0.005", 5), ("1.43", 1_430)] {
+            assert_eq!(config([("rate", text)]).unwrap().events_per_1000_s, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn so_many_stories_are_told_in_turn_and_again_on_other_hosts() {
+        let stories = |n, hosts| {
+            let parsed = config([("attacks", n), ("hosts", hosts)]).unwrap();
+            parsed.attacks.into_iter().map(|plan| plan.story).collect::<Vec<_>>()
+        };
+        assert_eq!(stories("0", "100"), []);
+        assert_eq!(stories("7", "100"), Story::ALL);
+        assert_eq!(stories("10", "100"), [&Story::ALL[..], &Story::ALL[..3]].concat());
+        let Err(Failure::Input(message)) = config([("attacks", "3"), ("hosts", "1")]) else { panic!("it was taken") };
+        assert_eq!(message, "no story fits a fleet of 1 hosts");
+        let (mut simulation, _) = with_truth("hosts=12,duration=20m,rate=20,attacks=10").unwrap();
+        simulation.by_ref().for_each(drop);
+        let hosts = |index: usize| {
+            let made = &simulation.attacks()[index].made;
+            made.iter().map(|(host, _)| *host).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert!(hosts(0).is_disjoint(&hosts(7)), "the same story on other hosts");
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Connections {
     /// Oldest first.
     order: VecDeque<Ends>,
     waiting: Vec<FarEnd>,
+    /// Processes that were shown.
+    n_followed: u64,
 }
 
 /// Names a connection, 64 bits of a hash over protocol, own and other end.
@@ -105,12 +107,18 @@ impl Connections {
                 // What an alert leads to is shown, however usual it is here.
                 let is_usual = |_: &mut Graph, _, _: &_| Ok(false);
                 if structure.take_up(graph, place, Reason::Followed { socket }, is_usual)? {
+                    self.n_followed += 1;
                     linker.raise(graph, structure, place, now)?;
                     inherit(graph, linker, process, now)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Processes that alerts of other hosts led to; not part of a checkpoint.
+    pub fn n_followed(&self) -> u64 {
+        self.n_followed
     }
 
     pub fn save(&self, rows: &mut SaveRows<'_>) {

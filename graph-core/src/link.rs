@@ -34,6 +34,8 @@ pub struct Linker {
     newly_known: BTreeMap<NodeKey, EventNs>,
     alert_min: Millibits,
     window_ends: EventNs,
+    /// Hopsets begun since the start.
+    n_opened: u64,
     /// The highest revision emitted of any hopset.
     revision_max: u32,
     /// What was emitted under a lower revision, its receiver may know a later state of; see [`Linker::recover`].
@@ -49,6 +51,7 @@ impl Linker {
             newly_known: BTreeMap::new(),
             alert_min: Millibits(parameters.alert_min_millibits),
             window_ends: EventNs::ZERO,
+            n_opened: 0,
             revision_max: 0,
             revision_min: 0,
         }
@@ -61,6 +64,11 @@ impl Linker {
 
     pub fn alert_min(&self) -> Millibits {
         self.alert_min
+    }
+
+    /// Hopsets that were begun; not part of a checkpoint.
+    pub fn n_opened(&self) -> u64 {
+        self.n_opened
     }
 
     /// Takes up that more is known against `process`. Links it if it weighs enough.
@@ -88,6 +96,7 @@ impl Linker {
         let own = if joined == 0 { hopset_id(key) } else { joined };
         if joined == 0 {
             self.store(graph, own, Hopset::new(time))?;
+            self.n_opened += 1;
             graph.change_process(key, |state| state.hopset = own)?;
         }
         self.change(graph, own, time, |hopset| hopset.add(key, Member::Terminal { weight }))?;

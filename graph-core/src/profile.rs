@@ -69,6 +69,8 @@ pub struct Stale;
 pub struct Observation {
     /// Under the profile as it was before this was counted.
     pub surprise: Millibits,
+    /// The same without the fleet's votes.
+    pub own: Millibits,
     /// Never seen before of this subject on this host.
     pub is_new: bool,
     /// False within the quantum of an observation that counted.
@@ -76,6 +78,16 @@ pub struct Observation {
     /// Hosts of the fleet that vouch for this leaf, and hosts that vouch for anything of its subject.
     pub votes: u32,
     pub peers: u32,
+}
+
+/// Whether a piece of evidence is usual, and by whom it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usual {
+    Not,
+    /// It counted often enough on this host before.
+    OnHost,
+    /// Not that, but most of the fleet vouches for it.
+    InFleet,
 }
 
 /// What has happened to a profile, for metrics.
@@ -178,25 +190,25 @@ impl HostProfile {
         let is_known = node.hits > 0;
         if is_known && time.since(node.counted_at) < self.parameters.count_quantum_ns {
             let (votes, peers) = self.votes(leaf.idx);
-            return Ok(Observation { surprise: node.surprise, is_new: false, is_counted: false, votes, peers });
+            let (surprise, own) = (node.surprise, node.surprise.max(Millibits(node.own_milli.into())));
+            return Ok(Observation { surprise, own, is_new: false, is_counted: false, votes, peers });
         }
         if time.day() > self.today {
             self.advance(time);
             // A leaf seen before today may just have faded away; this observation is then the first of a new one.
             self.tree.live(leaf.idx, leaf.born).ok_or(Stale)?;
         }
-        let surprise = self.surprise(leaf.idx);
+        let (surprise, own) = self.surprise(leaf.idx);
         let (votes, peers) = self.votes(leaf.idx);
-        self.count(leaf.idx, time, surprise);
-        Ok(Observation { surprise, is_new: !is_known, is_counted: true, votes, peers })
+        self.count(leaf.idx, time, (surprise, own));
+        Ok(Observation { surprise, own, is_new: !is_known, is_counted: true, votes, peers })
     }
 
-    /// Counts a piece of evidence about a subject, once in a quantum of event time, and tells whether it is usual: it counted
-    /// often enough before, or most of the fleet vouches for it.
+    /// Counts a piece of evidence about a subject, once in a quantum of event time, and tells whether it is usual.
     ///
     /// # Errors
     /// When the subject was folded or forgotten since it was handed out.
-    pub fn observe_evidence(&mut self, subject: SubjectId, label: &str, time: EventNs) -> Result<bool, Stale> {
+    pub fn observe_evidence(&mut self, subject: SubjectId, label: &str, time: EventNs) -> Result<Usual, Stale> {
         if time.day() > self.today {
             self.advance(time);
         }
@@ -220,7 +232,11 @@ impl HostProfile {
         let is_vouched_for = self.fleet.as_ref().is_some_and(|fleet| fleet.vouches(self.tree.node(leaf).fleet));
         // What was folded stands for anything.
         let is_named = self.tree.lineage(leaf).all(|idx| !self.tree.node(idx).is_wildcard);
-        Ok(is_named && (n_before >= self.parameters.evidence_usual_from || is_vouched_for))
+        Ok(match is_named {
+            true if n_before >= self.parameters.evidence_usual_from => Usual::OnHost,
+            true if is_vouched_for => Usual::InFleet,
+            _ => Usual::Not,
+        })
     }
 
     /// The generalised object, for words and signatures.
@@ -312,7 +328,8 @@ impl HostProfile {
         self.tree.accounted_bytes() + self.scopes.len() * (size_of::<Convergence>() + 16)
     }
 
-    fn surprise(&self, leaf: u32) -> Millibits {
+    /// At a leaf, and the same without the fleet's votes.
+    fn surprise(&self, leaf: u32) -> (Millibits, Millibits) {
         let tree = &self.tree;
         let below = |idx: u32, rank: NodeRank| tree.lineage(idx).take_while(move |&idx| tree.node(idx).rank != rank);
         let mut milli: u32 = below(leaf, NodeRank::Subject).map(|idx| tree.surprise_milli(idx)).sum();
@@ -320,10 +337,8 @@ impl HostProfile {
             milli = milli.saturating_add(self.any_surprise_milli(leaf));
         }
         let own = milli.min(self.parameters.surprise_max_millibits);
-        match &self.fleet {
-            Some(fleet) => Millibits(fleet.lowered(tree.node(leaf).fleet, own)),
-            None => Millibits(own),
-        }
+        let lowered = self.fleet.as_ref().map_or(own, |fleet| fleet.lowered(tree.node(leaf).fleet, own));
+        (Millibits(lowered), Millibits(own))
     }
 
     /// Surprise at a leaf's object among what any subject of the host does in its class.
@@ -355,13 +370,14 @@ impl HostProfile {
         path
     }
 
-    fn count(&mut self, leaf: u32, time: EventNs, surprise: Millibits) {
+    fn count(&mut self, leaf: u32, time: EventNs, (surprise, own): (Millibits, Millibits)) {
         let today = self.today;
         self.since_day = self.since_day.min(today);
         let node = self.tree.node_mut(leaf);
         let (is_new, is_new_today) = (node.hits == 0, node.days == 0 || node.last_day < today);
         node.counted_at = time;
         node.surprise = surprise;
+        node.own_milli = u16::try_from(own.0).unwrap_or(u16::MAX);
         node.hits = node.hits.saturating_add(1);
         node.first_day = node.first_day.min(today);
         node.days = node.days.saturating_add(u16::from(is_new_today));

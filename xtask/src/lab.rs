@@ -1,6 +1,8 @@
 //! `cargo xtask lab`: builds the agent and the lab, fetches the Debian packages that its hosts are made of, and starts it
 //! (docs/lab.md).
 
+mod funnel;
+
 use crate::apt::{Apt, Installed, Sources};
 use crate::ebpf::{self, Warnings};
 use crate::test_output::Counts;
@@ -115,6 +117,8 @@ pub enum Lab {
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
+    /// Replay the development half and sum what is left after each filter, without detectors and with the shipped ones
+    Funnel,
     /// Look whether recordings are whole, their truth fits, and nothing of the recording machine is in them
     Verify {
         /// Folder of recordings; those that are shipped by default
@@ -129,6 +133,7 @@ pub fn run(workspace: &Workspace, command: &Lab) -> Result<()> {
         Lab::List => run_command(lab(workspace, &shipped)?.arg("list")),
         Lab::Verify { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("verify")),
         Lab::Label { out } => run_command(lab(workspace, out.as_ref().unwrap_or(&shipped))?.arg("label")),
+        Lab::Funnel => funnel::run(workspace, &shipped),
         Lab::Record { scenarios, all, seed, days, life, at_once, out } => {
             prepare(workspace)?;
             let mut record = recording(workspace, out.as_ref().unwrap_or(&shipped), *seed)?;

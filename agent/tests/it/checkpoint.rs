@@ -119,7 +119,7 @@ proptest! {
 fn simulated(seed: u64) -> BTreeMap<HostId, Vec<Record>> {
     let config = SimulationConfig {
         duration_ns: 1_200 * EventNs::SECOND,
-        events_per_second: 10,
+        events_per_1000_s: 10_000,
         ..SimulationConfig::new(seed, 8)
     };
     let mut hosts: BTreeMap<HostId, Vec<Record>> = BTreeMap::new();

@@ -42,8 +42,11 @@ fn n_alerts(frames: &Frames) -> usize {
 }
 
 fn simulated() -> Vec<Record> {
-    let config =
-        SimulationConfig { duration_ns: 1_200 * EventNs::SECOND, events_per_second: 10, ..SimulationConfig::new(7, 8) };
+    let config = SimulationConfig {
+        duration_ns: 1_200 * EventNs::SECOND,
+        events_per_1000_s: 10_000,
+        ..SimulationConfig::new(7, 8)
+    };
     Simulation::new(&config.with_every_story()).unwrap().collect()
 }
 

@@ -6,6 +6,7 @@ mod disk;
 mod exceptions;
 mod fold;
 mod follow;
+mod funnel;
 mod host;
 mod ingest;
 mod merge;

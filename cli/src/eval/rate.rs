@@ -16,15 +16,22 @@ pub const HOST_DAYS_MIN: f64 = 30.0;
 
 impl AlarmRate {
     pub fn new(n_alarms: usize, host_days: f64) -> Self {
-        let is_measurable = host_days >= HOST_DAYS_MIN;
-        let per_day = |alarms: f64| is_measurable.then(|| round6(alarms / host_days));
         Self {
             n_alarms,
             host_days: round6(host_days),
-            per_host_day: per_day(n_alarms as f64),
-            upper_95: per_day(poisson_upper_95(n_alarms)),
+            per_host_day: Self::per_host_day(n_alarms as u64, host_days),
+            upper_95: measurable(poisson_upper_95(n_alarms), host_days),
         }
     }
+
+    /// The rate of anything that was counted; `None` below [`HOST_DAYS_MIN`].
+    pub fn per_host_day(n: u64, host_days: f64) -> Option<f64> {
+        measurable(n as f64, host_days)
+    }
+}
+
+fn measurable(n: f64, host_days: f64) -> Option<f64> {
+    (host_days >= HOST_DAYS_MIN).then(|| round6(n / host_days))
 }
 
 /// The mean at which `n` or fewer would be seen with a chance of 5 %: the exact (Garwood 1936) one-sided bound.

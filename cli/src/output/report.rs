@@ -20,6 +20,8 @@ pub fn report(alerts: &Alerts, summary: &Summary, volatile: &str) -> String {
     text += &incidents(alerts);
     text.push('\n');
     text += &rate(summary);
+    text.push('\n');
+    text += &summary.funnel.render();
     if summary.label_set.is_some() {
         text.push('\n');
         text += &scores(summary);
@@ -188,10 +190,13 @@ fn caption(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::alerts::SCHEMA;
+    use super::super::funnel::Funnel;
     use super::super::testing::dropper;
     use super::*;
     use crate::eval::{AlarmRate, AttackScore, Labels, NodeScores, OtherKind, Scores};
     use insta::assert_snapshot;
+    use tracewell_agent::Funnel as HostFunnel;
+    use tracewell_aggregator::Counters;
     use tracewell_model::NodeKind;
 
     fn alerts() -> Alerts {
@@ -203,7 +208,24 @@ mod tests {
         Alerts { schema: SCHEMA.to_owned(), parameters_hash: "ab".repeat(32), incidents: vec![dropper(), second] }
     }
 
+    const HOSTS: HostFunnel = HostFunnel {
+        events: 1_234_500,
+        unusual_on_host: 900,
+        unusual_in_fleet: 300,
+        stood_out: 100,
+        groups: 25,
+        followed: 1,
+    };
+
     fn summary() -> Summary {
+        let counters = Counters {
+            alarms_raw: 20,
+            stories: 10,
+            alarms_after_fold: 4,
+            reached_least_score: 2,
+            incidents_shown: 2,
+            ..Counters::default()
+        };
         Summary {
             role: "test".to_owned(),
             parameters_hash: "ab".repeat(32),
@@ -216,6 +238,7 @@ mod tests {
             incidents_shown: 2,
             bytes_to_aggregator: 12_345,
             reduction_ratio: Some(7.25),
+            funnel: Funnel::new(&HOSTS, &counters, 33.5),
             alarm_rate: AlarmRate::new(2, 33.5).into(),
             ..Summary::default()
         }

@@ -2,6 +2,7 @@
 //!
 //! Every field is always there; what cannot be said is `null`. Nothing in it varies between runs of the same input.
 
+use super::funnel::Funnel;
 use crate::eval::{AlarmRate, AttackScore, NodeScores, Scores};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub struct Summary {
     pub alarms_after_fold: u64,
     /// Incidents that a person is shown.
     pub incidents_shown: u64,
+    /// What was left after each filter.
+    pub funnel: Funnel,
     pub nodes_per_alert_median: Option<f64>,
     pub nodes_per_alert_max: Option<u64>,
     pub bytes_to_aggregator: u64,

@@ -14,6 +14,7 @@ mod detectors;
 mod disk_full;
 mod errors;
 mod fleet;
+mod funnel;
 mod guide;
 mod kills;
 mod machines;

@@ -14,8 +14,8 @@ pub struct SimulationConfig {
     pub duration_ns: u64,
     /// The stream ends after so many records, should that come before `duration_ns` is over.
     pub records_max: Option<u64>,
-    /// Mean rate of a host over a working day; a weekend has less. 1 to 100,000.
-    pub events_per_second: u32,
+    /// Mean number of events of a host in 1,000 s of a working day; a weekend has less. 1 to 100,000,000.
+    pub events_per_1000_s: u32,
     /// Mean number of read, write, send or receive calls per transfer; raises the share of repeats. 1 to 1,000.
     pub calls_per_transfer: u32,
     pub attacks: Vec<AttackPlan>,
@@ -52,7 +52,7 @@ impl SimulationConfig {
             start: EventNs(1_767_571_200 * EventNs::SECOND),
             duration_ns: EventNs::DAY,
             records_max: None,
-            events_per_second: 40,
+            events_per_1000_s: 40_000,
             calls_per_transfer: 3,
             attacks: Vec::new(),
         }
@@ -63,7 +63,7 @@ impl SimulationConfig {
     #[must_use]
     pub fn with_records(mut self, n: u64) -> Self {
         const HOUR_NS: u64 = 3600 * EventNs::SECOND;
-        let per_hour = u64::from(self.events_per_second) * 3600;
+        let per_hour = u64::from(self.events_per_1000_s) * 18 / 5;
         let (mut hour, mut n_left) = (self.start, n + n / 8);
         let load = |hour| {
             let loads = (0..self.hosts as usize).map(|host| Fleet::role(host).load_permille(hour));
@@ -79,15 +79,23 @@ impl SimulationConfig {
         self
     }
 
-    /// Adds every story that the fleet has room for, over the first five sixths of the recording.
-    ///
-    /// They begin one after the other and take a tenth of that time each; the slow one begins early and takes most of it.
+    /// Adds every story that the fleet has room for, as [`Self::with_stories`] does.
     #[must_use]
-    pub fn with_every_story(mut self) -> Self {
-        let stories: Vec<_> = Story::ALL.into_iter().filter(|story| story.hosts_needed() <= self.hosts).collect();
+    pub fn with_every_story(self) -> Self {
+        let n = self.stories().count();
+        self.with_stories(n)
+    }
+
+    /// Adds so many stories, over the first five sixths of the recording. Those that the fleet has room for are told in turn, again
+    /// on other hosts once all were told, as long as there are others.
+    ///
+    /// They begin one after the other and take a tenth of that time each; a slow one begins early and takes most of it.
+    #[must_use]
+    pub fn with_stories(mut self, n: usize) -> Self {
+        let stories: Vec<_> = self.stories().collect();
         let busy_ns = self.duration_ns / 6 * 5;
-        let slot_ns = busy_ns / (stories.len() as u64 + 1);
-        for (slot, story) in (1..).zip(stories) {
+        let slot_ns = busy_ns / (n as u64 + 1);
+        for (slot, story) in (1..).zip(stories.into_iter().cycle().take(n)) {
             let (offset, span_ns) =
                 if story.is_slow() { (slot_ns / 2, busy_ns / 10 * 9) } else { (slot_ns * slot, busy_ns / 10) };
             let (start, span_ns) = (self.start.after(offset), span_ns.max(EventNs::SECOND));
@@ -96,12 +104,17 @@ impl SimulationConfig {
         self
     }
 
+    fn stories(&self) -> impl Iterator<Item = Story> + use<> {
+        let hosts = self.hosts;
+        Story::ALL.into_iter().filter(move |story| story.hosts_needed() <= hosts)
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let range = |option, value, low, high| {
             if (low..=high).contains(&value) { Ok(()) } else { Err(ConfigError::Range { option, value, low, high }) }
         };
         range("hosts", self.hosts.into(), 1, 10_000)?;
-        range("events_per_second", self.events_per_second.into(), 1, 100_000)?;
+        range("events_per_1000_s", self.events_per_1000_s.into(), 1, 100_000_000)?;
         range("calls_per_transfer", self.calls_per_transfer.into(), 1, 1000)?;
         range("duration_ns", self.duration_ns, EventNs::SECOND, 10_000 * EventNs::DAY)?;
         range("start", self.start.0, 5 * EventNs::DAY, 100_000 * EventNs::DAY)?;

@@ -19,7 +19,7 @@ pub(crate) struct Host {
     life: Life,
     /// When the next piece of daily work is due, such that the mean rate comes out right.
     due: EventNs,
-    events_per_second: u64,
+    events_per_1000_s: u64,
     calls: VecDeque<Call>,
     /// Steps of attacks that are due here: time and number of the attack.
     steps: Vec<(EventNs, u8)>,
@@ -37,10 +37,10 @@ impl Host {
     pub fn new(config: &SimulationConfig, role: Role, mut machine: Machine) -> Self {
         let work = role.boot(&mut machine);
         let life = Life::new(config, &mut machine);
-        let events_per_second = u64::from(config.events_per_second);
-        let first = machine.rng.below(40 * EventNs::SECOND / events_per_second);
+        let events_per_1000_s = u64::from(config.events_per_1000_s);
+        let first = machine.rng.below(40_000 * EventNs::SECOND / events_per_1000_s);
         let due = config.start.after(first + 1);
-        Self { machine, role, work, life, due, events_per_second, calls: VecDeque::new(), steps: Vec::new() }
+        Self { machine, role, work, life, due, events_per_1000_s, calls: VecDeque::new(), steps: Vec::new() }
     }
 
     /// The time of the next record, as far as it is known now; a call from outside may bring it forward.
@@ -83,7 +83,8 @@ impl Host {
 
     /// Books what the last turn took against the host's rate.
     pub fn book(&mut self, fleet: &mut Fleet) {
-        let event_ns = EventNs::SECOND * 1000 / (self.events_per_second * self.role.load_permille(self.machine.clock));
+        let load_permille = self.role.load_permille(self.machine.clock);
+        let event_ns = EventNs::SECOND * 1_000_000 / (self.events_per_1000_s * load_permille);
         self.due = self.due.after(self.machine.out.len() as u64 * event_ns);
         let behind = self.due.0.saturating_sub(EVENTS_BEHIND_MAX * event_ns);
         fleet.set_door(self.machine.index, EventNs(behind));

@@ -96,7 +96,7 @@ impl Machine {
             texts,
             next_tick: EventNs(config.start.0 - config.start.0 % TICK_NS).after(TICK_NS),
             boot: EventNs(config.start.0.saturating_sub(UPTIME_NS)),
-            step_ns: (EventNs::SECOND / 2 / u64::from(config.events_per_second)).clamp(1, 40_000),
+            step_ns: (500 * EventNs::SECOND / u64::from(config.events_per_1000_s)).clamp(1, 40_000),
             calls_max: u64::from(config.calls_per_transfer) * 2 - 1,
             files: Vec::new(),
             programs: Vec::new(),

@@ -9,7 +9,9 @@ use tracewell_model::{Event, HostId, NodeAttrs, Object, Operation, ProcessRef};
 
 /// A recording with all stories in it, at a rate at which they come out whole.
 fn config(seed: u64, hosts: u32, n: u64) -> SimulationConfig {
-    SimulationConfig { events_per_second: 400, ..SimulationConfig::new(seed, hosts) }.with_records(n).with_every_story()
+    SimulationConfig { events_per_1000_s: 400_000, ..SimulationConfig::new(seed, hosts) }
+        .with_records(n)
+        .with_every_story()
 }
 
 fn digest(config: &SimulationConfig) -> u64 {
@@ -207,7 +209,7 @@ fn ends_after_the_number_of_records_or_the_time() {
 /// Over a day the rate comes out as asked for, on each host, though some call others.
 #[test]
 fn the_mean_rate_is_kept_and_the_night_is_quiet() {
-    let config = SimulationConfig { events_per_second: 2, ..SimulationConfig::new(5, 12) };
+    let config = SimulationConfig { events_per_1000_s: 2_000, ..SimulationConfig::new(5, 12) };
     let mut counts: HashMap<HostId, [u64; 24]> = HashMap::new();
     for record in Simulation::new(&config).unwrap() {
         if let Record::Event(event) = record {
@@ -236,7 +238,8 @@ fn rhythms_have_a_mean_of_one() {
 
 #[test]
 fn pids_are_used_again_after_a_wrap() {
-    let config = SimulationConfig { events_per_second: 2000, ..SimulationConfig::new(9, 4) }.with_records(2_500_000);
+    let config =
+        SimulationConfig { events_per_1000_s: 2_000_000, ..SimulationConfig::new(9, 4) }.with_records(2_500_000);
     let records: Vec<_> = Simulation::new(&config).unwrap().collect();
     assert!(check_order(&config, &records) > 1000);
 }

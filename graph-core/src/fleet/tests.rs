@@ -227,6 +227,7 @@ fn a_fleets_habit_is_less_surprising() {
     assert!(alone.surprise.0 > 8_000 && unknown.surprise.0 > 8_000, "{alone:?} {unknown:?}");
     assert_eq!((known.surprise.0, known.votes, known.peers), (321, 4, 4));
     assert_eq!((unknown.votes, alone.votes), (0, 0));
+    assert_eq!((known.own, unknown.own), (alone.surprise, unknown.surprise), "what the host alone would say");
 }
 
 fn any_map() -> impl Strategy<Value = FleetMap> {

@@ -388,17 +388,17 @@ fn evidence_is_usual_once_it_counted_often_enough() {
     for quantum in 0..n_usual {
         // A burst is one observation.
         for ns in 0..100 {
-            assert!(!see(quantum, ns, "/bin/sh", "/usr/sbin/cron", "x"), "quantum {quantum}");
+            assert_eq!(see(quantum, ns, "/bin/sh", "/usr/sbin/cron", "x"), Usual::Not, "quantum {quantum}");
         }
     }
-    assert!(see(n_usual, 0, "/bin/sh", "/usr/sbin/cron", "x"));
-    assert!(see(n_usual, 1, "/bin/sh", "/usr/sbin/cron", "x"));
-    assert!(!see(n_usual, 2, "/bin/sh", "/usr/sbin/cron", "y"), "of another label");
-    assert!(!see(n_usual, 3, "/bin/sh", "/usr/sbin/httpd", "x"), "of another parent");
-    assert!(!see(n_usual, 4, "/bin/dash", "/usr/sbin/cron", "x"), "of another executable");
+    assert_eq!(see(n_usual, 0, "/bin/sh", "/usr/sbin/cron", "x"), Usual::OnHost);
+    assert_eq!(see(n_usual, 1, "/bin/sh", "/usr/sbin/cron", "x"), Usual::OnHost);
+    assert_eq!(see(n_usual, 2, "/bin/sh", "/usr/sbin/cron", "y"), Usual::Not, "of another label");
+    assert_eq!(see(n_usual, 3, "/bin/sh", "/usr/sbin/httpd", "x"), Usual::Not, "of another parent");
+    assert_eq!(see(n_usual, 4, "/bin/dash", "/usr/sbin/cron", "x"), Usual::Not, "of another executable");
     // One observation is forgotten after three half-lives, this handful after some more.
     let a_year = 365 * EventNs::DAY / parameters.evidence_quantum_ns;
-    assert!(!see(a_year, 0, "/bin/sh", "/usr/sbin/cron", "x"));
+    assert_eq!(see(a_year, 0, "/bin/sh", "/usr/sbin/cron", "x"), Usual::Not);
 }
 
 #[test]
@@ -434,6 +434,5 @@ fn evidence_is_usual_where_most_of_the_fleet_vouches_for_it() {
         let subject = profile.subject("", "/usr/bin/runc", Some("/usr/bin/containerd"));
         profile.observe_evidence(subject, label, EventNs(START)).unwrap()
     };
-    assert!(see("x"));
-    assert!(!see("y"));
+    assert_eq!([see("x"), see("y")], [Usual::InFleet, Usual::Not]);
 }

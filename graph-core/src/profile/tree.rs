@@ -47,6 +47,8 @@ pub(super) struct Node {
     // Of leaves only.
     pub counted_at: EventNs,
     pub surprise: Millibits,
+    /// The same without the fleet's votes. A checkpoint does not keep it: it holds for one quantum.
+    pub own_milli: u16,
     pub first_day: u32,
     pub days: u16,
     /// Observations that counted, undecayed, up to 255.
@@ -334,6 +336,7 @@ impl Tree {
             fleet: NONE,
             counted_at: EventNs::ZERO,
             surprise: Millibits::ZERO,
+            own_milli: 0,
             first_day: u32::MAX,
             last_day: 0,
             days: 0,
