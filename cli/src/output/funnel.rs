@@ -128,7 +128,21 @@ mod tests {
 
     #[test]
     fn each_step_says_what_it_left_and_took() {
-        assert_snapshot!(funnel(3000.0).render(), @"");
+        assert_snapshot!(funnel(3000.0).render(), @r#"
+        left after each step                    per host and day   less by
+        events                     311,000,000           103,667         –
+        unusual on their host           40,000           13.3333   99.99 %
+        and in the fleet                10,000            3.3333   75.00 %
+        new about their process          5,000            1.6667   50.00 %
+        groups of processes begun           60            0.0200   98.80 %
+        alert graphs sent                   40            0.0133   33.33 %
+        stories joined                      30            0.0100   25.00 %
+        incidents folded                    20            0.0067   33.33 %
+        over the least score                 0            0.0000  100.00 %
+        shown                                0            0.0000         –
+        among the groups: 2 processes led to by alerts of other hosts
+        shown beside these: 1 notice of hosts and of the fleet
+        "#);
     }
 
     #[test]

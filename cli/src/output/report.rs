@@ -259,6 +259,19 @@ mod tests {
 
         alarms per host and day: 0.0597, at most 0.1879 with 95 % confidence (2 alarms in 33.500 host-days)
 
+        left after each step                  per host and day  less by
+        events                     1,234,500            36,851        –
+        unusual on their host            900           26.8657  99.93 %
+        and in the fleet                 300            8.9552  66.67 %
+        new about their process          100            2.9851  66.67 %
+        groups of processes begun         25            0.7463  75.00 %
+        alert graphs sent                 20            0.5970  20.00 %
+        stories joined                    10            0.2985  50.00 %
+        incidents folded                   4            0.1194  60.00 %
+        over the least score               2            0.0597  50.00 %
+        shown                              2            0.0597   0.00 %
+        among the groups: 1 process led to by alerts of other hosts
+
         no labels; recording role test; parameters abababababab; digest cdcdcdcdcdcd
         "#);
     }
@@ -274,6 +287,19 @@ mod tests {
         no incidents
 
         alarms per host and day: not measurable: fewer than 30 host-days (0 alarms in 0.012 host-days)
+
+        left after each step                  per host and day  less by
+        events                     1,234,500            36,851        –
+        unusual on their host            900           26.8657  99.93 %
+        and in the fleet                 300            8.9552  66.67 %
+        new about their process          100            2.9851  66.67 %
+        groups of processes begun         25            0.7463  75.00 %
+        alert graphs sent                 20            0.5970  20.00 %
+        stories joined                    10            0.2985  50.00 %
+        incidents folded                   4            0.1194  60.00 %
+        over the least score               2            0.0597  50.00 %
+        shown                              2            0.0597   0.00 %
+        among the groups: 1 process led to by alerts of other hosts
 
         no labels; recording role test; parameters abababababab; digest cdcdcdcdcdcd
         "#);
@@ -313,6 +339,19 @@ mod tests {
         2  ffffffff   10.0  high      db and 2 more  2020-01-01 00:00:00  3 of 5    1,200  a \u{1b}[31mhostile title
 
         alarms per host and day: 0.0597, at most 0.1879 with 95 % confidence (2 alarms in 33.500 host-days)
+
+        left after each step                  per host and day  less by
+        events                     1,234,500            36,851        –
+        unusual on their host            900           26.8657  99.93 %
+        and in the fleet                 300            8.9552  66.67 %
+        new about their process          100            2.9851  66.67 %
+        groups of processes begun         25            0.7463  75.00 %
+        alert graphs sent                 20            0.5970  20.00 %
+        stories joined                    10            0.2985  50.00 %
+        incidents folded                   4            0.1194  60.00 %
+        over the least score               2            0.0597  50.00 %
+        shown                              2            0.0597   0.00 %
+        among the groups: 1 process led to by alerts of other hosts
 
         attack  found at   nodes shown  name
         a       #1              4 of 5  attack a
