@@ -10,6 +10,10 @@
 //!   anew. Who can forge one can read the key, is thus root or this very user, and has no need to.
 //! - The engine is wasmtime's own digest of its version, settings, target and CPU features; another engine has files of other names.
 //!
+//! What is believed is mapped from its file (mmap(2), private and never written to), and copied only where a file there may not run
+//! (a mount with `noexec`): its pages are those of the system's cache of files, shared by all processes that map them, and can be given
+//! back and read again. So a file is never written in place, but put in the place of another.
+//!
 //! The component's own bytes pass admission and their signature's check in any case: the cache spares the compiler alone.
 
 use crate::admission::flat;
@@ -20,8 +24,8 @@ use rustix::process::geteuid;
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use wasmtime::component::Component;
@@ -56,14 +60,17 @@ impl Cache {
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         let folder = rustix::fs::open(path, flags, Mode::empty())?;
         own(&fstat(&folder)?, 0o077)?;
-        let known = open(&folder, KEY)?.map(|file| read(file, MAC_BYTES as u64)).transpose()?;
+        let mut known = Vec::new();
+        if let Some(file) = open(&folder, KEY)? {
+            file.take(MAC_BYTES as u64 + 1).read_to_end(&mut known)?;
+        }
         // A crash may have left it empty; then nothing that lies there is believed.
-        let key = match known.and_then(|key| <[u8; MAC_BYTES]>::try_from(key).ok()) {
-            Some(key) => key,
-            None => {
+        let key = match <[u8; MAC_BYTES]>::try_from(known) {
+            Ok(key) => key,
+            Err(_) => {
                 let mut key = [0; MAC_BYTES];
                 File::open("/dev/urandom")?.read_exact(&mut key)?;
-                write(&folder, KEY, &[&key])?;
+                write(&folder, KEY, &key)?;
                 key
             }
         };
@@ -76,19 +83,20 @@ impl Cache {
     /// When the component cannot be compiled. What goes wrong with the folder is said in the log alone.
     pub(crate) fn component(&self, runtime: &Runtime, bytes: &[u8]) -> Result<Component, wasmtime::Error> {
         let name = Name { component: blake3::hash(bytes), engine: digest(runtime) };
-        match self.code(&name) {
-            Ok(Some(code)) => match believed(runtime, &code) {
-                Ok(component) => return Ok(component),
-                Err(error) => tracing::warn!(file = name.text(), error = flat(&error), "machine code is made anew"),
-            },
-            Ok(None) => {}
-            Err(error) => tracing::warn!(file = name.text(), %error, "machine code is refused and made anew"),
+        if let Some(component) = self.kept(runtime, &name) {
+            return Ok(component);
         }
-        let code = runtime.engine().precompile_component(bytes)?;
-        if let Err(error) = write(&self.folder, &name.text(), &[&self.mac(&name, &code), &code]) {
-            tracing::warn!(file = name.text(), %error, "machine code is not kept");
+        let mut code = runtime.engine().precompile_component(bytes)?;
+        code.extend(self.mac(&name, &code[..]).expect("memory can be read"));
+        match write(&self.folder, &name.text(), &code) {
+            Ok(()) => {
+                if let Some(component) = self.kept(runtime, &name) {
+                    return Ok(component);
+                }
+            }
+            Err(error) => tracing::warn!(file = name.text(), %error, "machine code is not kept"),
         }
-        believed(runtime, &code)
+        copied(runtime, &code)
     }
 
     /// Removes what is of none of these components, by the hashes of their bytes, or of another engine.
@@ -105,24 +113,46 @@ impl Cache {
     }
 
     /// Code that is believed; `None` if there is none.
-    fn code(&self, name: &Name) -> io::Result<Option<Vec<u8>>> {
-        let Some(file) = open(&self.folder, &name.text())? else { return Ok(None) };
-        let mut code = read(file, FILE_BYTES_MAX)?;
-        let Some((mac, rest)) = code.split_first_chunk::<MAC_BYTES>() else {
-            return Err(io::Error::other("it is cut off"));
-        };
-        // In constant time, as a comparison of hashes is.
-        if blake3::Hash::from_bytes(*mac) != blake3::Hash::from_bytes(self.mac(name, rest)) {
-            return Err(io::Error::other("it was not written here, or was changed since"));
+    fn kept(&self, runtime: &Runtime, name: &Name) -> Option<Component> {
+        match self.code(name) {
+            Ok(file) => match mapped(runtime, &file?) {
+                Ok(component) => return Some(component),
+                Err(error) => tracing::warn!(file = name.text(), error = flat(&error), "machine code is made anew"),
+            },
+            Err(error) => tracing::warn!(file = name.text(), %error, "machine code is refused and made anew"),
         }
-        code.drain(..MAC_BYTES);
-        Ok(Some(code))
+        None
     }
 
-    fn mac(&self, name: &Name, code: &[u8]) -> [u8; MAC_BYTES] {
+    /// The file of code that is believed, if there is one.
+    fn code(&self, name: &Name) -> io::Result<Option<File>> {
+        let Some(file) = open(&self.folder, &name.text())? else { return Ok(None) };
+        let len = file.metadata()?.len();
+        if len > FILE_BYTES_MAX {
+            return Err(io::Error::other(format!("it has more than {FILE_BYTES_MAX} bytes")));
+        }
+        let len = len.checked_sub(MAC_BYTES as u64).ok_or_else(|| io::Error::other("it is cut off"))?;
+        let is = self.mac(name, (&file).take(len))?;
+        let mut said = [0; MAC_BYTES];
+        (&file).read_exact(&mut said)?;
+        // In constant time, as a comparison of hashes is.
+        if blake3::Hash::from_bytes(said) != blake3::Hash::from_bytes(is) {
+            return Err(io::Error::other("it was not written here, or was changed since"));
+        }
+        Ok(Some(file))
+    }
+
+    /// What stands behind the code in its file.
+    fn mac(&self, name: &Name, mut code: impl Read) -> io::Result<[u8; MAC_BYTES]> {
         let mut mac = blake3::Hasher::new_keyed(&self.key);
-        mac.update(name.engine.as_bytes()).update(name.component.as_bytes()).update(code);
-        *mac.finalize().as_bytes()
+        mac.update(name.engine.as_bytes()).update(name.component.as_bytes());
+        let mut part = [0; 16 << 10];
+        loop {
+            match code.read(&mut part)? {
+                0 => return Ok(*mac.finalize().as_bytes()),
+                len => mac.update(&part[..len]),
+            };
+        }
     }
 }
 
@@ -149,9 +179,25 @@ fn digest(runtime: &Runtime) -> blake3::Hash {
     digest.0.finalize()
 }
 
+/// The component of a file.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; the authentication above does")]
-fn believed(runtime: &Runtime, code: &[u8]) -> Result<Component, wasmtime::Error> {
-    // SAFETY: the code comes from this process's own compiler: made just now, or authenticated as written by it before.
+fn mapped(runtime: &Runtime, file: &File) -> Result<Component, wasmtime::Error> {
+    // This very file, whatever has its name by now.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    // SAFETY: the code was authenticated as written by this process's own compiler, now or before, and is never written in place.
+    let mapped = unsafe { Component::deserialize_file(runtime.engine(), path) };
+    mapped.or_else(|_| {
+        let (mut file, mut code) = (file, Vec::new());
+        file.rewind()?;
+        file.read_to_end(&mut code)?;
+        copied(runtime, &code)
+    })
+}
+
+#[expect(unsafe_code, reason = "wasmtime cannot check machine code; the authentication above does")]
+fn copied(runtime: &Runtime, code: &[u8]) -> Result<Component, wasmtime::Error> {
+    // SAFETY: the code comes from this process's own compiler: made just now, or authenticated as written by it before. What stands
+    // behind it is looked at by nobody.
     unsafe { Component::deserialize(runtime.engine(), code) }
 }
 
@@ -179,20 +225,11 @@ fn open(folder: &OwnedFd, name: &str) -> io::Result<Option<File>> {
     Ok(Some(file.into()))
 }
 
-fn read(file: File, bytes_max: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len().min(bytes_max)).unwrap_or(0));
-    file.take(bytes_max + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > bytes_max {
-        true => Err(io::Error::other(format!("it has more than {bytes_max} bytes"))),
-        false => Ok(bytes),
-    }
-}
-
 /// Whole or not at all. A crash may leave an empty or a torn file, which is then refused.
-fn write(folder: &OwnedFd, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+fn write(folder: &OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let new = format!("{name}.new");
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(folder, &*new, flags, Mode::RUSR | Mode::WUSR)?);
-    parts.iter().try_for_each(|part| file.write_all(part))?;
+    file.write_all(bytes)?;
     Ok(renameat(folder, &*new, folder, name)?)
 }

@@ -19,9 +19,9 @@ pub fn run(table: &mut Table, folder: &Path) {
     for (cache, what, time, memory) in
         [(None, "compiled when they are loaded", "", ""), (Some(cache.as_path()), "precompiled", "≤ 1 ms", "≤ 12 MB")]
     {
-        let Measured { n, load, bytes } = measure(folder, cache);
+        let Measured { n, load, bytes, private } = measure(folder, cache);
         table.row(&format!("loading one, {what}"), &micros(load), time);
-        let megabytes = format!("{:.1} MB for {n}", bytes as f64 / 1e6);
+        let megabytes = format!("{:.1} MB for {n}, {:.1} MB of it private", bytes as f64 / 1e6, private as f64 / 1e6);
         table.row(&format!("resident memory after each was called, {what}"), &megabytes, memory);
     }
 }
@@ -30,8 +30,9 @@ struct Measured {
     n: u64,
     /// The median of loading one.
     load: Duration,
-    /// By which the process grew.
+    /// By which the process grew, and what of it is not of files.
     bytes: u64,
+    private: u64,
 }
 
 fn measure(folder: &Path, cache: Option<&Path>) -> Measured {
@@ -42,11 +43,12 @@ fn measure(folder: &Path, cache: Option<&Path>) -> Measured {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let said = String::from_utf8(said.stdout).expect("it prints numbers");
     let numbers: Vec<u64> = said.split_whitespace().map(|n| n.parse().expect("it prints numbers")).collect();
-    let [n, ns, bytes] = numbers[..] else { panic!("three numbers expected: {said}") };
-    Measured { n, load: Duration::from_nanos(ns), bytes }
+    let [n, ns, bytes, private] = numbers[..] else { panic!("four numbers expected: {said}") };
+    Measured { n, load: Duration::from_nanos(ns), bytes, private }
 }
 
-/// Loads all and calls each; prints how many, the median time of loading one, and the bytes by which this process grew.
+/// Loads all and calls each; prints how many, the median time of loading one, and the bytes by which this process grew, in all and
+/// without pages of files.
 pub fn child(folder: &Path, cache: &Path) {
     let seen = sample::neighbourhood().expect("its history is in memory");
     let before = resident();
@@ -69,10 +71,13 @@ pub fn child(folder: &Path, cache: &Path) {
             runner.call(detector, &seen).expect("it finds or does not");
         }
     }
-    println!("{} {} {}", times.len(), median(times).as_nanos(), resident().saturating_sub(before));
+    let after = resident();
+    let grown = [0, 1].map(|of| after[of].saturating_sub(before[of]));
+    println!("{} {} {} {}", times.len(), median(times).as_nanos(), grown[0], grown[1]);
 }
 
-fn resident() -> u64 {
+/// Bytes in memory, and those of them that are of no file.
+fn resident() -> [u64; 2] {
     let statm = procfs::process::Process::myself().and_then(|process| process.statm()).expect("/proc is there");
-    statm.resident * procfs::page_size()
+    [statm.resident, statm.resident - statm.shared].map(|pages| pages * procfs::page_size())
 }
