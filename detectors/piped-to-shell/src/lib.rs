@@ -1,6 +1,8 @@
 //! Fetched and run without ever being a file: no command line holds both programs, only the pipe between them tells.
 //!
-//! Severity: high for root and below a service, else medium. Known false alarms: installers that say to do just that.
+//! Severity: high below a service or a job of cron, where nobody follows instructions, and where a program between the two makes other
+//! text of it, as base64 does; else medium, also for root: people who administer a machine install programs so. Known false alarms:
+//! installers that say to do just that.
 
 use tracewell_detector_sdk::prelude::*;
 
@@ -20,6 +22,9 @@ const FILTERS: &[&str] = &[
     "base64", "gzip", "gunzip", "zcat", "xz", "xzcat", "zstd", "tar", "sed", "tr", "openssl", "xxd", "rev", "head",
     "tail", "tee",
 ];
+
+/// What runs jobs at their time.
+const JOBS: &[&str] = &["cron", "crond", "anacron", "atd"];
 
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, pipe)) = seen.doer().zip(seen.object()) else { return vec![] };
@@ -44,7 +49,9 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
                 .deeds(writer)
                 .find(|(_, other)| seen.socket(*other).is_some_and(|socket| socket.other_machine().is_some()));
             if is_any(name(writer), FETCHERS) && (peer.is_some() || name(writer) != "openssl") {
-                let is_bad = process.user == Some(0) || process.is_served();
+                let is_job = process.ancestor_names().any(|name| is_any(name, JOBS));
+                // More than one pipe was passed.
+                let is_bad = passed.len() > 1 || process.is_served() || is_job;
                 let severity = if is_bad { Severity::High } else { Severity::Medium };
                 let reason = format!(
                     "{} runs what {} hands it: {}",
