@@ -87,7 +87,11 @@ fn replay(workspace: &Workspace, recordings: &Path, name: &str, with_detectors: 
     command.arg("--truth").arg(recordings.join(format!("{name}.truth.json")));
     command.args(["--role", "development", "--json"]).stdin(Stdio::null()).stderr(Stdio::inherit());
     if with_detectors {
-        command.arg("--detectors").arg(workspace.detectors());
+        command
+            .arg("--detectors")
+            .arg(workspace.detectors())
+            .arg("--code")
+            .arg(workspace.target.join("detectors-code"));
     }
     let output = command.output().with_context(|| format!("replaying {name}"))?;
     if !output.status.success() {
