@@ -2,7 +2,7 @@
 //!
 //! `proto/` says all of it: the messages, the services, by which path of HTTP a method is called, and which role may. The rest is
 //! read from its descriptors: [`methods`] for the routes and the roles, [`json`] for the form of messages, [`openapi`] for the
-//! document that describes it to others.
+//! document that describes it to others. [`fields`] has what messages may be beyond that.
 //!
 //! No I/O: the aggregator serves it, `tracewell` asks.
 
@@ -10,6 +10,7 @@ pub mod v1 {
     #![allow(clippy::all, missing_docs, reason = "generated code")]
     tonic::include_proto!("tracewell.api.v1");
 }
+pub mod fields;
 pub mod json;
 pub mod methods;
 pub mod openapi;

@@ -26,7 +26,7 @@ use tonic::{Code, Request, Response, Status};
 use tracewell_aggregator::disk::Disk;
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_api::v1::Role;
-use tracewell_api::{Message, Name, json, methods};
+use tracewell_api::{Message, Name, fields, json, methods};
 use tracewell_model::EventNs;
 use tracewell_wire::session::Token;
 
@@ -127,19 +127,9 @@ impl Api {
     }
 }
 
-/// Tokens that somebody gave in place of a name are not noted.
+/// What may be noted of a request.
 fn masked(text: &str) -> String {
-    let mut masked = text.to_owned();
-    for prefix in [crate::operators::PREFIX, Token::PREFIX] {
-        let mut from = 0;
-        while let Some(found) = masked[from..].find(prefix) {
-            let start = from + found + prefix.len();
-            let n_digits = masked[start..].bytes().take_while(|byte| byte.is_ascii_hexdigit() || *byte == b'-').count();
-            masked.replace_range(start..start + n_digits, "…");
-            from = start;
-        }
-    }
-    masked
+    fields::masked(text, &[crate::operators::PREFIX, Token::PREFIX])
 }
 
 fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -157,22 +147,6 @@ fn refused(error: impl std::fmt::Display) -> Status {
     Status::new(Code::FailedPrecondition, error.to_string())
 }
 
-/// A number that was given is within a range; `usual` stands for one that was left out.
-fn within(field: &str, value: u32, usual: u32, max: u32) -> Result<u32, Status> {
-    match value {
-        0 if usual > 0 => Ok(usual),
-        value if (1..=max).contains(&value) => Ok(value),
-        value => Err(Status::invalid_argument(format!("{field} is {value}, expected 1 to {max}"))),
-    }
-}
-
-/// 16 hexadecimal digits.
-fn id(field: &str, text: &str) -> Result<u64, Status> {
-    let is_id = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let id = is_id.then(|| u64::from_str_radix(text, 16).ok()).flatten();
-    id.ok_or_else(|| Status::invalid_argument(format!("{field} is {text:?}, expected 16 hexadecimal digits")))
-}
-
 /// Seconds since 1970 as RFC 3339.
 fn time(seconds: u64) -> String {
     rfc3339(EventNs(seconds.saturating_mul(EventNs::SECOND)))
@@ -188,15 +162,6 @@ mod tests {
     use tracewell_aggregator::Aggregator;
     use tracewell_parameters::Parameters;
     use tracewell_wire::quic::Rate;
-
-    #[test]
-    fn tokens_are_masked_and_nothing_else() {
-        assert_eq!(
-            masked("{\"token\":\"twt1-0af-1\",\"name\":\"tracewell-operator-ff\"}"),
-            "{\"token\":\"twt1-…\",\"name\":\"tracewell-operator-…\"}"
-        );
-        assert_eq!(masked("twt1- and 0af"), "twt1-… and 0af");
-    }
 
     const RATE: Rate = Rate { frames: 0, bytes: 0 };
 

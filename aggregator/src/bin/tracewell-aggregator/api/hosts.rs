@@ -1,8 +1,9 @@
-use super::{Api, id, internal, lock, refused, time, within};
+use super::{Api, internal, lock, refused, time};
 use crate::registry::now;
 use std::collections::BTreeMap;
 use tonic::{Request, Response, Status};
 use tracewell_aggregator::document::time::rfc3339;
+use tracewell_api::fields;
 use tracewell_api::v1::hosts_server::Hosts;
 use tracewell_api::v1::{
     CreateTokenRequest, CreateTokenResponse, Host, ListHostsRequest, ListHostsResponse, ListTokensRequest,
@@ -10,10 +11,6 @@ use tracewell_api::v1::{
 };
 use tracewell_model::HostId;
 use tracewell_wire::session::Close;
-
-/// Labels of a token; bytes of a key and its value together.
-const LABELS_MAX: usize = 32;
-const LABEL_BYTES_MAX: usize = 256;
 
 #[tonic::async_trait]
 impl Hosts for Api {
@@ -51,7 +48,7 @@ impl Hosts for Api {
 
     async fn revoke_host(&self, request: Request<RevokeHostRequest>) -> Result<Response<RevokeHostResponse>, Status> {
         let revoke = async |api: Api, request: RevokeHostRequest, _| {
-            let host = HostId(id("host", &request.host)?);
+            let host = HostId(fields::id("host", &request.host)?);
             lock(&api.registry).revoke(host).map_err(refused)?;
             api.sessions.close(host, Close::Refused);
             let forgotten = api.engine.ask(move |engine| engine.forget(host)).await.map_err(internal)?;
@@ -69,10 +66,10 @@ impl Hosts for Api {
         let create = async |api: Api, request: CreateTokenRequest, _| {
             let CreateTokenRequest { hours, uses, labels, host } = request;
             let small = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-            let seconds = u64::from(within("hours", small(hours), 0, 8760)?) * 3600;
-            let uses = within("uses", small(uses), 0, 100_000)?.into();
-            let host = if host.is_empty() { None } else { Some(id("host", &host)?) };
-            check(&labels)?;
+            let seconds = u64::from(fields::within("hours", small(hours), 0, 8760)?) * 3600;
+            let uses = fields::within("uses", small(uses), 0, 100_000)?.into();
+            let host = if host.is_empty() { None } else { Some(fields::id("host", &host)?) };
+            fields::labels(&labels)?;
             let labels = labels.into_iter().collect();
             let token = lock(&api.registry).token(api.authority, now() + seconds, uses, labels, host);
             Ok(CreateTokenResponse { token: token.map_err(refused)?.to_string() })
@@ -105,18 +102,4 @@ impl Hosts for Api {
         };
         self.answer(request, revoke).await
     }
-}
-
-fn check<'a>(labels: impl IntoIterator<Item = (&'a String, &'a String)>) -> Result<(), Status> {
-    for (n, (key, value)) in labels.into_iter().enumerate() {
-        let is_good = !key.is_empty() && key.len() + value.len() < LABEL_BYTES_MAX;
-        let is_text = !key.chars().chain(value.chars()).any(char::is_control) && !key.contains('=');
-        if n >= LABELS_MAX || !is_good || !is_text {
-            return Err(Status::invalid_argument(format!(
-                "label {key:?} = {value:?}: expected at most {LABELS_MAX}, each of less than {LABEL_BYTES_MAX} bytes, with a \
-                 key without \"=\""
-            )));
-        }
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-use super::{Api, Caller, id, internal, lock, refused, time, within};
+use super::{Api, Caller, internal, lock, refused, time};
 use crate::decisions::{self, Decision, Kept};
 use crate::engine::Snapshot;
 use crate::registry::now;
@@ -12,7 +12,6 @@ use tonic::{Request, Response, Status};
 use tracewell_aggregator::document::{self, members, time::rfc3339};
 use tracewell_aggregator::{Aggregator, Exception, ExceptionId, Incident, Matcher};
 use tracewell_alert_scorer::Severity;
-use tracewell_api::json;
 use tracewell_api::v1::incidents_server::Incidents;
 use tracewell_api::v1::{
     self as proto, Counters, CreateExceptionRequest, CreateExceptionResponse, DecideIncidentRequest,
@@ -21,11 +20,10 @@ use tracewell_api::v1::{
     PreviewExceptionRequest, PreviewExceptionResponse, RevokeExceptionRequest, RevokeExceptionResponse, Scope, Summary,
     WatchIncidentsRequest, WatchIncidentsResponse,
 };
+use tracewell_api::{fields, json};
 use tracewell_model::EventNs;
 use tracewell_wire::quic::random;
 
-/// Bytes of a note, a reason or a name that an analyst gives.
-const TEXT_BYTES_MAX: usize = 4000;
 /// Messages of a stream that wait for a slow caller.
 const STREAM_MAX: usize = 16;
 /// Between two looks of one who watches: computing the list has its price.
@@ -45,7 +43,7 @@ impl Incidents for Api {
         request: Request<ListIncidentsRequest>,
     ) -> Result<Response<ListIncidentsResponse>, Status> {
         let list = async |api: Api, request: ListIncidentsRequest, _| {
-            let limit = within("limit", request.limit, 100, 1000)? as usize;
+            let limit = fields::within("limit", request.limit, 100, 1000)? as usize;
             let least = severity(&request.severity)?;
             let snapshot = api.snapshot().await?;
             let fits = |summary: &Summary, found: &Incident| {
@@ -134,11 +132,11 @@ impl Incidents for Api {
             if status == Some(proto::Status::Unspecified) || verdict == Some(proto::Verdict::Unspecified) {
                 return Err(Status::invalid_argument("expected a status of Status and a verdict of Verdict"));
             }
-            let note = request.note.map(|note| text("note", &note, 1)).transpose()?;
+            let note = request.note.map(|note| fields::text("note", &note, 1)).transpose()?;
             let change = decisions::Change {
                 status,
                 verdict: verdict.map(|verdict| (verdict, found.signature)),
-                assignee: request.assignee.map(|assignee| text("assignee", &assignee, 0)).transpose()?,
+                assignee: request.assignee.map(|assignee| fields::text("assignee", &assignee, 0)).transpose()?,
                 note: note.map(|text| decisions::Note { time: now(), author: caller.name, text }),
             };
             let decision = lock(&api.decisions).decide(&found.id.to_string(), change).map_err(refused)?;
@@ -156,7 +154,7 @@ impl Incidents for Api {
         request: Request<PreviewExceptionRequest>,
     ) -> Result<Response<PreviewExceptionResponse>, Status> {
         let preview = async |api: Api, request: PreviewExceptionRequest, caller: Caller| {
-            let days = within("days", request.days, DAYS_SEEN, DAYS_MAX)?;
+            let days = fields::within("days", request.days, DAYS_SEEN, DAYS_MAX)?;
             let snapshot = api.snapshot().await?;
             let found = find(&snapshot, &request.incident)?;
             let exception = exception(found, request.scope(), &caller.name, "a preview", EventNs(u64::MAX))?;
@@ -180,8 +178,8 @@ impl Incidents for Api {
         request: Request<CreateExceptionRequest>,
     ) -> Result<Response<CreateExceptionResponse>, Status> {
         let create = async |api: Api, request: CreateExceptionRequest, caller: Caller| {
-            let days = within("days", request.days, 0, DAYS_MAX)?;
-            let reason = text("reason", &request.reason, 1)?;
+            let days = fields::within("days", request.days, 0, DAYS_MAX)?;
+            let reason = fields::text("reason", &request.reason, 1)?;
             let snapshot = api.snapshot().await?;
             let found = find(&snapshot, &request.incident)?;
             let expires = EventNs(snapshot.latest.0.saturating_add(span(days)));
@@ -222,7 +220,7 @@ impl Incidents for Api {
         request: Request<RevokeExceptionRequest>,
     ) -> Result<Response<RevokeExceptionResponse>, Status> {
         let revoke = async |api: Api, request: RevokeExceptionRequest, _| {
-            let id = ExceptionId(id("exception", &request.exception)?);
+            let id = ExceptionId(fields::id("exception", &request.exception)?);
             lock(&api.decisions).unexcept(id).map_err(refused)?;
             let hold = move |aggregator: &mut Aggregator| aggregator.unexcept(id);
             api.engine.ask(move |engine| engine.decide(hold)).await.map_err(internal)?;
@@ -380,14 +378,4 @@ fn severity(name: &str) -> Result<Severity, Status> {
     let severity = if name.is_empty() { Some(Severity::Low) } else { Severity::from_name(name) };
     let wrong = || Status::invalid_argument(format!("severity is {name:?}, expected low, medium, high or critical"));
     severity.ok_or_else(wrong)
-}
-
-fn text(field: &str, text: &str, bytes_min: usize) -> Result<String, Status> {
-    match text.trim() {
-        text if (bytes_min..=TEXT_BYTES_MAX).contains(&text.len()) => Ok(text.into()),
-        text => {
-            let words = format!("{field} has {} bytes, expected {bytes_min} to {TEXT_BYTES_MAX}", text.len());
-            Err(Status::invalid_argument(words))
-        }
-    }
 }

@@ -1,8 +1,9 @@
-use super::{Api, internal, lock, refused, time, within};
+use super::{Api, internal, lock, refused, time};
 use crate::backup;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
+use tracewell_api::fields;
 use tracewell_api::v1::operators_server::Operators;
 use tracewell_api::v1::{
     AuditEntry, CreateOperatorRequest, CreateOperatorResponse, ListAuditRequest, ListAuditResponse,
@@ -27,7 +28,7 @@ impl Operators for Api {
             if role == Role::Unspecified {
                 return Err(Status::invalid_argument("role is left out or not known, expected one of Role"));
             }
-            let seconds = u64::from(within("days", request.days, 0, 3650)?) * 86_400;
+            let seconds = u64::from(fields::within("days", request.days, 0, 3650)?) * 86_400;
             let token = lock(&api.operators).create(&request.name, role, seconds).map_err(refused)?;
             Ok(CreateOperatorResponse { token })
         };
@@ -78,7 +79,7 @@ impl Operators for Api {
 
     async fn list_audit(&self, request: Request<ListAuditRequest>) -> Result<Response<ListAuditResponse>, Status> {
         let list = async |api: Api, request: ListAuditRequest, _| {
-            let limit = within("limit", request.limit, 100, 1000)? as usize;
+            let limit = fields::within("limit", request.limit, 100, 1000)? as usize;
             let entries = lock(&api.audit).before(request.before, limit).map_err(internal)?.into_iter();
             let entries = entries.map(|(number, entry)| AuditEntry {
                 number,
