@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-const FILES: [&str; 4] = ["call.proto", "hosts.proto", "incidents.proto", "operators.proto"];
+const FILES: [&str; 5] = ["call.proto", "hosts.proto", "incidents.proto", "model.proto", "operators.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

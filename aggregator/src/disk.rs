@@ -7,7 +7,7 @@ mod check;
 
 pub use check::{Checked, check};
 
-use crate::store::{Kept, Note, Rank, Store, StoreError, TakeNote};
+use crate::store::{Kept, Note, Rank, Reader, Store, StoreError, TakeNote};
 use crate::whole;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
@@ -356,21 +356,34 @@ impl Store for DiskStore {
         }
     }
 
-    fn alerts(&self) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
-        let mut rows = self.disk.rows(Family::Alerts, &[])?;
-        for ((family, key), row) in self.pending.range((Family::Alerts, Vec::new())..) {
-            match row {
-                _ if *family != Family::Alerts => break,
-                Some(row) => _ = rows.insert(key.clone(), row.clone()),
-                None => _ = rows.remove(key),
+    fn reader(&self) -> Reader {
+        let disk = self.disk.clone();
+        let pending = self.pending.range((Family::Alerts, Vec::new())..);
+        let pending = pending.take_while(|((family, _), _)| *family == Family::Alerts);
+        let pending: Vec<_> = pending.map(|((_, key), row)| (key.clone(), row.clone())).collect();
+        Box::new(move || {
+            let mut rows = disk.rows(Family::Alerts, &[])?;
+            for (key, row) in pending {
+                match row {
+                    Some(row) => _ = rows.insert(key, row),
+                    None => _ = rows.remove(&key),
+                }
             }
-        }
-        rows.values().map(|row| read_alert(row).map(|kept| kept.graph)).collect()
+            rows.values().map(|row| read_alert(row).map(|kept| kept.graph)).collect()
+        })
     }
 
     fn put_note(&mut self, note: Note, row: Option<Vec<u8>>) -> Result<(), StoreError> {
         self.pending.insert((Family::Notes, note_key(note)), row);
         Ok(())
+    }
+
+    fn note(&self, note: Note) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = note_key(note);
+        match self.pending.get(&(Family::Notes, key.clone())) {
+            Some(pending) => Ok(pending.clone()),
+            None => self.disk.row(Family::Notes, &key),
+        }
     }
 
     fn notes(&self, take: &mut TakeNote<'_>) -> Result<(), StoreError> {
@@ -454,13 +467,18 @@ fn note_key(note: Note) -> Vec<u8> {
         }
         Note::Contribution(host) => [&b"c"[..], &host.0.to_be_bytes()].concat(),
         Note::Counters => b"n".to_vec(),
+        Note::View(number) => [&b"v"[..], &number.to_be_bytes()].concat(),
+        Note::Hold => b"w".to_vec(),
     }
 }
 
 fn read_note_key(key: &[u8]) -> Option<Note> {
     let (kind, rest) = key.split_first()?;
-    if *kind == b'n' && rest.is_empty() {
-        return Some(Note::Counters);
+    match (kind, rest) {
+        (b'n', []) => return Some(Note::Counters),
+        (b'w', []) => return Some(Note::Hold),
+        (b'v', number) => return Some(Note::View(u64::from_be_bytes(number.try_into().ok()?))),
+        _ => {}
     }
     let (host, rest) = rest.split_first_chunk()?;
     let host = HostId(u64::from_be_bytes(*host));

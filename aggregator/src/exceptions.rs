@@ -99,7 +99,7 @@ fn labels(incident: &Incident) -> BTreeSet<&Str> {
 }
 
 /// The decisions that hold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Exceptions {
     by_id: BTreeMap<ExceptionId, Exception>,
     /// Stories that were found to be attacks: no exception hides them.

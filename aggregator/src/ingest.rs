@@ -60,6 +60,8 @@ pub(crate) struct Ingest {
     pub merge: Merge,
     pub follow: Follow,
     pub counters: IngestCounters,
+    /// No event time beyond it is believed, if it is known.
+    pub clock: Option<EventNs>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,8 +130,13 @@ pub struct HostReport {
 
 impl HostState {
     pub fn is_settled(&self, at: EventNs) -> bool {
-        self.settled.range(..=at).next_back().is_some_and(|(_, &settled)| settled)
+        settled_at(&self.settled, at)
     }
+}
+
+/// Whether it is settled then, of a host that from these moments on was or was not.
+pub(crate) fn settled_at(settled: &BTreeMap<EventNs, bool>, at: EventNs) -> bool {
+    settled.range(..=at).next_back().is_some_and(|(_, &settled)| settled)
 }
 
 /// Where alert graphs go.
@@ -180,6 +187,8 @@ impl Ingest {
                 ingest.counters = notes::read_counters(row)?;
                 Ok(())
             }
+            Note::View(number) => ingest.merge.versions.load(number, row),
+            Note::Hold => ingest.merge.versions.load_hold(row, store),
         })?;
         Ok(ingest)
     }
@@ -226,7 +235,10 @@ impl Ingest {
         match state.known(host, key, content_hash, store)? {
             Known::New => {}
             Known::Repeated => {
-                let asked = state.wants_of(&payload);
+                let asked = match payload {
+                    Payload::Heartbeat(_) => self.merge.view_again(host),
+                    _ => state.wants_of(&payload),
+                };
                 return Ok(asked.into_iter().chain([acknowledgement]).map(answer).collect());
             }
             Known::Otherwise(epoch) => return Ok(vec![answer(Payload::NewEpoch { epoch })]),
@@ -241,7 +253,8 @@ impl Ingest {
             Payload::Heartbeat(heartbeat) => {
                 state.beat(heartbeat);
                 requests = state.take_wants();
-                requests.extend(self.merge.view_for(host, heartbeat.time, &parameters.profile));
+                let now = self.clock.map_or(heartbeat.time, |clock| heartbeat.time.min(clock));
+                requests.extend(self.merge.view_for(host, now, &parameters.profile, store)?);
                 requests.extend(self.follow.since_last(host).into_iter().map(Payload::Follow));
             }
             Payload::Profile(delta) => {

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! [`Aggregator::receive`] takes one frame of a host and gives the frames to send back; it stores alert graphs and
-//! nothing else that decides. [`Aggregator::incidents`] computes the analyst's list from what is stored, in canonical
+//! nothing else that decides. [`List::incidents`] computes the analyst's list from what is stored, in canonical
 //! order, so that it depends on what arrived and not on the order in which hosts took turns.
 //!
 //! Where an alert leads to other hosts, `follow` has them asked what is there.
@@ -18,6 +18,7 @@ mod ingest;
 mod ledger;
 mod notes;
 mod merge;
+mod versions;
 mod follow;
 mod store;
 mod story;
@@ -27,6 +28,7 @@ mod incident;
 mod exceptions;
 mod budget;
 mod notice;
+mod list;
 mod view;
 #[cfg(feature = "program")]
 pub mod disk;
@@ -38,6 +40,8 @@ pub mod document;
 pub use exceptions::{Exception, ExceptionError, ExceptionId, Matcher, Preview};
 pub use incident::{Counters, Incident, IncidentId, Incidents, Overflow};
 pub use ingest::{HostReport, IngestError};
+pub use list::List;
 pub use pipeline::{Aggregator, Received};
-pub use store::{Kept, MemoryStore, Note, Rank, Store, StoreError, TakeNote};
+pub use store::{Kept, MemoryStore, Note, Rank, Reader, Store, StoreError, TakeNote};
+pub use versions::{Hold, VersionError, VersionHead};
 pub use view::{View, ViewEdge, ViewGroup, ViewNode};

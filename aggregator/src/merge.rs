@@ -1,26 +1,29 @@
 //! What the hosts' profiles have learned, joined, and what goes back to them.
 
+use crate::versions::Versions;
+use crate::{Store, StoreError};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use tracewell_graph_core::fleet::{ContributionDelta, FleetMap, FleetView, OfferError, Sudden};
 use tracewell_model::{EventNs, HostId};
 use tracewell_parameters::ProfileParameters;
 use tracewell_wire::Payload;
 
-/// The fleet's state and the view of it that hosts were given.
+/// The fleet's state, and the views of it that hosts are given.
 #[derive(Debug, Default)]
 pub(crate) struct Merge {
     map: FleetMap,
-    /// Changed since the view was made.
+    /// Changed since a view was made of it.
     changed: bool,
     /// The view counts who counts no more: it is not to wait for its day.
     stale: bool,
-    view: FleetView,
-    /// Counts the views; 0 before there is one.
-    n_views: u64,
-    /// Day of event time on which the view was made.
-    view_day: u32,
-    /// The last view that each host was given.
+    /// Day of event time on which a view was made last, by this process.
+    view_day: Option<u32>,
+    pub versions: Versions,
+    /// The last version that each host was given.
     given: BTreeMap<HostId, u64>,
+    /// What became common overnight, once it was asked for since a host said anything new.
+    sudden: OnceCell<Vec<Sudden>>,
 }
 
 impl Merge {
@@ -37,6 +40,7 @@ impl Merge {
         match self.map.apply(host, delta, parameters) {
             Ok(_) => {
                 self.changed = true;
+                self.sudden = OnceCell::new();
                 Ok(None)
             }
             Err(OfferError::Gap { .. }) => Ok(Some(Payload::WantProfile)),
@@ -49,6 +53,7 @@ impl Merge {
     pub fn forget(&mut self, host: HostId) -> bool {
         let had = self.map.remove(host);
         self.stale |= had;
+        self.sudden = OnceCell::new();
         had
     }
 
@@ -58,29 +63,36 @@ impl Merge {
         Some(ContributionDelta::whole(entry.version, entry.contribution.clone()))
     }
 
-    /// The view for this host if there is a newer one than it was given.
+    /// The view for this host if there is another one than it was given.
     ///
-    /// A vote takes days to count, so the view is made once a day at most.
-    pub fn view_for(&mut self, host: HostId, now: EventNs, parameters: &ProfileParameters) -> Option<Payload> {
-        if self.stale || self.changed && (self.n_views == 0 || now.day() > self.view_day) {
-            let view = FleetView::of(&self.map, parameters);
-            (self.changed, self.stale, self.view_day) = (false, false, now.day());
-            if self.n_views == 0 || view != self.view {
-                self.view = view;
-                self.n_views += 1;
-            }
+    /// A vote takes days to count, so a view is made once a day at most.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn view_for(
+        &mut self,
+        host: HostId,
+        now: EventNs,
+        parameters: &ProfileParameters,
+        store: &mut dyn Store,
+    ) -> Result<Option<Payload>, StoreError> {
+        if self.stale || self.changed && self.view_day.is_none_or(|day| now.day() > day) {
+            self.versions.make(FleetView::of(&self.map, parameters), now.day(), store)?;
+            (self.changed, self.stale, self.view_day) = (false, false, Some(now.day()));
         }
-        let given = self.given.entry(host).or_default();
-        // Nobody is told that nobody vouches, unless somebody was told otherwise.
-        if *given == self.n_views || self.view.n_hosts() == 0 && *given == 0 {
-            return None;
-        }
-        *given = self.n_views;
-        Some(Payload::FleetView(self.view.clone()))
+        let Some((version, view)) = self.versions.given() else { return Ok(None) };
+        let is_news = self.given.insert(host, version) != Some(version);
+        Ok(is_news.then(|| Payload::FleetView(view.clone())))
+    }
+
+    /// The view that a host was given, for one that says the same again: it may have lost the answer.
+    pub fn view_again(&self, host: HostId) -> Option<Payload> {
+        let (version, view) = self.versions.given()?;
+        (self.given.get(&host) == Some(&version)).then(|| Payload::FleetView(view.clone()))
     }
 
     /// What became common overnight, most hosts first.
-    pub fn sudden(&self, parameters: &ProfileParameters) -> Vec<Sudden> {
-        self.map.sudden(parameters)
+    pub fn sudden(&self, parameters: &ProfileParameters) -> &[Sudden] {
+        self.sudden.get_or_init(|| self.map.sudden(parameters))
     }
 }

@@ -1,9 +1,10 @@
-//! What is known of hosts, as rows that outlast the process.
+//! What is known of hosts and of the fleet, as rows that outlast the process.
 
 use crate::StoreError;
 use crate::ingest::{Fork, HostState, IngestCounters};
 use crate::merge::Merge;
-use tracewell_graph_core::fleet::ContributionDelta;
+use crate::versions::Hold;
+use tracewell_graph_core::fleet::{ContributionDelta, FleetView};
 use tracewell_graph_core::history::{HistoryError, RowReader, RowWriter};
 use tracewell_model::{AlertId, EventNs, HostId};
 use tracewell_wire::{Class, Message, Payload, decode, encode};
@@ -103,6 +104,42 @@ pub fn read_counters(bytes: &[u8]) -> Result<IngestCounters, StoreError> {
         let mut next = || row.u64();
         let (n_alerts, n_evicted, n_expired, n_refused) = (next()?, next()?, next()?, next()?);
         Ok(IngestCounters { n_alerts, n_evicted, n_expired, n_refused, n_lost_events: next()? })
+    })
+}
+
+/// `None` if it outgrew a frame, and so could be given to nobody.
+pub fn view(day: u32, view: &FleetView) -> Option<Vec<u8>> {
+    let payload = Payload::FleetView(view.clone());
+    let frame = encode(&Message { host: HostId(0), epoch: 0, sequence: 1, payload }).ok()?;
+    Some(write(|row| {
+        row.u64(day.into());
+        row.blob(&frame);
+    }))
+}
+
+/// The day of event time on which it was made, with it.
+pub fn read_view(bytes: &[u8]) -> Result<(u32, FleetView), StoreError> {
+    let (day, frame) = read("a view of the fleet", bytes, |row| Ok((row.u32()?, row.blob()?.to_vec())))?;
+    match decode(&frame).map(|message| message.payload) {
+        Ok(Payload::FleetView(view)) => Ok((day, view)),
+        Ok(_) => Err(corrupt("a view of the fleet", "another message".into())),
+        Err(error) => Err(corrupt("a view of the fleet", error.to_string())),
+    }
+}
+
+pub fn hold(hold: &Hold) -> Vec<u8> {
+    write(|row| {
+        row.u64(hold.version);
+        row.u64(hold.since);
+        row.text(&hold.owner);
+        row.text(&hold.reason);
+    })
+}
+
+pub fn read_hold(bytes: &[u8]) -> Result<Hold, StoreError> {
+    read("what is held", bytes, |row| {
+        let (version, since) = (row.u64()?, row.u64()?);
+        Ok(Hold { version, since, owner: row.text()?.into(), reason: row.text()?.into() })
     })
 }
 

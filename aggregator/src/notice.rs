@@ -1,7 +1,7 @@
 //! Incidents that are no story of one host: nothing holds them back, and they have no members.
 
 use crate::incident::{Incident, IncidentId};
-use crate::ingest::{Fork, HostState};
+use crate::ingest::Fork;
 use std::collections::{BTreeMap, BTreeSet};
 use tracewell_alert_scorer::{Contribution, Severity, Signature, words};
 use tracewell_graph_core::fleet::Sudden;
@@ -11,8 +11,8 @@ use tracewell_parameters::ScoreParameters;
 const HOUR_NS: u64 = 3600 * EventNs::SECOND;
 
 /// Two machines send as one host, as one that was restored from a snapshot would.
-pub(crate) fn forked(host: HostId, state: &HostState, fork: Fork, parameters: &ScoreParameters) -> Incident {
-    let name = state.name.as_deref().map_or_else(|| host.to_string(), words::printable);
+pub(crate) fn forked(host: HostId, name: Option<&str>, fork: Fork, parameters: &ScoreParameters) -> Incident {
+    let name = name.map_or_else(|| host.to_string(), words::printable);
     Notice {
         id: IncidentId::from_parts(b"fork", &[host.0, fork.epoch.into()]),
         points: parameters.forked_host,

@@ -1,14 +1,12 @@
-use crate::budget::{Sorted, share_out};
 use crate::exceptions::{Exception, ExceptionError, ExceptionId, Exceptions};
-use crate::fold::fold;
-use crate::incident::{Counters, Incident, Incidents};
-use crate::ingest::{HostReport, Ingest, IngestError};
-use crate::notice;
-use crate::score::Scored;
-use crate::story::join;
+use crate::incident::Incidents;
+use crate::ingest::{HostReport, HostState, Ingest, IngestError};
+use crate::list::{Known, List};
+use crate::versions::{Hold, VersionError, VersionHead};
 use crate::{MemoryStore, Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use tracewell_alert_scorer::Signature;
+use tracewell_graph_core::fleet::FleetView;
 use tracewell_model::{EventNs, FarEnd, HostId};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{decode_with_hash, encode, head};
@@ -90,12 +88,54 @@ impl Aggregator {
         self.ingest.forget_contribution(host, self.store.as_mut())
     }
 
+    /// The versions of the fleet's view that are kept, ascending.
+    pub fn versions(&self) -> Vec<VersionHead> {
+        self.ingest.merge.versions.heads().collect()
+    }
+
+    /// At which of them hosts are held.
+    pub fn held(&self) -> Option<&Hold> {
+        self.ingest.merge.versions.held()
+    }
+
+    /// The view that hosts are given, with its number.
+    pub fn view_given(&self) -> Option<(u64, &FleetView)> {
+        self.ingest.merge.versions.given()
+    }
+
+    /// A version of the fleet's view; 0 is the one that vouches for nothing.
+    ///
+    /// # Errors
+    /// When it is not kept, or the store cannot be read.
+    pub fn view(&self, version: u64) -> Result<FleetView, VersionError> {
+        let versions = &self.ingest.merge.versions;
+        versions.view(version, self.store.as_ref())?.ok_or_else(|| versions.unknown(version))
+    }
+
+    /// Rolls the fleet's view back: hosts are given this version with their next heartbeat, and until it is released. New ones are made
+    /// meanwhile and given to nobody.
+    ///
+    /// # Errors
+    /// When the version is not kept, or the store cannot be read or written.
+    pub fn hold(&mut self, hold: Hold) -> Result<(), VersionError> {
+        self.ingest.merge.versions.hold(hold, self.store.as_mut())
+    }
+
+    /// Has hosts be given the newest version again.
+    ///
+    /// # Errors
+    /// When none is held, or the store cannot be written.
+    pub fn release(&mut self) -> Result<(), VersionError> {
+        self.ingest.merge.versions.release(self.store.as_mut())
+    }
+
     /// Lets alert graphs go that did not grow for so many days of event time; 0 keeps them all. Event time is that of the host that is
     /// furthest, and none is believed that says to be beyond `now`: who sets its clock ahead makes nothing go.
     ///
     /// # Errors
     /// When the store cannot be read or written.
     pub fn expire(&mut self, retention_days: u32, now: EventNs) -> Result<(), StoreError> {
+        self.ingest.clock = Some(now);
         let today = self.ingest.latest().min(now).day();
         self.horizon = if retention_days > 0 { today.saturating_sub(retention_days) } else { 0 };
         self.ingest.expire(self.horizon, EXPIRED_AT_ONCE_MAX, self.store.as_mut())
@@ -166,49 +206,22 @@ impl Aggregator {
     /// # Errors
     /// When the store cannot be read.
     pub fn incidents(&self) -> Result<Incidents, StoreError> {
-        let Parameters { score, fold: fold_parameters, .. } = &self.parameters;
-        let mut alerts = self.store.alerts()?;
-        alerts.retain(|graph| graph.last.day() >= self.horizon);
-        let stories = join(alerts, fold_parameters);
-        let n_stories = stories.len() as u64;
-        let scored = stories.into_iter().map(|story| Scored::of(story, score)).collect();
-        let hosts = self.ingest.hosts();
-        let n_hosts = u32::try_from(hosts.len()).unwrap_or(u32::MAX);
-        let incidents: Vec<_> =
-            fold(scored, fold_parameters).into_iter().map(|fold| Incident::of(fold, n_hosts, score)).collect();
-        let alarms_after_fold = incidents.len() as u64;
-        let (excepted, incidents): (Vec<_>, Vec<_>) =
-            incidents.into_iter().partition(|incident| self.exceptions.hide(incident));
-        let n_excepted = excepted.len() as u64;
-        let forks = hosts.iter().filter_map(|(&host, state)| Some(notice::forked(host, state, state.fork?, score)));
-        let sudden = notice::sudden(self.ingest.merge.sudden(&self.parameters.profile), score);
-        let settled = |incident: &Incident| {
-            let host = incident.members.first().and_then(|graph| hosts.get(&graph.host));
-            host.is_some_and(|state| state.is_settled(incident.first))
-        };
-        let Sorted { mut shown, mut held, n_reached, n_overflowed } =
-            share_out(incidents, settled, score, fold_parameters);
-        let name = |host| hosts.get(&host).and_then(|state| state.name.as_deref());
-        let silent = notice::silent(&self.silent, name, score);
-        let n_stories_shown = shown.len() as u64;
-        shown.extend(forks.chain(sudden).chain(silent));
-        shown.sort_by_cached_key(Incident::rank);
-        held.extend(excepted);
-        held.sort_by_cached_key(Incident::rank);
-        let counters = Counters {
-            alarms_raw: self.ingest.counters.n_alerts,
-            stories: n_stories,
-            alarms_after_fold,
-            reached_least_score: n_reached,
-            incidents_shown: shown.len() as u64,
-            notices: shown.len() as u64 - n_stories_shown,
-            overflowed: n_overflowed,
-            excepted: n_excepted,
-            alarms_evicted: self.ingest.counters.n_evicted,
-            alarms_expired: self.ingest.counters.n_expired,
-            refused_frames: self.ingest.counters.n_refused,
-            lost_events: self.ingest.counters.n_lost_events,
-        };
-        Ok(Incidents { shown, held, counters })
+        self.list().incidents()
+    }
+
+    /// What the list is computed from as things are now. What arrives while it is may be on it or not.
+    pub fn list(&self) -> List {
+        let known =
+            |state: &HostState| Known { name: state.name.clone(), settled: state.settled.clone(), fork: state.fork };
+        List {
+            parameters: self.parameters.clone(),
+            alerts: self.store.reader(),
+            horizon: self.horizon,
+            hosts: self.ingest.hosts().iter().map(|(&host, state)| (host, known(state))).collect(),
+            exceptions: self.exceptions.clone(),
+            sudden: self.ingest.merge.sudden(&self.parameters.profile).to_vec(),
+            silent: self.silent.clone(),
+            counters: self.ingest.counters,
+        }
     }
 }

@@ -49,20 +49,33 @@ pub trait Store: Send {
     /// # Errors
     /// When the store cannot be read.
     fn last_before(&mut self, day: u32, max: usize) -> Result<Vec<(HostId, AlertId)>, StoreError>;
+    /// Reads all graphs, by host and id, wherever it is called: those that are there now, and of those that are put meanwhile some or none.
+    fn reader(&self) -> Reader;
+
     /// All graphs, by host and id.
     ///
     /// # Errors
     /// When the store cannot be read.
-    fn alerts(&self) -> Result<Vec<Arc<AlertGraph>>, StoreError>;
+    fn alerts(&self) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
+        (self.reader())()
+    }
 
-    /// Keeps what is known of a host beside its alert graphs, or forgets it. A store that does not outlast the process need
-    /// not.
+    /// Keeps what is known beside alert graphs, or forgets it. A store that does not outlast the process need not.
     ///
     /// # Errors
     /// When the store cannot be written.
     fn put_note(&mut self, note: Note, row: Option<Vec<u8>>) -> Result<(), StoreError> {
         let _ = (note, row);
         Ok(())
+    }
+
+    /// What [`Self::put_note`] kept.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn note(&self, note: Note) -> Result<Option<Vec<u8>>, StoreError> {
+        let _ = note;
+        Ok(None)
     }
 
     /// Hands out all that [`Self::put_note`] kept, in order.
@@ -83,10 +96,13 @@ pub trait Store: Send {
     }
 }
 
+/// Gives all alert graphs, or why the store cannot be read.
+pub type Reader = Box<dyn FnOnce() -> Result<Vec<Arc<AlertGraph>>, StoreError> + Send>;
+
 /// Who is given each note and its row.
 pub type TakeNote<'a> = dyn FnMut(Note, &[u8]) -> Result<(), StoreError> + 'a;
 
-/// What is known of a host beside its alert graphs.
+/// What is known beside alert graphs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Note {
     /// What it said of itself, and how it fares.
@@ -97,6 +113,10 @@ pub enum Note {
     Contribution(HostId),
     /// What was counted over all hosts.
     Counters,
+    /// A view of the fleet that was made, by its number.
+    View(u64),
+    /// Which view hosts are held at.
+    Hold,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,7 +173,8 @@ impl Store for MemoryStore {
         Ok(old.take(max).map(|&(_, host, id)| (host, id)).collect())
     }
 
-    fn alerts(&self) -> Result<Vec<Arc<AlertGraph>>, StoreError> {
-        Ok(self.alerts.values().map(|kept| Arc::clone(&kept.graph)).collect())
+    fn reader(&self) -> Reader {
+        let alerts = self.alerts.values().map(|kept| Arc::clone(&kept.graph)).collect();
+        Box::new(|| Ok(alerts))
     }
 }

@@ -1,14 +1,16 @@
 //! `tracewell fleet`: hosts, tokens, operators, and who changed what.
 
-use crate::args::server::{FleetCommand, Role, ServerArgs, TokenArgs};
+use crate::args::server::{FleetCommand, ModelCommand, Role, ServerArgs, TokenArgs};
 use crate::failure::{Failure, print};
 use crate::output::text::clean;
 use crate::server::Server;
 use std::fmt::Write;
 use tracewell_aggregator::document::time::short;
 use tracewell_api::v1::{
-    self, CreateOperatorRequest, CreateTokenRequest, Host, ListAuditRequest, ListHostsRequest, ListOperatorsRequest,
-    ListTokensRequest, MakeBackupRequest, RevokeHostRequest, RevokeOperatorRequest, RevokeTokenRequest, WhoAmIRequest,
+    self, CompareVersionsRequest, CreateOperatorRequest, CreateTokenRequest, HoldVersionRequest, Host,
+    ListAuditRequest, ListHostsRequest, ListOperatorsRequest, ListTokensRequest, ListVersionsRequest,
+    MakeBackupRequest, ReleaseVersionRequest, RevokeHostRequest, RevokeOperatorRequest, RevokeTokenRequest, Version,
+    WhoAmIRequest,
 };
 
 pub fn run(server: &ServerArgs, command: FleetCommand) -> Result<(), Failure> {
@@ -31,6 +33,7 @@ pub fn run(server: &ServerArgs, command: FleetCommand) -> Result<(), Failure> {
             let done = format!("nobody can use {token} any more\n");
             server.tell(hosts.revoke_token(RevokeTokenRequest { token }), |_| done)
         }
+        FleetCommand::Model(command) => model(&server, command),
         FleetCommand::Operator { name, role, days } => {
             let role = match role {
                 Role::Viewer => v1::Role::Viewer,
@@ -72,6 +75,45 @@ pub fn run(server: &ServerArgs, command: FleetCommand) -> Result<(), Failure> {
     print(&text?)
 }
 
+fn model(server: &Server, command: ModelCommand) -> Result<String, Failure> {
+    let mut model = server.model();
+    match command {
+        ModelCommand::Versions => server.tell(model.list_versions(ListVersionsRequest {}), |answer| {
+            let versions = lines(&answer.versions, |version| {
+                let Version { number, day, hosts, nodes, given } = version;
+                format!("{number:>6}  {day}  {hosts} hosts voted  {nodes} nodes{}", if *given { "  GIVEN" } else { "" })
+            });
+            let held = lines(answer.hold.as_slice(), |v1::Hold { version, owner, reason, since }| {
+                format!("held at {version} since {} by {owner}: {reason}", short(since))
+            });
+            versions + &held
+        }),
+        ModelCommand::Diff { from, to, limit } => {
+            server.tell(model.compare_versions(CompareVersionsRequest { from, to, limit }), |answer| {
+                let mut text = lines(&answer.differences, |difference| {
+                    let (before, now) = (difference.from(), difference.to());
+                    let sign = if (now as i32) > before as i32 { '+' } else { '-' };
+                    let [before, now] = [before, now].map(|vouched| word(vouched.as_str_name()));
+                    format!("{sign} {before} -> {now}  {} hosts  {}", difference.votes, difference.path.join(" "))
+                });
+                let n_more = answer.total.saturating_sub(answer.differences.len() as u64);
+                if n_more > 0 {
+                    let _ = writeln!(text, "and {n_more} more (--limit)");
+                }
+                text
+            })
+        }
+        ModelCommand::Rollback { version, reason } => {
+            let done = format!("hosts are given version {version} until `tracewell fleet model release`\n");
+            server.tell(model.hold_version(HoldVersionRequest { version, reason }), |_| done)
+        }
+        ModelCommand::Release => {
+            let done = "hosts are given the newest version again\n".to_owned();
+            server.tell(model.release_version(ReleaseVersionRequest {}), |_| done)
+        }
+    }
+}
+
 fn host(host: &Host) -> String {
     let state = match (host.revoked, host.connected) {
         (true, _) => "revoked",
@@ -91,6 +133,12 @@ fn host(host: &Host) -> String {
     let counts = [("refused", host.refused_frames), ("missing", host.missing_frames), ("waited", host.waited_frames)];
     for (what, n) in counts.into_iter().filter(|(_, n)| *n > 0) {
         let _ = write!(line, "  {n} frames {what}");
+    }
+    if let Some(address) = &host.address {
+        let _ = write!(line, "  at {address}");
+    }
+    if host.same_address > 0 {
+        let _ = write!(line, "  {} others at the same address", host.same_address);
     }
     line + if host.forked { "  FORKED" } else { "" }
 }

@@ -16,6 +16,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Response, Status};
 use tracewell_api::v1::hosts_client::HostsClient;
 use tracewell_api::v1::incidents_client::IncidentsClient;
+use tracewell_api::v1::model_client::ModelClient;
 use tracewell_api::v1::operators_client::OperatorsClient;
 use tracewell_api::{Message, Name, json};
 
@@ -74,6 +75,10 @@ impl Server {
 
     pub fn incidents(&self) -> IncidentsClient<Way> {
         IncidentsClient::new(self.way.clone()).max_decoding_message_size(ANSWER_MAX)
+    }
+
+    pub fn model(&self) -> ModelClient<Way> {
+        ModelClient::new(self.way.clone()).max_decoding_message_size(ANSWER_MAX)
     }
 
     pub fn operators(&self) -> OperatorsClient<Way> {

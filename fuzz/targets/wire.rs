@@ -1,7 +1,7 @@
 #![no_main]
 
 use tracewell_wire::session::Token;
-use tracewell_wire::session::enrolment::{Enrolment, decode_enrolled};
+use tracewell_wire::session::enrolment::{Enrolment, decode_enrolled, decode_renewal};
 use tracewell_wire::session::framing::{Framer, delimited};
 use tracewell_wire::session::greeting::{check_welcome, welcome};
 use tracewell_wire::{decode, encode, head, readdress};
@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         n_bytes += delimited(&frame).len();
     }
     assert!(n_bytes <= bytes.len());
-    let _ = (welcome(bytes), check_welcome(bytes), decode_enrolled(bytes));
+    let _ = (welcome(bytes), check_welcome(bytes), decode_enrolled(bytes), decode_renewal(bytes));
     if let Ok(token) = String::from_utf8_lossy(bytes).parse::<Token>() {
         assert!(token.to_string().parse::<Token>().is_ok_and(|again| again == token));
     }

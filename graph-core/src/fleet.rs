@@ -8,12 +8,14 @@
 //! What is deliberately absent: sums of counts over hosts. One host that repeats itself a million times is one vote.
 
 mod delta;
+mod difference;
 mod standing;
 mod sudden;
 mod trie;
 mod view;
 
 pub use delta::{ContributionDelta, Version};
+pub use difference::{Difference, Vouched};
 pub use standing::Standing;
 pub use sudden::Sudden;
 pub use view::{FleetNode, FleetView, ViewError};

@@ -1,6 +1,7 @@
 //! What is checked beyond compiler and tests. Each check is a pure function from texts to complaints.
 
 mod architecture;
+mod dashboards;
 mod dependencies;
 mod licences;
 mod threats;
@@ -18,9 +19,12 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     complaints.extend(architecture::arrows(metadata.members()));
     complaints.extend(architecture::purity(&workspace.root)?);
     complaints.extend(threats::complaints(&workspace.root, metadata.members(), &read("docs/threat-model.md")?)?);
+    for name in ["docs/grafana/agent.json", "docs/grafana/aggregator.json"] {
+        complaints.extend(dashboards::complaints(name, &read(name)?, &read("docs/metrics.md")?)?);
+    }
     if !complaints.is_empty() {
         bail!("{}", complaints.join("\n"));
     }
-    eprintln!("{} packages: licences, reasons and arrows are in order", metadata.packages.len());
+    eprintln!("{} packages: licences, reasons, arrows and dashboards are in order", metadata.packages.len());
     Ok(())
 }

@@ -12,4 +12,6 @@ mod ingest;
 mod merge;
 mod order;
 mod story;
+#[cfg(feature = "program")]
+mod versions;
 mod view;

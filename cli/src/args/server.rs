@@ -47,6 +47,9 @@ pub enum FleetCommand {
         #[arg(value_name = "ID")]
         token: String,
     },
+    /// What the hosts have learned together
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Make an operator and print its token
     Operator {
         /// 1 to 64 of letters, digits and `.-_@`
@@ -78,6 +81,31 @@ pub enum FleetCommand {
     },
     /// Say who one is to the aggregator
     Whoami,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelCommand {
+    /// List the versions of the fleet's view, latest first
+    Versions,
+    /// List what one version vouches for more (+) or less (-) than another
+    Diff {
+        /// Number of the version to compare with; 0 for one that vouches for nothing
+        from: u64,
+        to: u64,
+        /// How many at most: 1 to 10,000
+        #[arg(long, value_name = "N", default_value_t = 1000)]
+        limit: u32,
+    },
+    /// Give all hosts this version, and no newer one until it is released
+    Rollback {
+        /// Number of the version; 0 for one that vouches for nothing
+        version: u64,
+        /// Why
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Give all hosts the newest version again
+    Release,
 }
 
 #[derive(Debug, clap::Args)]

@@ -57,8 +57,8 @@ fn jumps_of_the_aggregators_clock_keep_hosts_out_while_they_last_and_lose_nothin
     clock.set(0);
     assert!(fleet.enrol(host, &token).status.success(), "and holds again");
 
-    // Certificates hold from a day before they were made, and for ten years.
-    for ahead in [-30 * DAY, 4_000 * DAY] {
+    // Certificates hold from a day before they were made, and for a year.
+    for ahead in [-30 * DAY, 400 * DAY] {
         clock.set(ahead);
         let mut replay = fleet.replay(host, recording);
         let why = replay.said("no connection to the aggregator");
@@ -75,6 +75,38 @@ fn jumps_of_the_aggregators_clock_keep_hosts_out_while_they_last_and_lose_nothin
         fleet.ask(&["fleet", "token"]).ok();
         same(&fleet.incidents(), &fleet.expected(&[recording]));
     }
+}
+
+/// A host that was enrolled most of a year ago sends what it has, and has another certificate afterwards; with the one of before it is
+/// not let in any more.
+#[test]
+fn a_certificate_is_renewed_before_it_ends_to_hold() {
+    let place = Place::new();
+    let Some(clock) = Clock::make(&place) else { return };
+    let environment = [("LD_PRELOAD", clock.library.as_str()), ("CLOCK_AHEAD", clock.file.as_str())];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let Some(fleet) = Fleet::with(Setup { place, environment: environment.into(), ..Setup::default() }) else { return };
+    let (host, recording) = HOST;
+    clock.set(-300 * DAY);
+    assert!(fleet.enrol(host, &fleet.token(1)).status.success());
+    clock.set(0);
+    let expires = |fleet: &Fleet| fleet.hosts()[0]["certificate_expires"].as_str().expect("it is told").to_owned();
+    let before = expires(&fleet);
+    let (is_well, said) = fleet.replay(host, recording).end();
+    assert!(is_well && said.iter().any(|line| line.contains("this host has another certificate")), "{said:#?}");
+    assert!(expires(&fleet) > before, "{before}");
+    same(&fleet.incidents(), &fleet.expected(&[recording]));
+
+    // It may have been used to connect or not, when the replay ended.
+    let (is_well, said) = fleet.replay(host, recording).end();
+    assert!(is_well && !said.iter().any(|line| line.contains("another certificate")), "{said:#?}");
+    let identity = Path::new(&fleet.place.path(host)).join("identity");
+    fs::remove_dir_all(&identity).expect("it is there");
+    fs::rename(identity.with_extension("before"), &identity).expect("that of before was kept");
+    let mut replay = fleet.replay(host, recording);
+    assert!(replay.said("no connection to the aggregator").contains("Refused"));
+    assert!(fleet.said("refused a host").contains("another certificate since"));
+    replay.kill();
 }
 
 #[test]

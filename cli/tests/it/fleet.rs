@@ -307,6 +307,7 @@ fn what_hosts_send_gives_the_incidents_of_a_replay() {
     let names: Vec<_> = hosts.iter().filter_map(|host| host["name"].as_str()).collect();
     assert_eq!(names.len(), 2, "{hosts:#?}");
     assert!(hosts.iter().all(|host| host["labels"]["role"] == "test" && host["forked"] == false), "{hosts:#?}");
+    assert!(hosts.iter().all(|host| host["same_address"] == 1), "one machine is both: {hosts:#?}");
 }
 
 /// A backup is made while hosts send. What it becomes goes on where it was: what hosts say again is not doubled, and what they let go

@@ -141,6 +141,36 @@ fn operators_come_with_tokens_and_may_what_their_role_may() {
 }
 
 #[test]
+fn the_fleet_s_view_is_rolled_back_and_released() {
+    let Some(mut fleet) = fleet() else { return };
+    assert_eq!(
+        fleet.json(&["fleet", "model", "versions"]),
+        json!({ "versions": [] }),
+        "one recording is no three days"
+    );
+    let roll_back = |version| ["fleet", "model", "rollback", version, "--reason", "a poisoned update"];
+    fleet.ask(&roll_back("3")).failed(2, "version 3 of the fleet's view is not kept, expected 0");
+    fleet
+        .ask(&["fleet", "model", "rollback", "0", "--reason", " "])
+        .failed(2, "reason has 0 bytes, expected 1 to 4000");
+    fleet.operator("analyst", "analyst");
+    fleet.ask_as("analyst", &roll_back("0")).failed(2, "expected ROLE_OPERATOR");
+    fleet.ask(&roll_back("0")).ok();
+    fleet.kill_aggregator();
+    fleet.run_aggregator();
+    let hold = &fleet.json(&["fleet", "model", "versions"])["hold"];
+    assert_eq!((&hold["version"], &hold["reason"]), (&json!(0), &json!("a poisoned update")));
+    let held = fleet.ask_as("analyst", &["fleet", "model", "versions"]).ok();
+    assert!(held.starts_with("held at 0 since 2") && held.contains(": a poisoned update"), "{held}");
+    assert_eq!(fleet.json(&["fleet", "model", "diff", "0", "0"]), json!({ "differences": [], "total": 0 }));
+    fleet.ask(&["fleet", "model", "diff", "0", "1"]).failed(2, "version 1 of the fleet's view is not kept");
+    fleet.ask(&["fleet", "model", "release"]).ok();
+    fleet.ask(&["fleet", "model", "release"]).failed(2, "the fleet's view is not held at any version");
+    let audit = fleet.ask(&["fleet", "audit", "--limit", "9"]).ok();
+    assert!(audit.contains("Model/HoldVersion") && audit.contains("Model/ReleaseVersion"), "{audit}");
+}
+
+#[test]
 fn the_same_calls_are_there_over_http() {
     let Some(fleet) = fleet() else { return };
     let (status, answer) = fleet.http("GET", "/v1/incidents?limit=1&severity=low", "");

@@ -279,3 +279,17 @@ proptest! {
         prop_assert_eq!(delta.is_empty(), old == new || old.leaves.is_empty() && new.leaves.is_empty());
     }
 }
+
+#[test]
+fn what_two_views_vouch_for_differently_is_told_by_path() {
+    let view = |groups: &[Group<'_>]| FleetView::of(&fleet(groups), &parameters());
+    let before = view(&[(10, &[(COMMON, 3, 100)])]);
+    let after = view(&[(10, &[(ODD, 3, 101)]), (5, &[("host /bin/other file-read x", 3, 100)])]);
+    let found: Vec<_> =
+        after.difference(&before).into_iter().map(|one| (one.path.join(" "), one.before, one.now, one.votes)).collect();
+    let gone = (COMMON.to_owned(), Vouched::ByFleet, Vouched::No, 0);
+    let odd = (ODD.to_owned(), Vouched::No, Vouched::ByFleet, 10);
+    let other = ("host /bin/other file-read x".to_owned(), Vouched::No, Vouched::ByPeers, 5);
+    assert_eq!(found, [odd, gone, other]);
+    assert_eq!(after.difference(&after), []);
+}

@@ -10,6 +10,7 @@ use crate::{Message, Payload, encode, head};
 use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint, Incoming, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
@@ -42,6 +43,11 @@ pub enum Peer {
     },
     /// Has no certificate, and wants one.
     Newcomer,
+    /// Wants another one than it shows.
+    Renewing {
+        host: HostId,
+        certificate: CertificateDer<'static>,
+    },
 }
 
 /// Lets a connection come about.
@@ -58,6 +64,7 @@ pub async fn accept(incoming: Incoming) -> Result<(Connection, Peer), QuicError>
     let peer = match (protocol.as_slice(), certificate) {
         (ALPN, Some(certificate)) => host_of(&certificate).map(|host| Peer::Host { host, certificate }),
         (ALPN_ENROL, None) => Some(Peer::Newcomer),
+        (ALPN_ENROL, Some(certificate)) => host_of(&certificate).map(|host| Peer::Renewing { host, certificate }),
         _ => None,
     };
     match peer {
@@ -113,7 +120,15 @@ impl Inbox {
     }
 }
 
-/// Speaks with a host until that ends, tells it what comes for all hosts while it is there, and lets it send as much as it is allowed.
+/// What several hosts are told at once.
+#[derive(Debug)]
+pub struct Told {
+    /// All that are connected, if `None`.
+    pub to: Option<BTreeSet<HostId>>,
+    pub payload: Payload,
+}
+
+/// Speaks with a host until that ends, tells it what several hosts are told while it is there, and lets it send as much as it is allowed.
 /// Nothing it sends under another host's id is taken.
 ///
 /// # Errors
@@ -123,7 +138,7 @@ pub async fn serve(
     host: HostId,
     inbox: &Inbox,
     allowance: &Arc<Allowance>,
-    mut to_all: broadcast::Receiver<Arc<Payload>>,
+    mut told: broadcast::Receiver<Arc<Told>>,
 ) -> Result<(), QuicError> {
     let mut control = greet(connection).await?;
     let (answers, mut to_send) = mpsc::channel(ANSWERS_MAX);
@@ -137,11 +152,12 @@ pub async fn serve(
                 streams.spawn(take(frames, host, connection.clone(), (to, Arc::clone(allowance))));
             }
             Some((answer, _place)) = to_send.recv() => send(&mut control, &answer).await?,
-            told = to_all.recv() => match told {
-                Ok(payload) => {
-                    let message = Message { host, epoch: 0, sequence: 0, payload: Payload::clone(&payload) };
+            told = told.recv() => match told {
+                Ok(told) if told.to.as_ref().is_none_or(|to| to.contains(&host)) => {
+                    let message = Message { host, epoch: 0, sequence: 0, payload: told.payload.clone() };
                     send(&mut control, &encode(&message)?).await?;
                 }
+                Ok(_) => {}
                 // It asks what it missed when it comes back.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return Err(QuicError::Stopping),

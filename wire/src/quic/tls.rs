@@ -29,10 +29,19 @@ pub fn random<const LEN: usize>() -> Result<[u8; LEN], QuicError> {
 
 /// Of a host.
 pub fn client(identity: &Identity, keep_alive: Duration) -> Result<quinn::ClientConfig, QuicError> {
+    host(identity, ALPN, keep_alive)
+}
+
+/// Of a host that wants another certificate.
+pub fn renewing(identity: &Identity) -> Result<quinn::ClientConfig, QuicError> {
+    host(identity, ALPN_ENROL, limits::PATIENCE)
+}
+
+fn host(identity: &Identity, alpn: &[u8], keep_alive: Duration) -> Result<quinn::ClientConfig, QuicError> {
     let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&rustls::version::TLS13]);
     let builder = builder.map_err(failed)?.with_root_certificates(roots(&identity.authority)?);
     let config = builder.with_client_auth_cert(identity.certificates.clone(), identity.key.clone_key());
-    quic_client(config.map_err(failed)?, ALPN, keep_alive)
+    quic_client(config.map_err(failed)?, alpn, keep_alive)
 }
 
 /// Of a machine that is no host yet: it knows the authority by its fingerprint alone.

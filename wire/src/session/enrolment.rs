@@ -1,4 +1,5 @@
-//! How a machine becomes a host: it shows a token and a key, and gets a certificate.
+//! How a machine becomes a host: it shows a token and a key, and gets a certificate. A host shows its certificate in place of a token, and
+//! gets another.
 
 use crate::error::at_most;
 use crate::{WireError, proto};
@@ -37,6 +38,20 @@ impl Enrolment {
         }
         Ok(Self { token: exactly("token", &token)?, secret: exactly("secret", &secret)?, request, name })
     }
+}
+
+/// What a host asks with for another certificate: a signing request (PKCS #10, DER).
+pub fn encode_renewal(request: Vec<u8>) -> Vec<u8> {
+    proto::Renewal { request }.encode_to_vec()
+}
+
+/// Reads what [`encode_renewal`] gave.
+///
+/// # Errors
+/// When it is none.
+pub fn decode_renewal(bytes: &[u8]) -> Result<Vec<u8>, WireError> {
+    at_most("renewal", bytes.len(), ENROLMENT_BYTES_MAX)?;
+    Ok(proto::Renewal::decode(bytes)?.request)
 }
 
 /// The answer: the certificate (DER).

@@ -166,12 +166,12 @@ fn run_server_that_allows(
     let accepting = endpoint.clone();
     let allowance = Arc::clone(allowance);
     tokio::spawn(async move {
-        let (to_all, _) = broadcast::channel(1);
+        let (told, _) = broadcast::channel(1);
         while let Some(incoming) = accepting.accept().await {
-            let (inbox, allowance, to_all) = (inbox.clone(), Arc::clone(&allowance), to_all.subscribe());
+            let (inbox, allowance, told) = (inbox.clone(), Arc::clone(&allowance), told.subscribe());
             tokio::spawn(async move {
                 let Ok((connection, Peer::Host { host, .. })) = accept(incoming).await else { return };
-                let error = serve(&connection, host, &inbox, &allowance, to_all).await.unwrap_err();
+                let error = serve(&connection, host, &inbox, &allowance, told).await.unwrap_err();
                 connection.close(error.close().code().into(), b"");
             });
         }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tracewell_wire::limits::FRAME_BYTES_MAX;
-use tracewell_wire::session::enrolment::{Enrolment, decode_enrolled, encode_enrolled};
+use tracewell_wire::session::enrolment::{Enrolment, decode_enrolled, decode_renewal, encode_enrolled, encode_renewal};
 use tracewell_wire::session::framing::{Framer, delimited};
 use tracewell_wire::session::greeting::{check_welcome, opening, welcome};
 use tracewell_wire::session::{Backoff, Bucket, Close, IN_FLIGHT_BYTES_MAX, IN_FLIGHT_FRAMES_MAX, Sender, Token};
@@ -48,6 +48,7 @@ proptest! {
     #[test]
     fn garbage_is_no_greeting_and_no_enrolment(bytes in vec(any::<u8>(), 0..400)) {
         let _ = (welcome(&bytes), check_welcome(&bytes), decode_enrolled(&bytes), head(&bytes));
+        let _ = decode_renewal(&bytes);
         let _ = (Enrolment::decode(&bytes), String::from_utf8_lossy(&bytes).parse::<Token>());
     }
 
@@ -213,6 +214,7 @@ fn an_enrolment_is_read_as_it_is_written_and_names_are_names() {
     }
     assert_eq!(decode_enrolled(&encode_enrolled(vec![7; 600])).unwrap(), vec![7; 600]);
     assert!(decode_enrolled(&[]).is_err());
+    assert_eq!(decode_renewal(&encode_renewal(vec![7; 300])).unwrap(), vec![7; 300]);
 }
 
 #[test]

@@ -3,12 +3,10 @@
 use crate::args::EnrolArgs;
 use crate::config::Config;
 use crate::failure::{Failure, print};
-use crate::identity;
-use rcgen::{CertificateParams, KeyPair};
+use crate::{identity, renewal};
 use std::path::Path;
 use tokio::runtime;
 use tracewell_wire::quic::identity::Identity;
-use tracewell_wire::quic::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tracewell_wire::quic::{QuicError, enrol};
 use tracewell_wire::session::enrolment::Enrolment;
 use tracewell_wire::session::{Close, Token};
@@ -25,13 +23,9 @@ pub fn run(args: &EnrolArgs, file: Option<&Path>) -> Result<(), Failure> {
         return Err(Failure::Input(format!("{folder} makes this machine host {host} already; --again asks anew")));
     }
     let token = args.token()?;
-    // The key never leaves the machine; what is sent is signed by it.
-    let key = KeyPair::generate().map_err(Failure::internal)?;
-    let params = CertificateParams::new(Vec::new()).map_err(Failure::internal)?;
-    let request = params.serialize_request(&key).map_err(Failure::internal)?.der().to_vec();
+    let (key, request) = renewal::request()?;
     let enrolment = Enrolment { token: token.id, secret: token.secret, request, name: config.host_name.clone() };
     let enrolled = ask(&uplink.servers, &token, &enrolment)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let identity = Identity { certificates: vec![enrolled.certificate], key, authority: enrolled.authority };
     let Some(host) = identity.host() else {
         return Err(Failure::Internal("the aggregator gave a certificate that is no host's".into()));

@@ -25,6 +25,7 @@ mod ends;
 mod identity;
 mod uplink;
 mod enrol;
+mod renewal;
 mod replay;
 mod checkpoint;
 mod pressure;

@@ -48,6 +48,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
         args.record.as_deref(),
         config.history.as_deref(),
         config.output.file.as_deref(),
+        config.uplink.as_ref().map(|uplink| uplink.identity.as_path()),
     ]);
     let (store, _temporary) = open_store(&config)?;
 

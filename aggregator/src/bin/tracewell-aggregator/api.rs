@@ -2,14 +2,15 @@
 //! token.
 //!
 //! In reading order: [`serve`] takes connections, [`authentication`] sees who calls, [`gateway`] turns a call over HTTP into the gRPC
-//! call that it stands for, and [`Api::answer`] sees whether they may, and that changes are noted, before [`hosts`], [`incidents`] and
-//! [`operators`] do what was asked. [`metrics`] are for machines.
+//! call that it stands for, and [`Api::answer`] sees whether they may, and that changes are noted, before [`hosts`], [`incidents`],
+//! [`model`] and [`operators`] do what was asked. [`metrics`] are for machines.
 
 mod authentication;
 mod gateway;
 mod hosts;
 mod incidents;
 mod metrics;
+mod model;
 mod operators;
 pub mod serve;
 

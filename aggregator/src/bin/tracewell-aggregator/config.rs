@@ -59,7 +59,7 @@ impl Default for Fields {
             hosts_max: 10_000,
             handshakes_max: 256,
             inbox_bytes: 64 << 20,
-            certificate_days: 3650,
+            certificate_days: 365,
             retention_days: 365,
             silent_minutes: 60,
             host_frames_per_second: 500,

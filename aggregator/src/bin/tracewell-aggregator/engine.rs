@@ -7,10 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::runtime;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracewell_aggregator::document::members::HostNames;
-use tracewell_aggregator::{Aggregator, HostReport, Incidents, IngestError, StoreError};
+use tracewell_aggregator::{
+    Aggregator, Hold, HostReport, Incidents, IngestError, StoreError, VersionError, VersionHead,
+};
+use tracewell_graph_core::fleet::FleetView;
 use tracewell_model::{EventNs, HostId};
 use tracewell_wire::Payload;
 use tracewell_wire::quic::server::Arrived;
@@ -29,6 +32,8 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 const HOSTS_PER_TURN: usize = 500;
 /// Between two times that it is looked which hosts are connected.
 const LISTEN_EVERY: Duration = Duration::from_secs(10);
+/// Bytes of the fleet's view that are under way to hosts at once, each time that they are told where alerts lead.
+const PUSHED_BYTES_MAX: usize = 64 << 20;
 /// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
 const TRIES_MAX: u32 = 30;
 
@@ -40,6 +45,8 @@ type Question = Box<dyn FnOnce(&mut Engine) + Send>;
 pub struct Asker {
     questions: mpsc::Sender<Question>,
     changed: watch::Receiver<()>,
+    /// What was computed last.
+    latest: Arc<AsyncMutex<Option<Arc<Snapshot>>>>,
 }
 
 /// The incidents of some moment, and by which names people know the hosts.
@@ -49,6 +56,21 @@ pub struct Snapshot {
     pub names: HostNames,
     /// Event time that the fleet has reached.
     pub latest: EventNs,
+    /// Changes that it holds.
+    n_changes: u64,
+}
+
+/// Computes a list. That may take seconds.
+type Listing = Box<dyn FnOnce() -> Result<Snapshot, StoreError> + Send>;
+
+/// The versions of the fleet's view at some moment.
+#[derive(Clone, Debug)]
+pub struct Versions {
+    /// Ascending.
+    pub heads: Vec<VersionHead>,
+    /// Number of the one that hosts are given, once there is one.
+    pub given: Option<u64>,
+    pub held: Option<Hold>,
 }
 
 /// Starts it. It ends when nobody can send any more; all that was taken is then on the disk.
@@ -69,9 +91,10 @@ pub fn start(
         aggregator,
         registry,
         retention_days,
-        snapshot: None,
+        n_changes: 0,
         changed: tell,
         sessions,
+        push_from: None,
         n_waited: 0,
         silent_after,
     };
@@ -80,7 +103,7 @@ pub fn start(
     engine.commit()?;
     let run = move || runtime.block_on(engine.run(frames, asked));
     let thread = thread::Builder::new().name("engine".into()).spawn(run)?;
-    Ok((Asker { questions, changed }, thread))
+    Ok((Asker { questions, changed, latest: Arc::default() }, thread))
 }
 
 impl Asker {
@@ -94,6 +117,20 @@ impl Asker {
         answer.await.context("the aggregator stops")
     }
 
+    /// The incidents as they are now. They are computed after a change, once for all who ask meanwhile, and nobody waits for that but they.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or the aggregator stops.
+    pub async fn incidents(&self) -> Result<Arc<Snapshot>> {
+        let mut latest = self.latest.lock().await;
+        let n_changes = latest.as_ref().map(|snapshot| snapshot.n_changes);
+        if let Some(listing) = self.ask(move |engine| engine.list(n_changes)).await? {
+            let snapshot = tokio::task::spawn_blocking(listing).await.context("computing the list")??;
+            *latest = Some(Arc::new(snapshot));
+        }
+        latest.clone().context("there is no list")
+    }
+
     /// Sees that the list may have changed.
     pub fn changed(&self) -> watch::Receiver<()> {
         self.changed.clone()
@@ -104,10 +141,12 @@ pub struct Engine {
     aggregator: Aggregator,
     registry: Arc<Mutex<Registry>>,
     retention_days: u32,
-    /// Computed when it is asked for, and forgotten with the next change.
-    snapshot: Option<Arc<Snapshot>>,
+    /// How often the list may have changed.
+    n_changes: u64,
     changed: watch::Sender<()>,
     sessions: Arc<Sessions>,
+    /// The next of the hosts that are to be given another version of the fleet's view at once.
+    push_from: Option<HostId>,
     /// Turns since hosts were told where alerts lead.
     n_waited: usize,
     /// How long nothing may be heard of a host; as long as it likes if `None`.
@@ -133,7 +172,10 @@ impl Engine {
                     _ => self.take(batch.drain(..))?,
                 },
                 Some(question) = questions.recv() => question(self),
-                _ = follow.tick() => self.follow(),
+                _ = follow.tick() => {
+                    self.follow();
+                    self.push();
+                }
                 _ = listen.tick() => self.listen(),
             }
         }
@@ -195,7 +237,18 @@ impl Engine {
         let ends = self.aggregator.follow();
         if !ends.is_empty() {
             tracing::info!(n = ends.len(), "connections of alerts are followed to other hosts");
-            self.sessions.tell_all(Payload::Follow(ends));
+            self.sessions.tell(None, Payload::Follow(ends));
+        }
+    }
+
+    /// Gives some more hosts the version of the fleet's view that was changed to. Whoever does not get it does with its next heartbeat.
+    fn push(&mut self) {
+        let (Some(from), Some((_, view))) = (self.push_from.take(), self.aggregator.view_given()) else { return };
+        let bytes: usize = view.nodes().1.iter().map(|node| size_of_val(node) + node.label.len()).sum();
+        let hosts = self.sessions.connected_from(from, 1 + PUSHED_BYTES_MAX / bytes.max(1024));
+        if let Some(last) = hosts.last() {
+            self.push_from = last.0.checked_add(1).map(HostId);
+            self.sessions.tell(Some(hosts), Payload::FleetView(view.clone()));
         }
     }
 
@@ -252,20 +305,53 @@ impl Engine {
         }
     }
 
-    /// The incidents as they are now.
+    /// The versions of the fleet's view.
+    pub fn versions(&self) -> Versions {
+        let given = self.aggregator.view_given().map(|(number, _)| number);
+        Versions { heads: self.aggregator.versions(), given, held: self.aggregator.held().cloned() }
+    }
+
+    /// One of them.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub fn incidents(&mut self) -> Result<Arc<Snapshot>, StoreError> {
-        if let Some(snapshot) = &self.snapshot {
-            return Ok(Arc::clone(snapshot));
+    /// When it is not kept, or the store cannot be read.
+    pub fn view(&self, version: u64) -> Result<FleetView, VersionError> {
+        self.aggregator.view(version)
+    }
+
+    /// Rolls the fleet's view back to a version.
+    ///
+    /// # Errors
+    /// When it is not kept, or the store cannot be read or written.
+    pub fn hold(&mut self, hold: Hold) -> Result<()> {
+        self.aggregator.hold(hold)?;
+        self.commit()?;
+        self.push_from = Some(HostId(0));
+        Ok(())
+    }
+
+    /// Has hosts be given the newest version again.
+    ///
+    /// # Errors
+    /// When none is held, or the store cannot be written.
+    pub fn release(&mut self) -> Result<()> {
+        self.aggregator.release()?;
+        self.commit()?;
+        self.push_from = Some(HostId(0));
+        Ok(())
+    }
+
+    /// Computes the list as it is now; `None` if nothing has changed since there were so many changes.
+    fn list(&self, n_changes: Option<u64>) -> Option<Listing> {
+        if n_changes == Some(self.n_changes) {
+            return None;
         }
-        let hosts = self.aggregator.hosts();
-        let latest = hosts.iter().map(|host| host.latest).max().unwrap_or_default();
-        let names = hosts.into_iter().filter_map(|host| Some((host.host, host.name?))).collect();
-        let snapshot = Arc::new(Snapshot { incidents: self.aggregator.incidents()?, names, latest });
-        self.snapshot = Some(Arc::clone(&snapshot));
-        Ok(snapshot)
+        let (n_changes, list, hosts) = (self.n_changes, self.aggregator.list(), self.aggregator.hosts());
+        Some(Box::new(move || {
+            let latest = hosts.iter().map(|host| host.latest).max().unwrap_or_default();
+            let names = hosts.into_iter().filter_map(|host| Some((host.host, host.name?))).collect();
+            Ok(Snapshot { incidents: list.incidents()?, names, latest, n_changes })
+        }))
     }
 
     /// What is known of each host, by id.
@@ -281,7 +367,7 @@ impl Engine {
     }
 
     fn change(&mut self) {
-        self.snapshot = None;
+        self.n_changes += 1;
         self.changed.send_replace(());
     }
 }
@@ -289,16 +375,21 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::Labels;
+    use crate::registry::{Labels, Signed};
+    use std::sync::Barrier;
     use tempfile::TempDir;
+    use tokio::time::timeout;
     use tracewell_aggregator::disk::Disk;
+    use tracewell_aggregator::{Kept, MemoryStore, Rank, Reader, Store, StoreError};
     use tracewell_graph_core::fleet::{ContributionDelta, Version};
     use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
+    use tracewell_model::{AlertGraph, AlertId};
     use tracewell_parameters::Parameters;
     use tracewell_wire::quic::Rate;
     use tracewell_wire::{Message, Payload, encode};
 
     const HOSTS: u32 = 6;
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn engine(folder: &TempDir) -> (Engine, Disk) {
         let disk = Disk::open(folder.path()).unwrap();
@@ -310,9 +401,10 @@ mod tests {
             aggregator,
             registry,
             retention_days: 0,
-            snapshot: None,
+            n_changes: 0,
             changed,
             sessions,
+            push_from: None,
             n_waited: 0,
             silent_after: None,
         };
@@ -324,8 +416,14 @@ mod tests {
         let mut registry = engine.registry.lock().unwrap();
         let token = registry.token([0; 32], now() + 60, HOSTS.into(), Labels::new(), None).unwrap();
         let names = (0..HOSTS).map(|n| format!("host-{n}"));
-        let enrolled = names
-            .map(|name| registry.enrol((&token.id, &token.secret), (&name, "here"), |_| Ok(((), [1; 32]))).unwrap().0);
+        let enrolled = names.map(|name| {
+            registry
+                .enrol((&token.id, &token.secret), (&name, "here"), |_| {
+                    Ok(Signed { certificate: (), sha256: [1; 32], expires: 1 })
+                })
+                .unwrap()
+                .0
+        });
         let hosts: Vec<_> = enrolled.collect();
         drop(registry);
         let path = ["/bin/a", "/bin/b", "/bin/sh", "exec", "host"];
@@ -369,5 +467,62 @@ mod tests {
         assert_eq!(n_shown(&one), 0);
         drop((one, disk));
         assert_eq!(n_shown(&engine(&folder).0), 0, "it is written");
+    }
+
+    /// A store that is read as slowly as two others at the barrier let it be.
+    struct Slow(MemoryStore, Arc<Barrier>);
+
+    impl Store for Slow {
+        fn alert(&self, host: HostId, id: AlertId) -> Result<Option<Kept>, StoreError> {
+            self.0.alert(host, id)
+        }
+        fn put_alert(&mut self, epoch: u32, graph: AlertGraph) -> Result<(), StoreError> {
+            self.0.put_alert(epoch, graph)
+        }
+        fn remove_alert(&mut self, host: HostId, id: AlertId) -> Result<(), StoreError> {
+            self.0.remove_alert(host, id)
+        }
+        fn least_of(&mut self, host: HostId) -> Result<Option<Rank>, StoreError> {
+            self.0.least_of(host)
+        }
+        fn last_before(&mut self, day: u32, max: usize) -> Result<Vec<(HostId, AlertId)>, StoreError> {
+            self.0.last_before(day, max)
+        }
+        fn reader(&self) -> Reader {
+            let (read, barrier) = (self.0.reader(), Arc::clone(&self.1));
+            Box::new(move || {
+                barrier.wait();
+                barrier.wait();
+                read()
+            })
+        }
+    }
+
+    /// However long it takes: frames come, and who only asks whether it serves is told.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nobody_else_waits_while_the_list_is_computed() {
+        let (folder, barrier) = (TempDir::new().unwrap(), Arc::new(Barrier::new(2)));
+        let store = Slow(MemoryStore::default(), Arc::clone(&barrier));
+        let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(store)).unwrap();
+        let registry = Arc::new(Mutex::new(Registry::open(Disk::open(folder.path()).unwrap(), 1).unwrap()));
+        let (_frames, frames) = mpsc::channel(1);
+        let sessions = Arc::new(Sessions::new(Rate { frames: 0, bytes: 0 }));
+        let (asker, _thread) = start(aggregator, registry, (0, None), frames, sessions).unwrap();
+        let pass = || {
+            let barrier = Arc::clone(&barrier);
+            tokio::task::spawn_blocking(move || _ = barrier.wait())
+        };
+        let both = [asker.clone(), asker.clone()].map(|asker| tokio::spawn(async move { asker.incidents().await }));
+        pass().await.unwrap();
+        let changed = asker.ask(|engine| engine.decide(|_| ()));
+        assert!(timeout(PATIENCE, changed).await.is_ok(), "the engine is free");
+        pass().await.unwrap();
+        // The other one asked before the change, but the list is computed after it.
+        pass().await.unwrap();
+        pass().await.unwrap();
+        for listed in both {
+            assert_eq!(timeout(PATIENCE, listed).await.unwrap().unwrap().unwrap().incidents.shown, []);
+        }
+        assert!(timeout(PATIENCE, asker.incidents()).await.is_ok(), "nothing has changed since");
     }
 }

@@ -5,7 +5,8 @@ use crate::enrolment;
 use crate::places::{Entry, Places};
 use crate::registry::{Registry, now};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,12 +14,12 @@ use tokio::sync::broadcast;
 use tracewell_model::{EventNs, HostId};
 use tracewell_wire::Payload;
 use tracewell_wire::quic::identity::fingerprint;
-use tracewell_wire::quic::server::{Inbox, Peer, accept, serve};
+use tracewell_wire::quic::server::{Inbox, Peer, Told, accept, serve};
 use tracewell_wire::quic::{Allowance, Connection, Endpoint, QuicError, Rate};
 use tracewell_wire::session::Close;
 
 /// Messages to all hosts that may wait for the slowest of them; it is told again when it comes back.
-const TO_ALL_MAX: usize = 16;
+const TOLD_MAX: usize = 16;
 
 /// What all connections share.
 pub struct Listener {
@@ -38,8 +39,8 @@ pub struct Sessions {
     left: Mutex<BTreeMap<HostId, u64>>,
     begun: u64,
     rate: Rate,
-    /// What all of them are told.
-    to_all: broadcast::Sender<Arc<Payload>>,
+    /// What they are told.
+    told: broadcast::Sender<Arc<Told>>,
     /// Of each host that ever was connected: who comes anew is not allowed more for it.
     allowances: Mutex<BTreeMap<HostId, Arc<Allowance>>>,
     pub counts: Counts,
@@ -101,12 +102,15 @@ impl Listener {
                 let accepted = accept(incoming).await;
                 let counts = &listener.sessions.counts;
                 match accepted {
-                    // It may ask once, and not for long.
-                    Ok((connection, Peer::Newcomer)) => {
+                    // They may ask once, and not for long.
+                    Ok((connection, peer @ (Peer::Newcomer | Peer::Renewing { .. }))) => {
                         drop(place);
-                        match listener.places.newcomer() {
-                            Some(_place) => listener.newcomer(&connection).await,
-                            None => {
+                        match (listener.places.newcomer(), peer) {
+                            (Some(_place), Peer::Renewing { host, certificate }) => {
+                                listener.renewing(&connection, (host, fingerprint(&certificate))).await;
+                            }
+                            (Some(_place), _) => listener.newcomer(&connection).await,
+                            (None, _) => {
                                 add(&counts.turned_away);
                                 connection.close(Close::Overloaded.code().into(), b"");
                             }
@@ -135,6 +139,14 @@ impl Listener {
         }
     }
 
+    async fn renewing(&self, connection: &Connection, shown: (HostId, [u8; 32])) {
+        match enrolment::renew(connection, shown, &self.registry, &self.authority, self.certificate_holds).await {
+            Ok(true) => {}
+            Ok(false) => add(&self.sessions.counts.refused),
+            Err(error) => self.ended(connection, &error, Some(shown.0)),
+        }
+    }
+
     async fn host(&self, connection: &Connection, host: HostId, certificate: [u8; 32]) {
         let from = connection.remote_address();
         let admitted = self.registry().admit(host, certificate).map(|entry| entry.name.clone());
@@ -155,8 +167,7 @@ impl Listener {
         }
         tracing::info!(%host, name, %from, "a host is connected");
         let allowance = self.sessions.allowance(host);
-        let Err(error) = serve(connection, host, &self.inbox, &allowance, self.sessions.to_all.subscribe()).await
-        else {
+        let Err(error) = serve(connection, host, &self.inbox, &allowance, self.sessions.told.subscribe()).await else {
             return;
         };
         self.ended(connection, &error, Some(host));
@@ -183,10 +194,10 @@ impl Listener {
 impl Sessions {
     /// Of hosts that may send at this rate.
     pub fn new(rate: Rate) -> Self {
-        let (to_all, _) = broadcast::channel(TO_ALL_MAX);
+        let (told, _) = broadcast::channel(TOLD_MAX);
         let (left, begun) = (Mutex::default(), now());
         let (open, allowances) = (Mutex::default(), Mutex::default());
-        Self { open, left, begun, rate, to_all, allowances, counts: Counts::default() }
+        Self { open, left, begun, rate, told, allowances, counts: Counts::default() }
     }
 
     /// Frames of a host that had to wait since it sent more than it may.
@@ -202,10 +213,10 @@ impl Sessions {
         self.allowances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has all hosts told that are connected.
-    pub fn tell_all(&self, payload: Payload) {
+    /// Has hosts told that are connected: these, or all.
+    pub fn tell(&self, to: Option<BTreeSet<HostId>>, payload: Payload) {
         // Nobody may be there.
-        let _ = self.to_all.send(Arc::new(payload));
+        let _ = self.told.send(Arc::new(Told { to, payload }));
     }
 
     /// Which of these hosts, each with the second in which it was enrolled, were not connected for so long, and since when. What was before
@@ -222,8 +233,14 @@ impl Sessions {
         self.lock().len()
     }
 
-    pub fn is_connected(&self, host: HostId) -> bool {
-        self.lock().contains_key(&host)
+    /// At most so many of the connected hosts, ascending from this id on.
+    pub fn connected_from(&self, from: HostId, max: usize) -> BTreeSet<HostId> {
+        self.lock().range(from..).map(|(&host, _)| host).take(max).collect()
+    }
+
+    /// From where each connected host is.
+    pub fn addresses(&self) -> BTreeMap<HostId, IpAddr> {
+        self.lock().iter().map(|(&host, connection)| (host, connection.remote_address().ip().to_canonical())).collect()
     }
 
     /// Ends a host's connection, if it has one.
@@ -271,7 +288,7 @@ fn add(count: &AtomicU64) {
 mod tests {
     use super::*;
     use crate::engine;
-    use crate::registry::Labels;
+    use crate::registry::{Labels, Signed};
     use rcgen::{CertificateParams, KeyPair};
     use std::collections::btree_map;
     use std::future::pending;
@@ -279,15 +296,16 @@ mod tests {
     use tempfile::TempDir;
     use tokio::sync::Notify;
     use tokio::time::{Instant, timeout};
-    use tracewell_aggregator::Aggregator;
     use tracewell_aggregator::disk::Disk;
+    use tracewell_aggregator::{Aggregator, Hold};
+    use tracewell_graph_core::fleet::FleetView;
     use tracewell_model::{LossCause, LossRecord};
     use tracewell_parameters::Parameters;
     use tracewell_wire::quic::client::{self, Options, Outgoing};
     use tracewell_wire::quic::identity::Identity;
     use tracewell_wire::quic::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     use tracewell_wire::quic::server::listen;
-    use tracewell_wire::{Class, FrameKey, Message, Payload, encode, head};
+    use tracewell_wire::{Class, FrameKey, Message, Payload, decode, encode, head};
 
     /// A handshake may take this long (`wire::quic`); until then who does not go on has its place.
     const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -299,6 +317,7 @@ mod tests {
     struct Host {
         frames: Mutex<BTreeMap<FrameKey, Vec<u8>>>,
         refused: Mutex<Vec<FrameKey>>,
+        told: Mutex<Vec<Payload>>,
         n_lost: AtomicU64,
         connected: Notify,
         done: Notify,
@@ -323,7 +342,9 @@ mod tests {
             self.refused.lock().unwrap().push(key);
             self.acknowledged(key);
         }
-        fn arrived(&self, _: Vec<u8>) {}
+        fn arrived(&self, frame: Vec<u8>) {
+            self.told.lock().unwrap().push(decode(&frame).unwrap().payload);
+        }
         fn news(&self) -> &Notify {
             &self.news
         }
@@ -357,7 +378,7 @@ mod tests {
             let sign = |host| {
                 let certificate = authority.host(host, &request, DAY).unwrap();
                 let sha256 = fingerprint(&certificate);
-                Ok((certificate, sha256))
+                Ok(Signed { certificate, sha256, expires: now() + 60 })
             };
             let (host, certificate) = registry.enrol((&token.id, &token.secret), ("web-1", "here"), sign).unwrap();
             let aggregator = authority.aggregator().unwrap();
@@ -464,6 +485,28 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(silent(0)[&fleet.host] >= EventNs(left * EventNs::SECOND));
+        fleet.endpoint.close(0u32.into(), b"");
+    }
+
+    /// Who is connected does not wait for its next heartbeat, which is hours away.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_roll_back_reaches_connected_hosts_at_once() {
+        let mut fleet = Fleet::start(Rate { frames: 0, bytes: 0 });
+        let frames = fleet.frames.take().unwrap();
+        let aggregator = Aggregator::new(&Parameters::default());
+        let (engine, _thread) =
+            engine::start(aggregator, Arc::clone(&fleet.registry), (0, None), frames, Arc::clone(&fleet.sessions))
+                .unwrap();
+        let host = Arc::new(Host::default());
+        fleet.run(&host);
+        assert!(timeout(PATIENCE, host.connected.notified()).await.is_ok());
+        let hold = Hold { version: 0, owner: "kim".into(), reason: "it is poisoned".into(), since: 0 };
+        engine.ask(|engine| engine.hold(hold)).await.unwrap().unwrap();
+        let began = Instant::now();
+        while *host.told.lock().unwrap() != [Payload::FleetView(FleetView::default())] {
+            assert!(began.elapsed() < PATIENCE, "{:?}", host.told.lock().unwrap());
+            tokio::task::yield_now().await;
+        }
         fleet.endpoint.close(0u32.into(), b"");
     }
 

@@ -60,7 +60,7 @@ impl Places {
         Entry::In(Place { places: Arc::clone(self), kind: Kind::Handshake(origin) })
     }
 
-    /// For a machine without a certificate, until it is done: places of its own, an eighth as many, so that it keeps no host waiting.
+    /// For a machine that wants a certificate, until it is done: places of its own, an eighth as many, so that it keeps no host waiting.
     pub fn newcomer(self: &Arc<Self>) -> Option<Place> {
         let mut taken = self.lock();
         (taken.newcomers < self.all.div_ceil(8)).then(|| {

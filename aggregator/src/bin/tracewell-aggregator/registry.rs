@@ -23,8 +23,14 @@ pub struct Host {
     /// What it called itself when it was enrolled.
     pub name: String,
     pub labels: Labels,
-    /// SHA-256 of its certificate: the one that lets it in. Empty until it is first given.
+    /// SHA-256 of its certificate: the one that lets it in.
     pub certificate: String,
+    /// That of the one that it was given in place of it. It takes its place once it is used: the answer may have been lost.
+    #[serde(default)]
+    pub renewed: Option<String>,
+    /// When the latest of them ends to hold, in seconds since 1970.
+    #[serde(default)]
+    pub certificate_expires: u64,
     pub revoked: bool,
     /// Seconds since 1970.
     pub enrolled: u64,
@@ -33,6 +39,14 @@ pub struct Host {
     pub token: String,
     /// The address that it came from, last.
     pub enrolled_from: String,
+}
+
+/// A certificate that was made.
+pub struct Signed<T> {
+    pub certificate: T,
+    pub sha256: [u8; 32],
+    /// Seconds since 1970.
+    pub expires: u64,
 }
 
 /// A token without its secret.
@@ -164,8 +178,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes a machine in as a host. `sign` makes the certificate and gives its SHA-256 with it; the token counts as used once
-    /// it has.
+    /// Takes a machine in as a host. The token counts as used once `sign` has made the certificate.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -173,7 +186,7 @@ impl Registry {
         &mut self,
         (token, secret): (&[u8; 16], &[u8; 32]),
         (name, from): (&str, &str),
-        sign: impl FnOnce(HostId) -> Result<(T, [u8; 32]), String>,
+        sign: impl FnOnce(HostId) -> Result<Signed<T>, String>,
     ) -> Result<(HostId, T), Refusal> {
         let (id, now) = (hex(token), now());
         let admission = self.tokens.get(&id).ok_or(Refusal::NoToken)?;
@@ -191,13 +204,15 @@ impl Registry {
             Some(host) => host,
             None => self.free_id(name)?,
         };
-        let (certificate, sha256) = sign(host).map_err(Refusal::Request)?;
+        let Signed { certificate, sha256, expires } = sign(host).map_err(Refusal::Request)?;
         let admission = Admission { uses_left: admission.uses_left - 1, ..admission.clone() };
         let before = self.hosts.get(&host);
         let entry = Host {
             name: name.into(),
             labels: admission.labels.clone(),
             certificate: hex(&sha256),
+            renewed: None,
+            certificate_expires: expires,
             revoked: false,
             enrolled: now,
             n_enrolments: before.map_or(0, |before| before.n_enrolments) + 1,
@@ -217,15 +232,34 @@ impl Registry {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn admit(&self, host: HostId, certificate: [u8; 32]) -> Result<&Host, Refusal> {
-        let entry = self.hosts.get(&host).ok_or(Refusal::NoHost(host))?;
+    pub fn admit(&mut self, host: HostId, certificate: [u8; 32]) -> Result<&Host, Refusal> {
+        let (entry, shown) = (self.hosts.get(&host).ok_or(Refusal::NoHost(host))?, Some(hex(&certificate)));
         if entry.revoked {
             return Err(Refusal::Revoked(host));
         }
-        if entry.certificate != hex(&certificate) {
+        if entry.renewed == shown {
+            let entry = Host { certificate: hex(&certificate), renewed: None, ..entry.clone() };
+            self.put(host, entry)?;
+        } else if Some(&entry.certificate) != shown.as_ref() {
             return Err(Refusal::Superseded(host));
         }
-        Ok(entry)
+        Ok(&self.hosts[&host])
+    }
+
+    /// Gives a host another certificate in place of the one that it shows.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn renew<T>(
+        &mut self,
+        host: HostId,
+        certificate: [u8; 32],
+        sign: impl FnOnce(HostId) -> Result<Signed<T>, String>,
+    ) -> Result<T, Refusal> {
+        let entry = self.admit(host, certificate)?.clone();
+        let Signed { certificate, sha256, expires } = sign(host).map_err(Refusal::Request)?;
+        self.put(host, Host { renewed: Some(hex(&sha256)), certificate_expires: expires, ..entry })?;
+        Ok(certificate)
     }
 
     /// Lets a host in no more, until it is enrolled again.
@@ -235,6 +269,10 @@ impl Registry {
     pub fn revoke(&mut self, host: HostId) -> Result<(), Refusal> {
         let entry = self.hosts.get(&host).ok_or(Refusal::NoHost(host))?;
         let entry = Host { revoked: true, ..entry.clone() };
+        Ok(self.put(host, entry)?)
+    }
+
+    fn put(&mut self, host: HostId, entry: Host) -> Result<(), StoreError> {
         self.disk.change(&[(Family::Hosts, host.0.to_be_bytes().to_vec(), Some(write(&entry)))])?;
         self.hosts.insert(host, entry);
         Ok(())
@@ -281,7 +319,7 @@ mod tests {
     }
 
     fn enrol(registry: &mut Registry, token: &Token, name: &str) -> Result<HostId, Refusal> {
-        let sign = |host: HostId| Ok(((), [host.0 as u8; 32]));
+        let sign = |host: HostId| Ok(Signed { certificate: (), sha256: [host.0 as u8; 32], expires: 1 });
         registry.enrol((&token.id, &token.secret), (name, "here"), sign).map(|(host, ())| host)
     }
 
@@ -329,12 +367,41 @@ mod tests {
         assert_eq!(registry.admit(host, certificate).unwrap().n_enrolments, 2);
     }
 
+    /// The answer to a renewal may be lost, and so may the host's disk afterwards: the certificate that it shows lets it in, until another is
+    /// shown.
+    #[test]
+    fn a_renewed_certificate_takes_the_place_of_the_other_once_it_is_shown() {
+        let folder = TempDir::new().unwrap();
+        let mut one = registry(&folder);
+        let token = token(&mut one, 1, 1, None);
+        let host = enrol(&mut one, &token, "web-1").unwrap();
+        let renew = |registry: &mut Registry, shown: u8, next: u8| {
+            let sign = |_| Ok(Signed { certificate: (), sha256: [next; 32], expires: next.into() });
+            registry.renew(host, [shown; 32], sign)
+        };
+        let (first, lost, second) = (host.0 as u8, host.0 as u8 ^ 1, host.0 as u8 ^ 2);
+        renew(&mut one, first, lost).unwrap();
+        renew(&mut one, first, second).unwrap();
+        drop(one);
+        let mut two = registry(&folder);
+        assert!(two.admit(host, [first; 32]).is_ok());
+        assert!(matches!(two.admit(host, [lost; 32]), Err(Refusal::Superseded(_))));
+        assert_eq!(two.admit(host, [second; 32]).unwrap().certificate_expires, u64::from(second));
+        drop(two);
+        let mut three = registry(&folder);
+        assert!(matches!(three.admit(host, [first; 32]), Err(Refusal::Superseded(_))));
+        assert!(matches!(renew(&mut three, first, lost), Err(Refusal::Superseded(_))));
+        three.revoke(host).unwrap();
+        assert!(matches!(renew(&mut three, second, lost), Err(Refusal::Revoked(_))));
+    }
+
     #[test]
     fn a_request_that_cannot_be_signed_uses_nothing_up() {
         let folder = TempDir::new().unwrap();
         let mut registry = registry(&folder);
         let token = token(&mut registry, 1, 1, None);
-        let refused = registry.enrol((&token.id, &token.secret), ("web-1", "here"), |_| Err::<((), _), _>("no".into()));
+        let refused =
+            registry.enrol((&token.id, &token.secret), ("web-1", "here"), |_| Err::<Signed<()>, _>("no".into()));
         assert!(matches!(refused, Err(Refusal::Request(_))));
         enrol(&mut registry, &token, "web-1").unwrap();
     }

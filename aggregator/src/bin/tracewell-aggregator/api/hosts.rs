@@ -1,6 +1,7 @@
 use super::{Api, internal, lock, refused, time};
-use crate::registry::now;
-use std::collections::BTreeMap;
+use crate::registry::{self, now};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use tonic::{Request, Response, Status};
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_api::fields;
@@ -18,14 +19,16 @@ impl Hosts for Api {
         let list = async |api: Api, _, _| {
             let reports = api.engine.ask(|engine| engine.hosts()).await.map_err(internal)?;
             let reports: BTreeMap<_, _> = reports.into_iter().map(|report| (report.host, report)).collect();
+            let addresses = api.sessions.addresses();
             let registry = lock(&api.registry);
+            let same_address = same_address(registry.hosts(), &addresses);
             let hosts = registry.hosts().iter().map(|(&id, host)| {
                 let report = reports.get(&id);
                 Host {
                     id: id.to_string(),
                     name: host.name.clone(),
                     labels: host.labels.clone().into_iter().collect(),
-                    connected: api.sessions.is_connected(id),
+                    connected: addresses.contains_key(&id),
                     revoked: host.revoked,
                     enrolments: host.n_enrolments,
                     enrolled: time(host.enrolled),
@@ -39,6 +42,9 @@ impl Hosts for Api {
                     waited_frames: api.sessions.n_waited(id),
                     settled: report.is_some_and(|report| report.is_settled),
                     forked: report.is_some_and(|report| report.is_forked),
+                    certificate_expires: time(host.certificate_expires),
+                    address: addresses.get(&id).map(ToString::to_string),
+                    same_address: same_address.get(&id).copied().unwrap_or(0),
                 }
             });
             Ok(ListHostsResponse { hosts: hosts.collect() })
@@ -101,5 +107,49 @@ impl Hosts for Api {
             Ok(RevokeTokenResponse {})
         };
         self.answer(request, revoke).await
+    }
+}
+
+/// How many others each host, unless it is revoked, has at that of its addresses where there are most: the one from which it was enrolled
+/// and the one from which it is connected.
+fn same_address(hosts: &BTreeMap<HostId, registry::Host>, now: &BTreeMap<HostId, IpAddr>) -> BTreeMap<HostId, u64> {
+    let of = |id: &HostId, host: &registry::Host| -> BTreeSet<IpAddr> {
+        let enrolled = host.enrolled_from.parse::<SocketAddr>().ok().map(|from| from.ip().to_canonical());
+        enrolled.into_iter().chain(now.get(id).copied()).collect()
+    };
+    let hosts: Vec<_> = hosts.iter().filter(|(_, host)| !host.revoked).map(|(id, host)| (*id, of(id, host))).collect();
+    let mut at = BTreeMap::<IpAddr, u64>::new();
+    for address in hosts.iter().flat_map(|(_, addresses)| addresses) {
+        *at.entry(*address).or_default() += 1;
+    }
+    let most = |addresses: &BTreeSet<IpAddr>| addresses.iter().map(|address| at[address] - 1).max().unwrap_or(0);
+    hosts.iter().map(|(id, addresses)| (*id, most(addresses))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_machine_with_many_tokens_is_seen_also_behind_another_address() {
+        let host = |from: &str, revoked| registry::Host {
+            name: "".into(),
+            labels: BTreeMap::new(),
+            certificate: "".into(),
+            renewed: None,
+            certificate_expires: 0,
+            revoked,
+            enrolled: 0,
+            n_enrolments: 1,
+            token: "".into(),
+            enrolled_from: from.into(),
+        };
+        let (here, there) = ("192.0.2.1:1", "[::ffff:198.51.100.7]:2");
+        let hosts =
+            [host(here, false), host(here, false), host(there, false), host(here, true), host("192.0.2.9:1", false)];
+        let hosts: BTreeMap<_, _> = (1..).map(HostId).zip(hosts).collect();
+        let now = BTreeMap::from([(HostId(2), "198.51.100.7".parse().unwrap())]);
+        let others = same_address(&hosts, &now);
+        assert_eq!(others.values().copied().collect::<Vec<_>>(), [1, 1, 1, 0]);
     }
 }

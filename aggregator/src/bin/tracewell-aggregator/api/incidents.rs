@@ -231,9 +231,8 @@ impl Incidents for Api {
 }
 
 impl Api {
-    async fn snapshot(&self) -> Result<Arc<Snapshot>, Status> {
-        let snapshot = self.engine.ask(|engine| engine.incidents()).await;
-        snapshot.map_err(internal)?.map_err(internal)
+    pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, Status> {
+        self.engine.incidents().await.map_err(|error| internal(format!("{error:#}")))
     }
 
     /// All that is shown, best first.

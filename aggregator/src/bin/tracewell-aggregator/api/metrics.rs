@@ -102,8 +102,8 @@ fn one(value: u64) -> Vec<(&'static str, u64)> {
 impl Api {
     /// `/metrics`: for every operator. Computes the list if it has changed.
     pub(super) async fn metrics(&self) -> Result<String, Status> {
-        let seen = self.engine.ask(|engine| (engine.hosts(), engine.incidents())).await.map_err(internal)?;
-        let (hosts, snapshot) = (seen.0, seen.1.map_err(internal)?);
+        let hosts = self.engine.ask(|engine| engine.hosts()).await.map_err(internal)?;
+        let snapshot = self.snapshot().await?;
         let (counted, registry) = (self.sessions.counted(), lock(&self.registry));
         let n_revoked = registry.hosts().values().filter(|host| host.revoked).count() as u64;
         let n_away = (registry.hosts().len() as u64).saturating_sub(n_revoked + counted.connected);

@@ -28,6 +28,7 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tracewell_api::DESCRIPTORS;
 use tracewell_api::v1::hosts_server::HostsServer;
 use tracewell_api::v1::incidents_server::IncidentsServer;
+use tracewell_api::v1::model_server::ModelServer;
 use tracewell_api::v1::operators_server::OperatorsServer;
 use tracewell_wire::quic::identity::Identity;
 
@@ -58,6 +59,7 @@ pub fn routes(api: &Api) -> Result<Router> {
         .build_v1()?;
     let services = Routes::new(HostsServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX))
         .add_service(IncidentsServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX))
+        .add_service(ModelServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX))
         .add_service(OperatorsServer::new(api.clone()).max_decoding_message_size(REQUEST_MAX))
         .into_axum_router()
         .reset_fallback();

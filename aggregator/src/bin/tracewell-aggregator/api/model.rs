@@ -1,0 +1,109 @@
+use super::{Api, Caller, internal, refused, time};
+use crate::engine::Engine;
+use crate::registry::now;
+use tonic::{Request, Response, Status};
+use tracewell_aggregator::document::time::rfc3339;
+use tracewell_aggregator::{Hold, VersionError, VersionHead};
+use tracewell_api::fields;
+use tracewell_api::v1::model_server::Model;
+use tracewell_api::v1::{
+    self, CompareVersionsRequest, CompareVersionsResponse, HoldVersionRequest, HoldVersionResponse,
+    ListVersionsRequest, ListVersionsResponse, ReleaseVersionRequest, ReleaseVersionResponse, Version,
+};
+use tracewell_graph_core::fleet::{Difference, Vouched};
+use tracewell_model::EventNs;
+
+const DIFFERENCES_MAX: u32 = 10_000;
+
+#[tonic::async_trait]
+impl Model for Api {
+    async fn list_versions(
+        &self,
+        request: Request<ListVersionsRequest>,
+    ) -> Result<Response<ListVersionsResponse>, Status> {
+        let list = async |api: Api, _, _| {
+            let known = api.engine.ask(|engine| engine.versions()).await.map_err(internal)?;
+            let version = |head: &VersionHead| Version {
+                number: head.number,
+                day: day(head.day),
+                hosts: head.n_hosts.into(),
+                nodes: head.n_nodes.into(),
+                given: Some(head.number) == known.given,
+            };
+            let hold = known.held.map(|hold| v1::Hold {
+                version: hold.version,
+                owner: hold.owner.into(),
+                reason: hold.reason.into(),
+                since: time(hold.since),
+            });
+            Ok(ListVersionsResponse { versions: known.heads.iter().rev().map(version).collect(), hold })
+        };
+        self.answer(request, list).await
+    }
+
+    async fn compare_versions(
+        &self,
+        request: Request<CompareVersionsRequest>,
+    ) -> Result<Response<CompareVersionsResponse>, Status> {
+        let compare = async |api: Api, request: CompareVersionsRequest, _| {
+            let CompareVersionsRequest { from, to, limit } = request;
+            let limit = fields::within("limit", limit, 1000, DIFFERENCES_MAX)?;
+            let views = move |engine: &mut Engine| Ok::<_, VersionError>((engine.view(from)?, engine.view(to)?));
+            let (before, after) = api.engine.ask(views).await.map_err(internal)?.map_err(refused)?;
+            // Two views of the largest size take a moment.
+            let differences = tokio::task::spawn_blocking(move || after.difference(&before)).await.map_err(internal)?;
+            let total = differences.len() as u64;
+            let differences = differences.into_iter().take(limit as usize).map(difference).collect();
+            Ok(CompareVersionsResponse { differences, total })
+        };
+        self.answer(request, compare).await
+    }
+
+    async fn hold_version(
+        &self,
+        request: Request<HoldVersionRequest>,
+    ) -> Result<Response<HoldVersionResponse>, Status> {
+        let hold = async |api: Api, request: HoldVersionRequest, caller: Caller| {
+            let (owner, reason) = (caller.name.into(), fields::text("reason", &request.reason, 1)?.into());
+            let hold = Hold { version: request.version, owner, reason, since: now() };
+            api.engine.ask(move |engine| engine.hold(hold)).await.map_err(internal)?.map_err(refused)?;
+            Ok(HoldVersionResponse {})
+        };
+        self.answer(request, hold).await
+    }
+
+    async fn release_version(
+        &self,
+        request: Request<ReleaseVersionRequest>,
+    ) -> Result<Response<ReleaseVersionResponse>, Status> {
+        let release = async |api: Api, _, _| {
+            api.engine.ask(|engine| engine.release()).await.map_err(internal)?.map_err(refused)?;
+            Ok(ReleaseVersionResponse {})
+        };
+        self.answer(request, release).await
+    }
+}
+
+fn difference(difference: Difference) -> v1::Difference {
+    v1::Difference {
+        path: difference.path.iter().map(ToString::to_string).collect(),
+        from: vouched(difference.before).into(),
+        to: vouched(difference.now).into(),
+        votes: difference.votes.into(),
+    }
+}
+
+fn vouched(vouched: Vouched) -> v1::Vouched {
+    match vouched {
+        Vouched::No => v1::Vouched::No,
+        Vouched::ByPeers => v1::Vouched::ByPeers,
+        Vouched::ByFleet => v1::Vouched::ByFleet,
+    }
+}
+
+/// As 2026-11-22.
+fn day(day: u32) -> String {
+    let mut text = rfc3339(EventNs(u64::from(day).saturating_mul(EventNs::DAY)));
+    text.truncate("2026-11-22".len());
+    text
+}

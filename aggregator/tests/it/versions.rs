@@ -1,0 +1,191 @@
+//! The fleet's view as versions, and its roll-back.
+
+use crate::host::Host;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tracewell_aggregator::disk::{Disk, check};
+use tracewell_aggregator::{Aggregator, Hold, VersionError};
+use tracewell_graph_core::fleet::{ContributionDelta, FleetView, Version};
+use tracewell_graph_core::profile::{Contribution, HostProfile, ObjectLabel};
+use tracewell_model::{EventNs, Operation};
+use tracewell_parameters::Parameters;
+use tracewell_wire::Payload;
+
+const HOSTS: usize = 6;
+const APP: &str = "/usr/bin/app";
+const POISON: &str = "/usr/lib/app/update";
+
+fn open(folder: &Path) -> Aggregator {
+    Aggregator::with_store(&Parameters::default(), Box::new(Disk::open(folder).unwrap().store())).unwrap()
+}
+
+fn see(profile: &mut HostProfile, op: Operation, path: &str, day: u64) -> u32 {
+    let subject = profile.subject("", APP, Some("/sbin/init"));
+    let leaf = profile.leaf(subject, op, ObjectLabel::File(path)).unwrap();
+    profile.observe(leaf, EventNs(day * EventNs::DAY)).unwrap().surprise.0
+}
+
+/// What a host has learned that ran a program each day, and from a day on what came with the program's update.
+fn learned(days: std::ops::Range<u64>, poisoned_from: u64) -> Contribution {
+    let mut profile = HostProfile::new(&Parameters::default().profile);
+    for day in days {
+        see(&mut profile, Operation::Read, "/etc/app.conf", day);
+        if day >= poisoned_from {
+            see(&mut profile, Operation::Exec, POISON, day);
+        }
+    }
+    profile.contribution()
+}
+
+/// How surprising the update's program is on a host that was given these views, one after the other.
+fn surprise<'a>(views: impl IntoIterator<Item = &'a FleetView>) -> u32 {
+    let mut profile = HostProfile::new(&Parameters::default().profile);
+    (100..120).for_each(|day| _ = see(&mut profile, Operation::Read, "/etc/app.conf", day));
+    for view in views {
+        profile.set_fleet(Arc::new(view.clone()));
+    }
+    see(&mut profile, Operation::Exec, POISON, 120)
+}
+
+fn hold(version: u64) -> Hold {
+    Hold { version, owner: "kim".into(), reason: "the update is poisoned".into(), since: 1 }
+}
+
+struct Fleet {
+    folder: TempDir,
+    aggregator: Aggregator,
+    hosts: Vec<Host>,
+    number: u64,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let hosts = (0..HOSTS).map(|n| Host::new(&format!("host-{n}"))).collect();
+        Self { aggregator: open(folder.path()), folder, hosts, number: 0 }
+    }
+
+    /// All hosts tell this; then one of them says which day it is, and gives what it is told of the fleet.
+    fn learn(&mut self, contribution: &Contribution, day: u64) -> Option<FleetView> {
+        self.number += 1;
+        for host in &mut self.hosts {
+            let version = Version { epoch: 1, number: self.number };
+            let whole = ContributionDelta::whole(version, contribution.clone());
+            host.send(&mut self.aggregator, Payload::Profile(whole));
+        }
+        self.told(0, day)
+    }
+
+    /// What a host is told of the fleet's view when it says which day it is.
+    fn told(&mut self, host: usize, day: u64) -> Option<FleetView> {
+        let answers = self.hosts[host].beat(&mut self.aggregator, day * EventNs::DAY, true);
+        answers.into_iter().find_map(|answer| match answer {
+            Payload::FleetView(view) => Some(view),
+            _ => None,
+        })
+    }
+
+    fn restart(&mut self) {
+        self.aggregator.commit().unwrap();
+        self.aggregator = Aggregator::new(&Parameters::default());
+        self.aggregator = open(self.folder.path());
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        self.aggregator.versions().iter().map(|head| head.number).collect()
+    }
+}
+
+#[test]
+fn a_roll_back_restores_the_verdicts_of_before() {
+    let mut fleet = Fleet::new();
+    let clean = fleet.learn(&learned(100..104, 999), 104).unwrap();
+    let poisoned = fleet.learn(&learned(100..110, 106), 110).unwrap();
+    let [before, with_poison] = [surprise([&clean]), surprise([&clean, &poisoned])];
+    assert!(before > 4 * with_poison, "the fleet takes the update for ordinary: {before}, {with_poison}");
+
+    fleet.aggregator.hold(hold(1)).unwrap();
+    let given = fleet.told(0, 110).expect("at its next heartbeat");
+    assert_eq!((&given, surprise([&clean, &poisoned, &given])), (&clean, before));
+    assert_eq!(fleet.told(1, 110).as_ref(), Some(&clean), "others, too");
+
+    // What is made meanwhile is given to nobody, also after a restart.
+    fleet.restart();
+    assert_eq!(fleet.aggregator.held(), Some(&hold(1)));
+    assert_eq!(fleet.learn(&learned(100..112, 106), 112), Some(clean), "it is not known whether it has it");
+    let mut wider = learned(100..113, 106);
+    wider.leaves.pop();
+    assert_eq!(fleet.learn(&wider, 113), None);
+    assert_eq!((fleet.numbers(), fleet.aggregator.view_given().map(|given| given.0)), (vec![1, 2, 3], Some(1)));
+
+    fleet.aggregator.release().unwrap();
+    assert_eq!(fleet.told(0, 113), Some(fleet.aggregator.view(3).unwrap()));
+    assert_eq!(fleet.aggregator.release(), Err(VersionError::NotHeld));
+    fleet.restart();
+    assert_eq!(fleet.aggregator.held(), None);
+}
+
+/// Version 0 vouches for nothing, and hosts take it up like another.
+#[test]
+fn the_fleet_s_view_can_be_taken_from_all() {
+    let mut fleet = Fleet::new();
+    let poisoned = fleet.learn(&learned(100..110, 106), 110).unwrap();
+    fleet.aggregator.hold(hold(0)).unwrap();
+    let none = fleet.told(0, 110).unwrap();
+    assert_eq!(none, FleetView::default());
+    assert_eq!(surprise([&poisoned, &none]), surprise([]));
+    let error = fleet.aggregator.hold(hold(7)).unwrap_err().to_string();
+    assert_eq!(error, "version 7 of the fleet's view is not kept, expected 0, 1");
+}
+
+/// One a day on which something changed; a month of them, and the one that is held.
+#[test]
+fn old_versions_go_but_not_the_one_that_is_held() {
+    let mut fleet = Fleet::new();
+    for n in 0..40 {
+        let contribution = learned(100..104, if n % 2 == 0 { 999 } else { 101 });
+        fleet.learn(&contribution, 104 + n);
+        if n == 1 {
+            fleet.aggregator.hold(hold(2)).unwrap();
+        }
+    }
+    let kept: Vec<u64> = [2].into_iter().chain(11..=40).collect();
+    assert_eq!(fleet.numbers(), kept);
+    fleet.restart();
+    assert_eq!(fleet.numbers(), kept);
+    assert!(fleet.aggregator.view(2).is_ok() && fleet.aggregator.view(10).is_err());
+    let folder = fleet.folder;
+    drop(fleet.aggregator);
+    assert_eq!(check(&Disk::open(folder.path()).unwrap()).unwrap().faults, Vec::<String>::new());
+}
+
+/// A host that says it twice may not have had the answer.
+#[test]
+fn who_says_a_heartbeat_again_is_given_the_view_again() {
+    let mut fleet = Fleet::new();
+    let view = fleet.learn(&learned(100..104, 999), 104).unwrap();
+    let beat = tracewell_wire::Heartbeat {
+        time: EventNs(105 * EventNs::DAY),
+        n_events: 0,
+        readiness_permille: 0,
+        settled: true,
+    };
+    let frame = fleet.hosts[1].frame(Payload::Heartbeat(beat));
+    for _ in 0..2 {
+        let answers = crate::host::answers(&mut fleet.aggregator, &frame);
+        assert!(answers.contains(&Payload::FleetView(view.clone())), "{answers:?}");
+    }
+}
+
+/// Who sets its clock ahead does not keep the fleet from having a new view.
+#[test]
+fn a_day_beyond_the_clock_is_not_believed() {
+    let mut fleet = Fleet::new();
+    fleet.aggregator.expire(0, EventNs(104 * EventNs::DAY)).unwrap();
+    let clean = fleet.learn(&learned(100..104, 999), 60_000).unwrap();
+    fleet.aggregator.expire(0, EventNs(110 * EventNs::DAY)).unwrap();
+    let next = fleet.learn(&learned(100..110, 106), 110);
+    assert!(next.is_some_and(|next| next != clean));
+    assert_eq!(fleet.aggregator.versions().iter().map(|head| head.day).collect::<Vec<_>>(), [104, 110]);
+}
