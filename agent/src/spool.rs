@@ -340,24 +340,25 @@ impl Shared {
     /// Drops the oldest of what matters least until there is room; `false` if what is new matters least itself.
     fn make_room(&self, state: &mut State, class: Class, n_bytes: u64) -> Result<bool, StoreError> {
         let mut may_go = DROPPED_FIRST.into_iter().take_while(|other| *other >= class).peekable();
-        let mut n_dropped = 0;
+        if state.n_bytes() + n_bytes > self.bytes_max && state.dropped == 0 {
+            tracing::warn!(bytes_max = self.bytes_max, "the spool is full: what matters least is lost");
+        }
         while state.n_bytes() + n_bytes > self.bytes_max {
             let Some(&victim) = may_go.peek() else { break };
-            match self.rows.first_from(&[victim as u8])?.and_then(|(key, _)| read_key(&key)) {
-                Some(key) if key.class == victim => {
-                    self.remove(state, key)?;
-                    n_dropped += 1;
+            match self.rows.first_from(&[victim as u8])? {
+                Some((row_key, row)) if read_key(&row_key).is_some_and(|key| key.class == victim) => {
+                    // At once: what is gone and not noted would never be told.
+                    let dropped = (state.dropped + 1).to_be_bytes();
+                    self.rows.change(&[(DROPPED, &dropped)], &[&row_key], false)?;
+                    state.waiting_of(victim).subtract(row.len());
+                    state.drop_frames(1);
                 }
                 _ => _ = may_go.next(),
             }
         }
         let has_room = state.n_bytes() + n_bytes <= self.bytes_max;
-        n_dropped += u64::from(!has_room);
-        if n_dropped > 0 {
-            if state.dropped == 0 {
-                tracing::warn!(bytes_max = self.bytes_max, "the spool is full: what matters least is lost");
-            }
-            state.drop_frames(n_dropped);
+        if !has_room {
+            state.drop_frames(1);
             self.note_dropped(state);
         }
         Ok(has_room)
