@@ -3,10 +3,11 @@
 //!
 //! In reading order: [`serve`] takes connections, [`authentication`] sees who calls, [`gateway`] turns a call over HTTP into the gRPC
 //! call that it stands for, and [`Api::answer`] sees whether they may, and that changes are noted, before [`hosts`], [`incidents`],
-//! [`model`] and [`operators`] do what was asked. [`metrics`] are for machines.
+//! [`model`] and [`operators`] do what was asked. [`metrics`] and [`health`] are for machines.
 
 mod authentication;
 mod gateway;
+mod health;
 mod hosts;
 mod incidents;
 mod metrics;
@@ -159,29 +160,29 @@ mod tests {
     use crate::engine;
     use axum::body::Body;
     use axum::http;
+    use tokio::sync::mpsc;
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::health_server::Health;
     use tower::ServiceExt;
     use tracewell_aggregator::Aggregator;
     use tracewell_parameters::Parameters;
     use tracewell_wire::quic::Rate;
+    use tracewell_wire::quic::server::Arrived;
 
     const RATE: Rate = Rate { frames: 0, bytes: 0 };
 
     const ROLES: [Role; 4] = [Role::Viewer, Role::Analyst, Role::Operator, Role::Admin];
 
-    /// Each method, asked over HTTP with an empty request by each role and by nobody: who is let through to it, and who is not.
-    #[tokio::test]
-    async fn every_method_asks_for_its_role() {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = Disk::open(folder.path()).unwrap();
-        let (_frames, frames) = tokio::sync::mpsc::channel(1);
+    /// What is asked, with an engine behind it; in the folder is its store.
+    fn api(folder: &Path, operators: Operators, disk: Disk) -> (Api, (watch::Sender<bool>, mpsc::Sender<Arrived>)) {
+        let (to_engine, frames) = mpsc::channel(1);
         let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), 1).unwrap()));
         let aggregator = Aggregator::new(&Parameters::default());
         let sessions = Arc::new(Sessions::new(RATE));
         let (engine, _thread) =
             engine::start(aggregator, Arc::clone(&registry), (0, None), frames, Arc::clone(&sessions)).unwrap();
-        let mut operators = Operators::open(disk.clone()).unwrap();
-        let tokens = ROLES.map(|role| operators.create(role.as_str_name(), role, 60).unwrap());
-        let (_stop, stopping) = watch::channel(false);
+        let (stop, stopping) = watch::channel(false);
         let api = Api {
             registry,
             sessions,
@@ -193,8 +194,43 @@ mod tests {
             audit: Arc::new(Mutex::new(Audit::open(disk.clone()).unwrap())),
             stopping,
             disk,
-            state: folder.path().into(),
+            state: folder.into(),
         };
+        (api, (stop, to_engine))
+    }
+
+    /// An engine that does not answer does not serve, whoever asks how.
+    #[tokio::test]
+    async fn an_engine_that_does_not_answer_does_not_serve() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let (api, _running) = api(folder.path(), Operators::open(disk.clone()).unwrap(), disk);
+        let check = async |service: &str| {
+            let request = HealthCheckRequest { service: service.into() };
+            api.check(Request::new(request)).await.map(|answer| answer.into_inner().status())
+        };
+        assert_eq!(check("tracewell.api.v1.Hosts").await.unwrap_err().code(), Code::NotFound);
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let asker = api.engine.clone();
+        let asked = tokio::spawn(async move { asker.ask(move |_| wait.recv().is_ok()).await });
+        tokio::task::yield_now().await;
+        assert_eq!(check("").await.unwrap(), ServingStatus::NotServing);
+        assert_eq!(api.healthz().await.status(), 503);
+        go.send(()).unwrap();
+        assert!(asked.await.unwrap().unwrap());
+        // On a busy machine an engine that is free may take its time, too.
+        while check("").await.unwrap() != ServingStatus::Serving {}
+        assert_eq!(api.healthz().await.status(), 200);
+    }
+
+    /// Each method, asked over HTTP with an empty request by each role and by nobody: who is let through to it, and who is not.
+    #[tokio::test]
+    async fn every_method_asks_for_its_role() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::open(folder.path()).unwrap();
+        let mut operators = Operators::open(disk.clone()).unwrap();
+        let tokens = ROLES.map(|role| operators.create(role.as_str_name(), role, 60).unwrap());
+        let (api, _running) = api(folder.path(), operators, disk);
         let routes = serve::routes(&api).unwrap();
         for method in methods::all() {
             let ask = async |authorization: &str| {

@@ -52,7 +52,7 @@ pub fn routes(api: &Api, services: &Router) -> Router {
     };
     routes
         .route("/metrics", axum::routing::get(metrics))
-        .route("/healthz", axum::routing::get(async move || health.health().await))
+        .route("/healthz", axum::routing::get(async move || health.healthz().await))
         .route("/v1/openapi.json", axum::routing::get(async || Json(openapi::document())))
         .fallback(async || failure(&Status::not_found("there is no such path; /v1/openapi.json has those there are")))
         .method_not_allowed_fallback(async || failure(&Status::unimplemented("expected another HTTP method")))

@@ -1,21 +1,14 @@
-//! What a running aggregator counts, in the text format of Prometheus, and whether it serves. `docs/metrics.md` lists the counts; a
+//! What a running aggregator counts, in the text format of Prometheus. `docs/metrics.md` lists the counts; a
 //! test compares the two.
 
 use super::{Api, internal, lock};
 use crate::engine::Snapshot;
 use crate::listener::Counted;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use std::fmt::Write;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
 use tonic::Status;
 use tracewell_aggregator::HostReport;
 use tracewell_alert_scorer::Severity;
-
-/// An engine that has not answered by then does not serve.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is counted, at one moment.
 struct Seen {
@@ -108,15 +101,6 @@ impl Api {
         let n_revoked = registry.hosts().values().filter(|host| host.revoked).count() as u64;
         let n_away = (registry.hosts().len() as u64).saturating_sub(n_revoked + counted.connected);
         Ok(text(&Seen { counted, hosts, n_revoked, n_away, snapshot }))
-    }
-
-    /// `/healthz`: for everybody.
-    pub(super) async fn health(&self) -> Response {
-        match timeout(PATIENCE, self.engine.ask(|_| ())).await {
-            Ok(Ok(())) => "serving\n".into_response(),
-            Ok(Err(_)) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
-            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the engine does not answer\n").into_response(),
-        }
     }
 }
 

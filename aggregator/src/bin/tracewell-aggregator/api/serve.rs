@@ -24,6 +24,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, version::TLS13};
 use tonic::service::Routes;
+use tonic_health::pb::health_server::HealthServer;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tracewell_api::DESCRIPTORS;
 use tracewell_api::v1::hosts_server::HostsServer;
@@ -52,7 +53,6 @@ const BREATH: Duration = Duration::from_millis(200);
 /// # Errors
 /// When the descriptors are not what reflection reads.
 pub fn routes(api: &Api) -> Result<Router> {
-    let (_, health) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -66,7 +66,8 @@ pub fn routes(api: &Api) -> Result<Router> {
     let routes = gateway::routes(api, &services).merge(services);
     let routes = routes.layer(GlobalConcurrencyLimitLayer::new(ANSWERED_MAX));
     // What everybody may ask takes no operator's place.
-    let routes = routes.merge(Routes::new(health).add_service(reflection).into_axum_router().reset_fallback());
+    let routes = routes
+        .merge(Routes::new(HealthServer::new(api.clone())).add_service(reflection).into_axum_router().reset_fallback());
     Ok(routes.layer(from_fn_with_state(api.clone(), authenticate)))
 }
 
