@@ -76,9 +76,12 @@ impl Merge {
         parameters: &ProfileParameters,
         store: &mut dyn Store,
     ) -> Result<Option<Payload>, StoreError> {
-        if self.stale || self.changed && self.view_day.is_none_or(|day| now.day() > day) {
-            self.versions.make(FleetView::of(&self.map, parameters), now.day(), store)?;
-            (self.changed, self.stale, self.view_day) = (false, false, Some(now.day()));
+        // Hosts are not on the same day, and who lags behind makes no view of a day that has one.
+        let newest_day = self.versions.heads().map(|head| head.day).max().max(self.view_day);
+        if self.stale || self.changed && newest_day.is_none_or(|day| now.day() > day) {
+            let day = newest_day.unwrap_or(0).max(now.day());
+            self.versions.make(FleetView::of(&self.map, parameters), day, store)?;
+            (self.changed, self.stale, self.view_day) = (false, false, Some(day));
         }
         let Some((version, view)) = self.versions.given() else { return Ok(None) };
         let is_news = self.given.insert(host, version) != Some(version);

@@ -14,10 +14,13 @@ pub fn make(folder: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> io::Re
     let part = beside(folder);
     remove(&part)?;
     DirBuilder::new().recursive(true).mode(0o700).create(&part)?;
-    fill(&part)?;
-    sync(&part)?;
     // An empty folder gives way, any other stays.
-    fs::rename(&part, folder)?;
+    let made = fill(&part).and_then(|()| sync(&part)).and_then(|()| fs::rename(&part, folder));
+    if made.is_err() {
+        // What it holds may be a key.
+        remove(&part)?;
+    }
+    made?;
     match folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => File::open(parent)?.sync_all(),
         None => File::open(".")?.sync_all(),
@@ -92,6 +95,7 @@ mod tests {
         .unwrap();
         assert_eq!(fs::read_to_string(folder.join("b/c")).unwrap(), "whole");
         assert!(make(&folder, |_| Ok(())).is_err(), "what is there stays");
+        assert!(!beside(&folder).exists(), "and nothing is left beside it");
         let empty = place.path().join("empty");
         fs::create_dir(&empty).unwrap();
         make(&empty, |part| copy(&folder, part)).unwrap();

@@ -140,7 +140,7 @@ fn watch(args: &ServerArgs, severity: Option<Severity>, only_new: bool) -> Resul
             false => print(&lines(answer.incident.as_slice(), line))?,
         }
     }
-    Ok(())
+    Err(Failure::Internal("the aggregator stops: what comes after this is not seen".into()))
 }
 
 /// The document that a replay of the same recordings writes, byte for byte.

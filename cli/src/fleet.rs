@@ -88,8 +88,9 @@ fn model(server: &Server, command: ModelCommand) -> Result<String, Failure> {
             });
             versions + &held
         }),
-        ModelCommand::Diff { from, to, limit } => {
-            server.tell(model.compare_versions(CompareVersionsRequest { from, to, limit }), |answer| {
+        ModelCommand::Diff { from, to, limit } => server.tell(
+            model.compare_versions(CompareVersionsRequest { from: Some(from), to: Some(to), limit }),
+            |answer| {
                 let mut text = lines(&answer.differences, |difference| {
                     let (before, now) = (difference.from(), difference.to());
                     let sign = if (now as i32) > before as i32 { '+' } else { '-' };
@@ -101,11 +102,11 @@ fn model(server: &Server, command: ModelCommand) -> Result<String, Failure> {
                     let _ = writeln!(text, "and {n_more} more (--limit)");
                 }
                 text
-            })
-        }
+            },
+        ),
         ModelCommand::Rollback { version, reason } => {
             let done = format!("hosts are given version {version} until `tracewell fleet model release`\n");
-            server.tell(model.hold_version(HoldVersionRequest { version, reason }), |_| done)
+            server.tell(model.hold_version(HoldVersionRequest { version: Some(version), reason }), |_| done)
         }
         ModelCommand::Release => {
             let done = "hosts are given the newest version again\n".to_owned();

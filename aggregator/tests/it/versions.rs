@@ -178,6 +178,24 @@ fn who_says_a_heartbeat_again_is_given_the_view_again() {
     }
 }
 
+/// Hosts that are on an earlier day, as replays and those that were away are, make no version after those of later days.
+#[test]
+fn a_restart_makes_no_version_of_a_day_that_is_over() {
+    let mut fleet = Fleet::new();
+    fleet.learn(&learned(100..104, 999), 104).unwrap();
+    let newest = fleet.learn(&learned(100..110, 106), 110).unwrap();
+    fleet.restart();
+    assert_eq!(fleet.learn(&learned(100..104, 999), 105), Some(newest), "what is known is given");
+    assert_eq!(fleet.numbers(), [1, 2]);
+    // Who is revoked votes no more, whatever day it is.
+    for n in 0..4 {
+        fleet.aggregator.forget_contribution(fleet.hosts[n].id).unwrap();
+    }
+    assert_eq!(fleet.told(5, 105).map(|view| view.n_hosts()), Some(2));
+    let days: Vec<_> = fleet.aggregator.versions().iter().map(|head| head.day).collect();
+    assert_eq!(days, [104, 110, 110]);
+}
+
 /// Who sets its clock ahead does not keep the fleet from having a new view.
 #[test]
 fn a_day_beyond_the_clock_is_not_believed() {

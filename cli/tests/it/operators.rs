@@ -153,6 +153,9 @@ fn the_fleet_s_view_is_rolled_back_and_released() {
     fleet
         .ask(&["fleet", "model", "rollback", "0", "--reason", " "])
         .failed(2, "reason has 0 bytes, expected 1 to 4000");
+    let (status, answer) = fleet.http("POST", "/v1/model/hold", r#"{"reason": "a poisoned update"}"#);
+    let words = json!("version is left out, expected the number of a version");
+    assert_eq!((status, &answer[0]["message"]), (400, &words), "and not 0");
     fleet.operator("analyst", "analyst");
     fleet.ask_as("analyst", &roll_back("0")).failed(2, "expected ROLE_OPERATOR");
     fleet.ask(&roll_back("0")).ok();

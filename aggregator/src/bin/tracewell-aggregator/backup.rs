@@ -88,7 +88,8 @@ pub fn restore(args: &RestoreArgs, file: Option<&Path>) -> Result<()> {
     fs::File::open(&state)?.sync_all()?;
     println!(
         "restored what was known at {}; {n_tokens} tokens are void. What hosts sent since is lost, unless it still waits with them; who \
-         or what operator was revoked since is to be revoked again, who was enrolled since is to be enrolled again.",
+         or what operator was revoked since is to be revoked again, who was enrolled since is to be enrolled again. \
+         What was decided since is undone, a roll-back of the fleet's view as well.",
         rfc3339(EventNs(taken.saturating_mul(EventNs::SECOND)))
     );
     Ok(())

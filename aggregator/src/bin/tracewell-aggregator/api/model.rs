@@ -46,8 +46,8 @@ impl Model for Api {
         request: Request<CompareVersionsRequest>,
     ) -> Result<Response<CompareVersionsResponse>, Status> {
         let compare = async |api: Api, request: CompareVersionsRequest, _| {
-            let CompareVersionsRequest { from, to, limit } = request;
-            let limit = fields::within("limit", limit, 1000, DIFFERENCES_MAX)?;
+            let (from, to) = (given("from", request.from)?, given("to", request.to)?);
+            let limit = fields::within("limit", request.limit, 1000, DIFFERENCES_MAX)?;
             let views = move |engine: &mut Engine| Ok::<_, VersionError>((engine.view(from)?, engine.view(to)?));
             let (before, after) = api.engine.ask(views).await.map_err(internal)?.map_err(refused)?;
             // Two views of the largest size take a moment.
@@ -65,7 +65,7 @@ impl Model for Api {
     ) -> Result<Response<HoldVersionResponse>, Status> {
         let hold = async |api: Api, request: HoldVersionRequest, caller: Caller| {
             let (owner, reason) = (caller.name.into(), fields::text("reason", &request.reason, 1)?.into());
-            let hold = Hold { version: request.version, owner, reason, since: now() };
+            let hold = Hold { version: given("version", request.version)?, owner, reason, since: now() };
             api.engine.ask(move |engine| engine.hold(hold)).await.map_err(internal)?.map_err(refused)?;
             Ok(HoldVersionResponse {})
         };
@@ -82,6 +82,11 @@ impl Model for Api {
         };
         self.answer(request, release).await
     }
+}
+
+/// 0 has a meaning that nobody is to get by leaving the number out.
+fn given(field: &str, version: Option<u64>) -> Result<u64, Status> {
+    version.ok_or_else(|| Status::invalid_argument(format!("{field} is left out, expected the number of a version")))
 }
 
 fn difference(difference: Difference) -> v1::Difference {
