@@ -42,13 +42,19 @@ impl Clock {
     }
 }
 
-#[test]
-fn jumps_of_the_aggregators_clock_keep_hosts_out_while_they_last_and_lose_nothing() {
+/// A fleet whose aggregator goes by the clock.
+fn fleet() -> Option<(Fleet, Clock)> {
     let place = Place::new();
-    let Some(clock) = Clock::make(&place) else { return };
+    let clock = Clock::make(&place)?;
     let environment = [("LD_PRELOAD", clock.library.as_str()), ("CLOCK_AHEAD", clock.file.as_str())];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let Some(fleet) = Fleet::with(Setup { place, environment: environment.into(), ..Setup::default() }) else { return };
+    let fleet = Fleet::with(Setup { place, environment: environment.into(), ..Setup::default() })?;
+    Some((fleet, clock))
+}
+
+#[test]
+fn jumps_of_the_aggregators_clock_keep_hosts_out_while_they_last_and_lose_nothing() {
+    let Some((fleet, clock)) = fleet() else { return };
     let (host, recording) = HOST;
     let token = fleet.token(2);
     clock.set(400 * DAY);
@@ -81,11 +87,7 @@ fn jumps_of_the_aggregators_clock_keep_hosts_out_while_they_last_and_lose_nothin
 /// not let in any more.
 #[test]
 fn a_certificate_is_renewed_before_it_ends_to_hold() {
-    let place = Place::new();
-    let Some(clock) = Clock::make(&place) else { return };
-    let environment = [("LD_PRELOAD", clock.library.as_str()), ("CLOCK_AHEAD", clock.file.as_str())];
-    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let Some(fleet) = Fleet::with(Setup { place, environment: environment.into(), ..Setup::default() }) else { return };
+    let Some((fleet, clock)) = fleet() else { return };
     let (host, recording) = HOST;
     clock.set(-300 * DAY);
     assert!(fleet.enrol(host, &fleet.token(1)).status.success());

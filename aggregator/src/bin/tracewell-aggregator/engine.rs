@@ -125,6 +125,8 @@ impl Asker {
         let mut latest = self.latest.lock().await;
         let n_changes = latest.as_ref().map(|snapshot| snapshot.n_changes);
         if let Some(listing) = self.ask(move |engine| engine.list(n_changes)).await? {
+            // The one before may be as large.
+            *latest = None;
             let snapshot = tokio::task::spawn_blocking(listing).await.context("computing the list")??;
             *latest = Some(Arc::new(snapshot));
         }
