@@ -10,6 +10,8 @@ use crate::loss::LossLog;
 use crate::normalise::{Normaliser, Vetted, split_rename};
 use crate::profiling::{Profiling, Told};
 use crate::uplink::{Uplink, UplinkError};
+use std::sync::Arc;
+use tracewell_graph_core::fleet::FleetView;
 use tracewell_graph_core::follow::Connections;
 use tracewell_graph_core::graph::{Graph, GraphCounts};
 use tracewell_graph_core::history::{History, HistoryError};
@@ -20,7 +22,7 @@ use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
 use tracewell_model::{Event, EventNs, HostId, HostRecord, Millibits, Object, Operation, Record, Str};
 use tracewell_parameters::Parameters;
-use tracewell_wire::{Heartbeat, Hello, Payload, Transport};
+use tracewell_wire::{Heartbeat, Hello, Inventory, Payload, Transport};
 
 /// Event time between two heartbeats of a host. Most of what an idle host sends, so it is long.
 const HEARTBEAT_NS: u64 = 6 * 3600 * EventNs::SECOND;
@@ -192,6 +194,20 @@ impl Pipeline {
         self.take_up_answers(now, transport)?;
         self.follow(EventNs::MAX, now)?;
         self.close_window(now, transport)
+    }
+
+    /// Tells the aggregator what this host runs.
+    ///
+    /// # Errors
+    /// When it passes a limit of the wire, or the transport does not take it.
+    pub fn tell(&mut self, inventory: Inventory, transport: &mut dyn Transport) -> Result<(), PipelineError> {
+        self.greet(transport)?;
+        Ok(self.uplink.send(Payload::Inventory(inventory), transport)?)
+    }
+
+    /// The view of the fleet in force.
+    pub fn view(&self) -> Option<&Arc<FleetView>> {
+        self.profiling.profile().fleet()
     }
 
     pub fn stats(&self) -> PipelineStats {

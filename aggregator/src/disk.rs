@@ -28,7 +28,10 @@ use tracewell_wire::{Class, FrameKey, Message, Payload, decode, encode};
 /// |---|---|
 /// | 1 | never released: families `alerts`, `notes`, `hosts`, `tokens` |
 /// | 2 | families `index`, `operators`, `decisions`, `exceptions`, `audit`; alert graphs know their epoch |
-pub const SCHEMA: u32 = 2;
+/// | 3 | notes of what hosts run; those of hosts tell what they lost |
+pub const SCHEMA: u32 = 3;
+/// The oldest layout that this program reads; one that it may write to becomes one of [`SCHEMA`].
+const SCHEMA_MIN: u32 = 2;
 const SCHEMA_KEY: &[u8] = b"aggregator-schema";
 /// Bytes of logs that are not in tables yet.
 const WAL_BYTES_MAX: u64 = 64 << 20;
@@ -109,7 +112,9 @@ impl Disk {
             let failed = |error: io::Error| StoreError::Medium(format!("making {}: {error}", folder.display()));
             whole::make(folder, |part| create(part).map_err(io::Error::other)).map_err(failed)?;
         }
-        Self::open_as(folder, |options, families| DB::open_cf_descriptors(options, folder, families))
+        let disk = Self::open_as(folder, |options, families| DB::open_cf_descriptors(options, folder, families))?;
+        disk.db.put(SCHEMA_KEY, SCHEMA.to_be_bytes()).map_err(medium)?;
+        Ok(disk)
     }
 
     /// Opens the database in a folder and changes nothing there, as that of a backup. Nobody may write to it meanwhile.
@@ -133,11 +138,10 @@ impl Disk {
         }
         let db = open(&options, families()).map_err(medium)?;
         match db.get(SCHEMA_KEY).map_err(medium)? {
-            Some(found) if found == SCHEMA.to_be_bytes() => Ok(Self { db: Arc::new(db) }),
-            Some(found) => {
-                let found = found.as_slice().try_into().map_or(0, u32::from_be_bytes);
-                Err(foreign(&format!("it has schema {found}, this program reads {SCHEMA}")))
-            }
+            Some(found) => match found.as_slice().try_into().map_or(0, u32::from_be_bytes) {
+                SCHEMA_MIN..=SCHEMA => Ok(Self { db: Arc::new(db) }),
+                found => Err(foreign(&format!("it has schema {found}, this program reads {SCHEMA_MIN} to {SCHEMA}"))),
+            },
             None => Err(foreign("it holds a database that is not an aggregator's")),
         }
     }
@@ -466,6 +470,7 @@ fn note_key(note: Note) -> Vec<u8> {
             [&b"t"[..], &host.0.to_be_bytes(), &epoch.to_be_bytes(), &[class as u8], &sequence.to_be_bytes()].concat()
         }
         Note::Contribution(host) => [&b"c"[..], &host.0.to_be_bytes()].concat(),
+        Note::Inventory(host) => [&b"i"[..], &host.0.to_be_bytes()].concat(),
         Note::Counters => b"n".to_vec(),
         Note::View(number) => [&b"v"[..], &number.to_be_bytes()].concat(),
         Note::Hold => b"w".to_vec(),
@@ -485,6 +490,7 @@ fn read_note_key(key: &[u8]) -> Option<Note> {
     match (kind, rest.is_empty()) {
         (b'h', true) => Some(Note::Host(host)),
         (b'c', true) => Some(Note::Contribution(host)),
+        (b'i', true) => Some(Note::Inventory(host)),
         (b't', false) => {
             let (epoch, rest) = rest.split_first_chunk()?;
             let (class, sequence) = rest.split_first()?;
@@ -493,5 +499,31 @@ fn read_note_key(key: &[u8]) -> Option<Note> {
             Some(Note::Taken(host, FrameKey { class, epoch: u32::from_be_bytes(*epoch), sequence }))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    #[test]
+    fn a_store_of_before_becomes_one_of_now_and_others_are_refused() {
+        let folder = TempDir::new().unwrap();
+        let with = |schema: u32| {
+            let disk = Disk::open_as(folder.path(), |options, families| {
+                DB::open_cf_descriptors(options, folder.path(), families)
+            });
+            disk.unwrap().db.put(SCHEMA_KEY, schema.to_be_bytes()).unwrap();
+        };
+        drop(Disk::open(folder.path()).unwrap());
+        with(SCHEMA_MIN);
+        drop(Disk::open_read_only(folder.path()).unwrap());
+        let disk = Disk::open(folder.path()).unwrap();
+        assert_eq!(disk.db.get(SCHEMA_KEY).unwrap(), Some(SCHEMA.to_be_bytes().to_vec()));
+        drop(disk);
+        with(SCHEMA + 1);
+        let refused = Disk::open(folder.path()).map(drop).unwrap_err().to_string();
+        assert!(refused.contains("it has schema 4, this program reads 2 to 3"), "{refused}");
     }
 }

@@ -1,5 +1,6 @@
 //! Takes messages of hosts, each once, and joins alert updates into alert graphs.
 
+use crate::condition::{Condition, Runs};
 use crate::follow::Follow;
 use crate::ledger::{Entry, Ledger};
 use crate::merge::Merge;
@@ -105,6 +106,7 @@ pub(crate) struct HostState {
     /// The same of its profile.
     pub wants_profile: bool,
     pub fork: Option<Fork>,
+    pub condition: Condition,
 }
 
 /// What is known of a host.
@@ -126,6 +128,9 @@ pub struct HostReport {
     pub is_settled: bool,
     /// Two machines sent as this host.
     pub is_forked: bool,
+    pub condition: Condition,
+    /// The fleet's view that hosts are given now is in force there.
+    pub has_given_view: bool,
 }
 
 impl HostState {
@@ -170,7 +175,13 @@ impl Ingest {
                 for (key, forgotten) in forgotten {
                     ledgers.entry(key).or_default().forget_up_to(forgotten);
                 }
-                *known = HostState { ledgers, ..state };
+                let condition = Condition { runs: known.condition.runs.take(), ..state.condition };
+                *known = HostState { ledgers, condition, ..state };
+                Ok(())
+            }
+            Note::Inventory(host) => {
+                let inventory = notes::read_inventory(row)?;
+                ingest.hosts.entry(host).or_default().condition.runs = Some(Runs::from(&inventory));
                 Ok(())
             }
             Note::Taken(host, FrameKey { class, epoch, sequence }) => {
@@ -206,6 +217,12 @@ impl Ingest {
             n_missing: state.n_missing,
             is_settled: state.is_settled(state.latest),
             is_forked: state.fork.is_some(),
+            has_given_view: state
+                .condition
+                .runs
+                .as_ref()
+                .is_some_and(|runs| runs.view == self.merge.versions.given_hash()),
+            condition: state.condition.clone(),
         };
         self.hosts.iter().map(report).collect()
     }
@@ -265,6 +282,12 @@ impl Ingest {
             }
             Payload::Loss(loss) => {
                 self.counters.n_lost_events = self.counters.n_lost_events.saturating_add(loss.n_events);
+                state.condition.losses.take(&loss);
+            }
+            Payload::Inventory(inventory) => {
+                state.condition.runs = Some(Runs::from(&inventory));
+                requests.extend(self.merge.view_unless(host, inventory.view));
+                store.put_note(Note::Inventory(host), Some(notes::inventory(host, inventory)?))?;
             }
             Payload::Alert(update) => {
                 state.latest = state.latest.max(update.graph.last);
@@ -361,9 +384,12 @@ fn is_remembered(epoch: u32, latest: u32) -> bool {
 /// Refuses what only the aggregator sends.
 fn expected(payload: &Payload) -> Result<(), IngestError> {
     let what = match payload {
-        Payload::Hello(_) | Payload::Alert(_) | Payload::Loss(_) | Payload::Heartbeat(_) | Payload::Profile(_) => {
-            return Ok(());
-        }
+        Payload::Hello(_)
+        | Payload::Alert(_)
+        | Payload::Loss(_)
+        | Payload::Heartbeat(_)
+        | Payload::Inventory(_)
+        | Payload::Profile(_) => return Ok(()),
         Payload::Acknowledgement { .. } => "an acknowledgement",
         Payload::Refused { .. } => "a refusal",
         Payload::WantWhole { .. } => "a request for a whole alert",
@@ -471,6 +497,7 @@ impl HostState {
     }
 
     fn beat(&mut self, heartbeat: Heartbeat) {
+        self.condition.readiness_permille = heartbeat.readiness_permille;
         self.latest = self.latest.max(heartbeat.time);
         if self.is_settled(heartbeat.time) != heartbeat.settled {
             self.settled.insert(heartbeat.time, heartbeat.settled);

@@ -15,6 +15,7 @@
 
 mod pipeline;
 mod ingest;
+mod condition;
 mod ledger;
 mod notes;
 mod merge;
@@ -37,11 +38,12 @@ pub mod whole;
 #[cfg(feature = "document")]
 pub mod document;
 
+pub use condition::{Condition, GAPS_MAX, Losses, Runs};
 pub use exceptions::{Exception, ExceptionError, ExceptionId, Matcher, Preview};
 pub use incident::{Counters, Incident, IncidentId, Incidents, Overflow};
 pub use ingest::{HostReport, IngestError};
 pub use list::List;
-pub use pipeline::{Aggregator, Received};
+pub use pipeline::{Aggregator, Confirmed, Received};
 pub use store::{Kept, MemoryStore, Note, Rank, Reader, Store, StoreError, TakeNote};
 pub use versions::{Hold, VersionError, VersionHead};
 pub use view::{View, ViewEdge, ViewGroup, ViewNode};

@@ -4,7 +4,7 @@ use crate::versions::Versions;
 use crate::{Store, StoreError};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use tracewell_graph_core::fleet::{ContributionDelta, FleetMap, FleetView, OfferError, Sudden};
+use tracewell_graph_core::fleet::{ContributionDelta, Disputed, FleetMap, FleetView, OfferError, Sudden};
 use tracewell_model::{EventNs, HostId};
 use tracewell_parameters::ProfileParameters;
 use tracewell_wire::Payload;
@@ -19,6 +19,8 @@ pub(crate) struct Merge {
     stale: bool,
     /// Day of event time on which a view was made last, by this process.
     view_day: Option<u32>,
+    /// For what no vote counts; `None` until the decisions of earlier runs were taken up.
+    disputed: Option<Disputed>,
     pub versions: Versions,
     /// The last version that each host was given.
     given: BTreeMap<HostId, u64>,
@@ -80,7 +82,8 @@ impl Merge {
         let newest_day = self.versions.heads().map(|head| head.day).max().max(self.view_day);
         if self.stale || self.changed && newest_day.is_none_or(|day| now.day() > day) {
             let day = newest_day.unwrap_or(0).max(now.day());
-            self.versions.make(FleetView::of(&self.map, parameters), day, store)?;
+            let disputed = self.disputed.clone().unwrap_or_default();
+            self.versions.make(FleetView::of_undisputed(&self.map, &disputed, parameters), day, store)?;
             (self.changed, self.stale, self.view_day) = (false, false, Some(day));
         }
         let Some((version, view)) = self.versions.given() else { return Ok(None) };
@@ -88,10 +91,26 @@ impl Merge {
         Ok(is_news.then(|| Payload::FleetView(view.clone())))
     }
 
+    /// Has no votes count for this from now on. What an earlier run knew is in the newest version already.
+    pub fn dispute(&mut self, disputed: Disputed) {
+        let before = self.disputed.replace(disputed);
+        self.stale |= before.is_some() && before != self.disputed;
+    }
+
     /// The view that a host was given, for one that says the same again: it may have lost the answer.
     pub fn view_again(&self, host: HostId) -> Option<Payload> {
         let (version, view) = self.versions.given()?;
         (self.given.get(&host) == Some(&version)).then(|| Payload::FleetView(view.clone()))
+    }
+
+    /// The view that hosts are given now, for one that has another in force: it may have lost the one that it was given.
+    pub fn view_unless(&mut self, host: HostId, in_force: u64) -> Option<Payload> {
+        let (version, view) = self.versions.given()?;
+        if self.versions.given_hash() == in_force {
+            return None;
+        }
+        self.given.insert(host, version);
+        Some(Payload::FleetView(view.clone()))
     }
 
     /// What became common overnight, most hosts first.

@@ -1,16 +1,20 @@
 //! What is known of hosts and of the fleet, as rows that outlast the process.
 
 use crate::StoreError;
+use crate::condition::{Condition, GAPS_MAX, Losses};
 use crate::ingest::{Fork, HostState, IngestCounters};
 use crate::merge::Merge;
 use crate::versions::Hold;
 use tracewell_graph_core::fleet::{ContributionDelta, FleetView};
 use tracewell_graph_core::history::{HistoryError, RowReader, RowWriter};
 use tracewell_model::{AlertId, EventNs, HostId};
-use tracewell_wire::{Class, Message, Payload, decode, encode};
+use tracewell_wire::{Class, Inventory, Message, Payload, decode, encode};
 
-/// First byte of each row, raised with every change of one.
-const VERSION: u64 = 2;
+/// First number of each row, raised with every change of one, and the oldest that is read.
+const VERSION: u64 = 3;
+const VERSION_MIN: u64 = 2;
+/// From which version on a host's row has its [`Condition`].
+const CONDITION_SINCE: u64 = 3;
 
 pub fn host(state: &HostState) -> Vec<u8> {
     write(|row| {
@@ -41,6 +45,11 @@ pub fn host(state: &HostState) -> Vec<u8> {
             row.u64(*class as u64);
             row.u64(ledger.forgotten());
         }
+        let Condition { readiness_permille, losses, runs: _ } = &state.condition;
+        let Losses { n_events, n_gaps, gaps, latest } = losses;
+        [(*readiness_permille).into(), *n_events, *n_gaps, gaps.len() as u64].into_iter().for_each(|n| row.u64(n));
+        gaps.iter().for_each(|gap| row.u64(gap.0));
+        row.option(*latest, |row, latest| row.u64(latest.0));
     })
 }
 
@@ -48,7 +57,7 @@ pub fn host(state: &HostState) -> Vec<u8> {
 type Forgotten = Vec<((u32, Class), u64)>;
 
 pub fn read_host(bytes: &[u8]) -> Result<(HostState, Forgotten), StoreError> {
-    read("a host", bytes, |row| {
+    read("a host", bytes, |row_version, row| {
         let mut text = || row.option(|row| Ok(row.text()?.into()));
         let (name, version) = (text()?, text()?);
         let (epoch, latest, n_alerts) = (row.u32()?, EventNs(row.u64()?), row.u64()? as usize);
@@ -66,6 +75,14 @@ pub fn read_host(bytes: &[u8]) -> Result<(HostState, Forgotten), StoreError> {
             let (epoch, class) = (row.u32()?, row.u64()?);
             let class = Class::ALL.into_iter().find(|known| *known as u64 == class);
             forgotten.push(((epoch, class.ok_or_else(|| row.corrupt("no such class"))?), row.u64()?));
+        }
+        if row_version >= CONDITION_SINCE {
+            state.condition.readiness_permille = row.u64()?.min(1000) as u16;
+            let (n_events, n_gaps) = (row.u64()?, row.u64()?);
+            let gaps = (0..row.at_most(GAPS_MAX as u64)?).map(|_| Ok(EventNs(row.u64()?)));
+            let gaps = gaps.collect::<Result<_, HistoryError>>()?;
+            let latest = row.option(|row| Ok(EventNs(row.u64()?)))?;
+            state.condition.losses = Losses { n_events, n_gaps, gaps, latest };
         }
         Ok((state, forgotten))
     })
@@ -94,13 +111,29 @@ pub fn read_contribution(bytes: &[u8]) -> Result<ContributionDelta, StoreError> 
     }
 }
 
+/// # Errors
+/// When it is larger than a frame, as which no host can have sent it.
+pub fn inventory(host: HostId, inventory: Inventory) -> Result<Vec<u8>, StoreError> {
+    let payload = Payload::Inventory(inventory);
+    encode(&Message { host, epoch: 0, sequence: 1, payload })
+        .map_err(|error| corrupt("an inventory", error.to_string()))
+}
+
+pub fn read_inventory(bytes: &[u8]) -> Result<Inventory, StoreError> {
+    match decode(bytes).map(|message| message.payload) {
+        Ok(Payload::Inventory(inventory)) => Ok(inventory),
+        Ok(_) => Err(corrupt("an inventory", "another message".into())),
+        Err(error) => Err(corrupt("an inventory", error.to_string())),
+    }
+}
+
 pub fn counters(counters: &IngestCounters) -> Vec<u8> {
     let IngestCounters { n_alerts, n_evicted, n_expired, n_refused, n_lost_events } = *counters;
     write(|row| [n_alerts, n_evicted, n_expired, n_refused, n_lost_events].into_iter().for_each(|n| row.u64(n)))
 }
 
 pub fn read_counters(bytes: &[u8]) -> Result<IngestCounters, StoreError> {
-    read("counters", bytes, |row| {
+    read("counters", bytes, |_, row| {
         let mut next = || row.u64();
         let (n_alerts, n_evicted, n_expired, n_refused) = (next()?, next()?, next()?, next()?);
         Ok(IngestCounters { n_alerts, n_evicted, n_expired, n_refused, n_lost_events: next()? })
@@ -119,7 +152,7 @@ pub fn view(day: u32, view: &FleetView) -> Option<Vec<u8>> {
 
 /// The day of event time on which it was made, with it.
 pub fn read_view(bytes: &[u8]) -> Result<(u32, FleetView), StoreError> {
-    let (day, frame) = read("a view of the fleet", bytes, |row| Ok((row.u32()?, row.blob()?.to_vec())))?;
+    let (day, frame) = read("a view of the fleet", bytes, |_, row| Ok((row.u32()?, row.blob()?.to_vec())))?;
     match decode(&frame).map(|message| message.payload) {
         Ok(Payload::FleetView(view)) => Ok((day, view)),
         Ok(_) => Err(corrupt("a view of the fleet", "another message".into())),
@@ -137,7 +170,7 @@ pub fn hold(hold: &Hold) -> Vec<u8> {
 }
 
 pub fn read_hold(bytes: &[u8]) -> Result<Hold, StoreError> {
-    read("what is held", bytes, |row| {
+    read("what is held", bytes, |_, row| {
         let (version, since) = (row.u64()?, row.u64()?);
         Ok(Hold { version, since, owner: row.text()?.into(), reason: row.text()?.into() })
     })
@@ -158,13 +191,44 @@ fn write(write: impl FnOnce(&mut RowWriter<'_>)) -> Vec<u8> {
 fn read<T>(
     what: &'static str,
     bytes: &[u8],
-    read: impl FnOnce(&mut RowReader<'_>) -> Result<T, HistoryError>,
+    read: impl FnOnce(u64, &mut RowReader<'_>) -> Result<T, HistoryError>,
 ) -> Result<T, StoreError> {
     let mut row = RowReader::new(what, bytes);
     let content = match row.u64() {
-        Ok(VERSION) => read(&mut row),
-        Ok(version) => Err(row.corrupt(format!("version {version}, expected {VERSION}"))),
+        Ok(version @ VERSION_MIN..=VERSION) => read(version, &mut row),
+        Ok(version) => Err(row.corrupt(format!("version {version}, expected {VERSION_MIN} to {VERSION}"))),
         Err(error) => Err(error),
     };
     content.and_then(|content| row.end().map(|()| content)).map_err(|error| corrupt(what, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_survives_its_row_and_one_of_before_is_read() {
+        let losses = Losses { n_events: 3, n_gaps: 2, gaps: [EventNs(4), EventNs(9)].into(), latest: Some(EventNs(9)) };
+        let condition = Condition { readiness_permille: 500, losses, runs: None };
+        let state = HostState {
+            name: Some("web-1".into()),
+            n_missing: 7,
+            condition: condition.clone(),
+            ..HostState::default()
+        };
+        let row = host(&state);
+        let (read, _) = read_host(&row).unwrap();
+        assert_eq!((read.name, read.n_missing, read.condition), (state.name, 7, condition));
+
+        let fresh = HostState { n_missing: 7, ..HostState::default() };
+        let mut before = host(&fresh);
+        // Readiness, three counts of losses, and that there was none.
+        before.truncate(before.len() - 5);
+        before[0] = 2;
+        let (read, _) = read_host(&before).unwrap();
+        assert_eq!((read.n_missing, read.condition), (7, Condition::default()));
+        before[0] = 4;
+        let refused = read_host(&before).map(drop).unwrap_err().to_string();
+        assert!(refused.contains("version 4, expected 2 to 3"), "{refused}");
+    }
 }

@@ -3,16 +3,24 @@ use crate::incident::Incidents;
 use crate::ingest::{HostReport, HostState, Ingest, IngestError};
 use crate::list::{Known, List};
 use crate::versions::{Hold, VersionError, VersionHead};
-use crate::{MemoryStore, Store, StoreError};
+use crate::{MemoryStore, Note, Store, StoreError, notes};
 use std::collections::{BTreeMap, BTreeSet};
 use tracewell_alert_scorer::Signature;
-use tracewell_graph_core::fleet::FleetView;
+use tracewell_graph_core::fleet::{Disputed, FleetView};
 use tracewell_model::{EventNs, FarEnd, HostId};
 use tracewell_parameters::Parameters;
-use tracewell_wire::{decode_with_hash, encode, head};
+use tracewell_wire::{Inventory, decode_with_hash, encode, head};
 
 /// Alert graphs that go at once for their age. The list shows none of the rest either.
 const EXPIRED_AT_ONCE_MAX: usize = 4096;
+
+/// What analysts found to be attacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Of their stories.
+    pub signatures: BTreeSet<Signature>,
+    pub disputed: Disputed,
+}
 
 /// One aggregator: frames of hosts in, incidents out.
 pub struct Aggregator {
@@ -167,6 +175,14 @@ impl Aggregator {
         self.ingest.reports()
     }
 
+    /// What a host says that it runs; `None` until it has, and in a store that keeps no notes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn inventory(&self, host: HostId) -> Result<Option<Inventory>, StoreError> {
+        self.store.note(Note::Inventory(host))?.map(|row| notes::read_inventory(&row)).transpose()
+    }
+
     /// Frames of a host whose content was refused.
     pub fn n_refused(&self, host: HostId) -> u64 {
         self.ingest.hosts().get(&host).map_or(0, |state| state.n_refused)
@@ -196,8 +212,10 @@ impl Aggregator {
         self.exceptions.remove(id);
     }
 
-    /// Which stories were found to be attacks: no exception hides them, wherever they happen.
-    pub fn confirm(&mut self, signatures: BTreeSet<Signature>) {
+    /// What was found to be attacks: no exception hides such stories, wherever they happen, and what they did that was rare is vouched for
+    /// by nobody, with the next heartbeat of any host.
+    pub fn confirm(&mut self, Confirmed { signatures, disputed }: Confirmed) {
+        self.ingest.merge.dispute(disputed);
         self.exceptions.confirm(signatures);
     }
 

@@ -111,6 +111,8 @@ pub enum Note {
     Taken(HostId, FrameKey),
     /// What its profile has learned.
     Contribution(HostId),
+    /// What it says that it runs.
+    Inventory(HostId),
     /// What was counted over all hosts.
     Counters,
     /// A view of the fleet that was made, by its number.

@@ -3,6 +3,7 @@
 use crate::{Note, Store, StoreError, notes};
 use std::collections::BTreeMap;
 use tracewell_graph_core::fleet::FleetView;
+use tracewell_wire::view_hash;
 
 /// Versions that are kept beside the one that is held; one a day is made at most. The oldest goes first.
 const VERSIONS_MAX: usize = 30;
@@ -44,8 +45,23 @@ pub enum VersionError {
 #[derive(Debug, Default)]
 pub(crate) struct Versions {
     heads: BTreeMap<u64, VersionHead>,
-    newest: FleetView,
-    held: Option<(Hold, FleetView)>,
+    newest: Hashed,
+    held: Option<(Hold, Hashed)>,
+}
+
+/// A view with its [`view_hash`].
+#[derive(Debug, Default)]
+struct Hashed {
+    view: FleetView,
+    hash: u64,
+}
+
+impl From<FleetView> for Hashed {
+    fn from(view: FleetView) -> Self {
+        // Only one that fits a frame is ever made a version.
+        let hash = view_hash(&view).unwrap_or_default();
+        Self { view, hash }
+    }
 }
 
 impl Versions {
@@ -53,7 +69,7 @@ impl Versions {
     pub fn load(&mut self, number: u64, row: &[u8]) -> Result<(), StoreError> {
         let (day, view) = notes::read_view(row)?;
         self.heads.insert(number, head(number, day, &view));
-        self.newest = view;
+        self.newest = view.into();
         Ok(())
     }
 
@@ -62,20 +78,20 @@ impl Versions {
         let hold = notes::read_hold(row)?;
         let view = self.view(hold.version, store)?;
         let view = view.ok_or_else(|| notes::corrupt("what is held", format!("no version {}", hold.version)))?;
-        self.held = Some((hold, view));
+        self.held = Some((hold, view.into()));
         Ok(())
     }
 
     /// Makes a view the newest version, unless the newest says the same.
     pub fn make(&mut self, view: FleetView, day: u32, store: &mut dyn Store) -> Result<(), StoreError> {
-        if view == self.newest {
+        if view == self.newest.view {
             return Ok(());
         }
         let Some(row) = notes::view(day, &view) else { return Ok(()) };
         let number = self.newest_number() + 1;
         store.put_note(Note::View(number), Some(row))?;
         self.heads.insert(number, head(number, day, &view));
-        self.newest = view;
+        self.newest = view.into();
         let held = self.held.as_ref().map(|(hold, _)| hold.version);
         while self.heads.len() - usize::from(held.is_some_and(|held| self.heads.contains_key(&held))) > VERSIONS_MAX {
             let Some(oldest) = self.heads.keys().copied().find(|number| held != Some(*number)) else { break };
@@ -87,6 +103,15 @@ impl Versions {
 
     /// The version that hosts are given, and its number; `None` as long as there never was one.
     pub fn given(&self) -> Option<(u64, &FleetView)> {
+        self.given_hashed().map(|(version, given)| (version, &given.view))
+    }
+
+    /// [`view_hash`] of the version that hosts are given; 0 as long as there never was one.
+    pub fn given_hash(&self) -> u64 {
+        self.given_hashed().map_or(0, |(_, given)| given.hash)
+    }
+
+    fn given_hashed(&self) -> Option<(u64, &Hashed)> {
         match &self.held {
             Some((hold, view)) => Some((hold.version, view)),
             None => (!self.heads.is_empty()).then(|| (self.newest_number(), &self.newest)),
@@ -98,7 +123,7 @@ impl Versions {
         match number {
             0 => Ok(Some(FleetView::default())),
             _ if !self.heads.contains_key(&number) => Ok(None),
-            _ if number == self.newest_number() => Ok(Some(self.newest.clone())),
+            _ if number == self.newest_number() => Ok(Some(self.newest.view.clone())),
             _ => {
                 let row = store.note(Note::View(number))?;
                 row.map(|row| notes::read_view(&row).map(|(_, view)| view)).transpose()
@@ -110,7 +135,7 @@ impl Versions {
     pub fn hold(&mut self, hold: Hold, store: &mut dyn Store) -> Result<(), VersionError> {
         let view = self.view(hold.version, store)?.ok_or_else(|| self.unknown(hold.version))?;
         store.put_note(Note::Hold, Some(notes::hold(&hold)))?;
-        self.held = Some((hold, view));
+        self.held = Some((hold, view.into()));
         Ok(())
     }
 

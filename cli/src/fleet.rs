@@ -7,10 +7,10 @@ use crate::server::Server;
 use std::fmt::Write;
 use tracewell_aggregator::document::time::short;
 use tracewell_api::v1::{
-    self, CompareVersionsRequest, CreateOperatorRequest, CreateTokenRequest, HoldVersionRequest, Host,
-    ListAuditRequest, ListHostsRequest, ListOperatorsRequest, ListTokensRequest, ListVersionsRequest,
-    MakeBackupRequest, ReleaseVersionRequest, RevokeHostRequest, RevokeOperatorRequest, RevokeTokenRequest, Version,
-    WhoAmIRequest,
+    self, CompareVersionsRequest, CreateOperatorRequest, CreateTokenRequest, GetHostRequest, GetHostResponse,
+    HoldVersionRequest, Host, ListAuditRequest, ListHostsRequest, ListOperatorsRequest, ListTokensRequest,
+    ListVersionsRequest, MakeBackupRequest, ReleaseVersionRequest, RevokeHostRequest, RevokeOperatorRequest,
+    RevokeTokenRequest, Version, WhoAmIRequest,
 };
 
 pub fn run(server: &ServerArgs, command: FleetCommand) -> Result<(), Failure> {
@@ -18,6 +18,7 @@ pub fn run(server: &ServerArgs, command: FleetCommand) -> Result<(), Failure> {
     let (mut hosts, mut operators) = (server.hosts(), server.operators());
     let text = match command {
         FleetCommand::Hosts => server.tell(hosts.list_hosts(ListHostsRequest {}), |answer| lines(&answer.hosts, host)),
+        FleetCommand::Host { host } => server.tell(hosts.get_host(GetHostRequest { host }), whole_host),
         FleetCommand::Revoke { host } => {
             let done = format!("{host} is let in no more\n");
             server.tell(hosts.revoke_host(RevokeHostRequest { host }), |_| done)
@@ -141,7 +142,44 @@ fn host(host: &Host) -> String {
     if host.same_address > 0 {
         let _ = write!(line, "  {} others at the same address", host.same_address);
     }
+    if host.lost_events > 0 || host.gaps > 0 {
+        let _ = write!(line, "  {}", losses(host));
+    }
+    if host.complaints > 0 {
+        let _ = write!(line, "  {} COMPLAINTS", host.complaints);
+    }
     line + if host.forked { "  FORKED" } else { "" }
+}
+
+fn losses(host: &Host) -> String {
+    let latest = host.latest_loss.as_deref().map(|latest| format!(", last at {}", short(latest))).unwrap_or_default();
+    format!("{} events lost, {} gaps{latest}", host.lost_events, host.gaps)
+}
+
+/// One host, in lines.
+fn whole_host(answer: &GetHostResponse) -> String {
+    let Some(of) = &answer.host else { return String::new() };
+    let unknown = || "not said yet".to_owned();
+    let mut rows = vec![("host", host(of))];
+    rows.push(("kernel", of.kernel.clone().unwrap_or_else(unknown)));
+    rows.push(("tier", of.tier.clone().unwrap_or_else(unknown)));
+    let (percent, tenth) = (of.readiness_permille / 10, of.readiness_permille % 10);
+    rows.push(("profile", format!("{percent}.{tenth} % ready")));
+    let view =
+        if of.has_given_view { "the version that hosts are given" } else { "none, or another than hosts are given" };
+    rows.push(("fleet's view", view.to_owned()));
+    rows.push(("last seen", of.last_seen.as_deref().map_or_else(|| "not since the start".into(), short)));
+    rows.push(("certificate", format!("holds until {}", short(&of.certificate_expires))));
+    rows.push(("lost", losses(of)));
+    rows.extend(answer.latest_gaps.iter().map(|gap| ("gap", short(gap))));
+    rows.extend(answer.complaints.iter().map(|complaint| ("complaint", complaint.clone())));
+    rows.extend(answer.detectors.iter().map(|v1::LoadedDetector { id, version, hash, parked }| {
+        ("detector", format!("{id} {version} {hash}{}", if *parked { "  PARKED" } else { "" }))
+    }));
+    if answer.sigma_rules > 0 {
+        rows.push(("sigma", format!("{} rules", answer.sigma_rules)));
+    }
+    lines(&rows, |(name, value)| format!("{name:<14} {value}"))
 }
 
 fn token(token: &v1::Token) -> String {

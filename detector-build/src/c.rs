@@ -28,6 +28,11 @@ const SDK: [(&str, &str); 5] = [
 /// Of the 256 KiB that a call has.
 const STACK_BYTES: &str = "stack-size=131072";
 
+/// Whether what builds detectors in C is there.
+pub fn is_there() -> bool {
+    clang().is_some() && linker(None).is_some()
+}
+
 /// Builds the component of a package and leaves it at `out`. `work` holds what comes about on the way.
 ///
 /// # Errors

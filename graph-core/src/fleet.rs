@@ -9,6 +9,7 @@
 
 mod delta;
 mod difference;
+mod disputed;
 mod standing;
 mod sudden;
 mod trie;
@@ -16,6 +17,7 @@ mod view;
 
 pub use delta::{ContributionDelta, Version};
 pub use difference::{Difference, Vouched};
+pub use disputed::Disputed;
 pub use standing::Standing;
 pub use sudden::Sudden;
 pub use view::{FleetNode, FleetView, ViewError};

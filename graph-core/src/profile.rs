@@ -319,6 +319,11 @@ impl HostProfile {
         }
     }
 
+    /// The view of the fleet in force.
+    pub fn fleet(&self) -> Option<&Arc<FleetView>> {
+        self.fleet.as_ref()
+    }
+
     pub fn counters(&self) -> ProfileCounters {
         self.counters
     }

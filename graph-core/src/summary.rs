@@ -2,15 +2,18 @@
 
 mod edges;
 mod select;
+mod terminals;
 
 use crate::graph::Graph;
 use crate::history::HistoryError;
 use crate::link::{Hopset, Linker};
 use crate::profile::{generalise_command, generalise_path};
 use crate::structure::Structure;
+use select::Selection;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
+use terminals::Terminals;
 use tracewell_model::{AlertGraph, AlertId, AlertUpdate, EventNs, Loss, NodeAttrs, Str};
 use tracewell_parameters::{LinkParameters, StructureParameters};
 
@@ -41,11 +44,14 @@ impl Summariser {
     ) -> Result<Option<AlertUpdate>, HistoryError> {
         let alert_min = linker.alert_min();
         let hopset = linker.hopset(graph, id)?.clone();
-        let mut selection = select::Selection::new(self.parameters.alert_nodes_max as usize);
-        let surprise = selection.fill(graph, structure, &hopset, self.rare_min_millibits)?;
-        if hopset.members.is_empty() || surprise < alert_min && !selection.is_told_anyway() {
+        // Most groups are never an alert: what they weigh is asked before anything is looked up to be drawn.
+        let terminals = Terminals::of(graph, &hopset)?;
+        let surprise = terminals.weight(structure);
+        if hopset.members.is_empty() || surprise < alert_min && !terminals.are_told_anyway() {
             return Ok(None);
         }
+        let mut selection = Selection::new(self.parameters.alert_nodes_max as usize);
+        selection.fill(graph, structure, &hopset, &terminals, self.rare_min_millibits)?;
         let edges = edges::between(graph, &selection.nodes, self.rare_min_millibits)?;
         let near = self.parameters.loss_near_ns;
         let whole = AlertGraph {

@@ -4,6 +4,8 @@
 //! `find N` begins with alert number N of each host, says each one whose spool write has returned, and never ends: the power does. `end`
 //! lets all that waits go to the aggregator, has `tracewell-aggregator check` look at its store, and says what is there. Nothing is ever
 //! found again, so that what is not on the disk after a loss is gone.
+//!
+//! In both an agent watches the machine, and what it could not see between two of them is to be told as a gap.
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::kmod::init_module;
@@ -14,12 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process, thread};
 use tokio::runtime;
 use tracewell_agent::spool::Spool;
 use tracewell_aggregator::disk::Disk;
-use tracewell_aggregator::{Aggregator, Store as _};
+use tracewell_aggregator::{Aggregator, HostReport, Store as _};
 use tracewell_kernel_tests::init;
 use tracewell_model::{
     AlertGraph, AlertId, AlertNode, AlertUpdate, EventNs, FileKind, HostId, Loss, Millibits, NodeAttrs, NodeKey,
@@ -41,6 +43,10 @@ const PROGRAMS: &str = "/state/programs";
 const SOCKET: &str = "/tmp/socket";
 const LISTEN: &str = "127.0.0.1:7443";
 const HOSTS: [&str; 2] = ["host-1", "host-2"];
+/// The host as which the agent watches the machine.
+const WATCHED: &str = "watched";
+/// So that some machines live longer than it.
+const CHECKPOINT_SECONDS: u64 = 1;
 /// No step takes longer than this, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 const BREATH: Duration = Duration::from_millis(5);
@@ -82,6 +88,7 @@ fn load_modules() -> Result<()> {
 
 fn find(first: u64) -> Result<()> {
     let _aggregator = start_aggregator()?;
+    let _agent = start_agent()?;
     let hosts: Vec<_> = HOSTS.iter().map(|name| Host::open(name)).collect::<Result<_>>()?;
     hosts.iter().for_each(Host::say_what_waits);
     println!("ready");
@@ -104,7 +111,8 @@ fn find(first: u64) -> Result<()> {
 
 fn end() -> Result<()> {
     let mut aggregator = start_aggregator()?;
-    for name in HOSTS {
+    stop("the agent", &mut start_agent()?)?;
+    for name in HOSTS.into_iter().chain([WATCHED]) {
         let host = Host::open(name)?;
         host.say_what_waits();
         let uplink = host.clone();
@@ -115,9 +123,7 @@ fn end() -> Result<()> {
             thread::park_timeout(BREATH);
         }
     }
-    kill(Pid::from_raw(aggregator.id().try_into()?), Signal::SIGTERM)?;
-    let status = aggregator.wait()?;
-    ensure!(status.success(), "the aggregator ended with {status}");
+    stop("the aggregator", &mut aggregator)?;
     print!("check: {}", said_by(program("tracewell-aggregator").args(["check", &state("aggregator")]))?);
     say_what_is_stored()?;
     // Spools are open in threads that end with the machine.
@@ -128,17 +134,57 @@ fn end() -> Result<()> {
 fn start_aggregator() -> Result<Child> {
     let mut command = program("tracewell-aggregator");
     command.args(["run", "--listen", LISTEN, "--state", &state("aggregator"), "--control", SOCKET]);
-    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().context("starting the aggregator")?;
+    start("aggregator", &mut command, "listening")
+}
+
+/// Has an agent watch the machine. When it returns, what was not watched before was told to its spool.
+fn start_agent() -> Result<Child> {
+    let folder = enrolled(WATCHED)?;
+    let configuration = format!(
+        "[pipeline]\nhistory = {folder:?}\ncheckpoint_seconds = {CHECKPOINT_SECONDS}\n\
+         [uplink]\nservers = [\"{LISTEN}\"]\n[control]\nsocket = \"\"\n"
+    );
+    let file = Path::new("/tmp/agent.toml");
+    fs::write(file, configuration).context("writing the agent's configuration")?;
+    println!("starts {}", SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos());
+    let mut command = program("tracewell-agent");
+    command.arg("--config").arg(file).args(["run", "--host", WATCHED]).stdout(Stdio::null());
+    start("agent", &mut command, "watching")
+}
+
+/// Starts a program, and returns once its log says `ready`.
+fn start(name: &'static str, command: &mut Command, ready: &str) -> Result<Child> {
+    let mut child =
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().with_context(|| format!("starting the {name}"))?;
     let mut log = BufReader::new(child.stderr.take().context("it is piped")?).lines();
     for line in &mut log {
         let line = line?;
-        println!("aggregator: {line}");
-        if line.contains("listening") {
-            thread::spawn(move || log.map_while(Result::ok).for_each(|line| println!("aggregator: {line}")));
+        println!("{name}: {line}");
+        if line.contains(ready) {
+            thread::spawn(move || log.map_while(Result::ok).for_each(|line| println!("{name}: {line}")));
             return Ok(child);
         }
     }
-    bail!("the aggregator does not start: it ended with {}", child.wait()?);
+    bail!("the {name} does not start: it ended with {}", child.wait()?);
+}
+
+fn stop(name: &str, child: &mut Child) -> Result<()> {
+    kill(Pid::from_raw(child.id().try_into()?), Signal::SIGTERM)?;
+    let status = child.wait()?;
+    ensure!(status.success(), "{name} ended with {status}");
+    Ok(())
+}
+
+/// The folder of a host; it enrols if it is no host yet.
+fn enrolled(name: &str) -> Result<PathBuf> {
+    let folder = PathBuf::from(state(name));
+    if !folder.join("identity").exists() {
+        let token = said_by(program("tracewell").args(["fleet", "token", "--server", &format!("unix:{SOCKET}")]))?;
+        let mut enrol = program("tracewell-agent");
+        enrol.args(["enrol", "--server", LISTEN, "--token", token.trim(), "--host", name, "--history"]).arg(&folder);
+        print!("{}", said_by(&mut enrol)?);
+    }
+    Ok(folder)
 }
 
 /// A host's end. Clones are the same one.
@@ -155,17 +201,8 @@ struct Host {
 impl Host {
     /// Opens what it keeps; it enrols if it is no host yet.
     fn open(name: &'static str) -> Result<Self> {
-        let folder = PathBuf::from(state(name));
-        let identity = folder.join("identity");
-        if !identity.exists() {
-            let token = said_by(program("tracewell").args(["fleet", "token", "--server", &format!("unix:{SOCKET}")]))?;
-            let mut enrol = program("tracewell-agent");
-            enrol
-                .args(["enrol", "--server", LISTEN, "--token", token.trim(), "--host", name, "--history"])
-                .arg(&folder);
-            print!("{}", said_by(&mut enrol)?);
-        }
-        let identity = read_identity(&identity)?;
+        let folder = enrolled(name)?;
+        let identity = read_identity(&folder.join("identity"))?;
         let id = identity.host().context("it is a host's")?;
         let store = Store::open(&folder, StoreOptions::default())?;
         let spool = Spool::open(&store, 1 << 30)?;
@@ -247,13 +284,29 @@ fn read_identity(folder: &Path) -> Result<Identity> {
 fn say_what_is_stored() -> Result<()> {
     let disk = Disk::open_read_only(&Path::new(&state("aggregator")).join("store"))?;
     let mut numbers = BTreeMap::<HostId, BTreeSet<u64>>::new();
-    for graph in disk.store().alerts()? {
+    let watched = HostId::from_name(WATCHED);
+    for graph in disk.store().alerts()?.into_iter().filter(|graph| graph.host != watched) {
         let expected = alert(graph.host, graph.id.0);
         ensure!(*graph == expected, "alert {} of host {} is not what was sent", graph.id.0, graph.host);
         numbers.entry(graph.host).or_default().insert(graph.id.0);
     }
     let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store()))?;
     for report in aggregator.hosts() {
+        if report.host == watched {
+            let HostReport { n_missing, n_refused, is_forked, .. } = report;
+            ensure!(
+                (n_missing, n_refused, is_forked) == (0, 0, false),
+                "of the agent something is missing: {report:?}"
+            );
+            let runs = report.condition.runs.as_ref().context("the agent has not said what it runs")?;
+            ensure!(
+                !runs.kernel.is_empty() && !runs.tier.is_empty(),
+                "of what the agent runs something is missing: {runs:?}"
+            );
+            let gaps: Vec<_> = report.condition.losses.gaps.iter().map(|gap| gap.0.to_string()).collect();
+            println!("gaps {}", gaps.join(","));
+            continue;
+        }
         let name = HOSTS.iter().find(|name| HostId::from_name(name) == report.host).context("it is one of these")?;
         let numbers = numbers.remove(&report.host).unwrap_or_default();
         let (n_alerts, n_missing, n_refused) = (report.n_alerts, report.n_missing, report.n_refused);

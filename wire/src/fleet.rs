@@ -3,7 +3,9 @@
 
 use crate::error::at_most;
 use crate::limits::{LABELS_MAX, LEAVES_MAX, PATH_STEPS_MAX, TEXT_BYTES_MAX, VIEW_NODES_MAX};
+use crate::message::hash;
 use crate::{WireError, proto};
+use prost::Message as _;
 use std::collections::BTreeMap;
 use tracewell_graph_core::fleet::{ContributionDelta, FleetNode, FleetView, Version};
 use tracewell_graph_core::profile::{Contribution, ContributionLeaf};
@@ -81,6 +83,14 @@ impl TryFrom<proto::ProfileDelta> for ContributionDelta {
             changed: Contribution { since_day: delta.since_day, dictionary, leaves },
         })
     }
+}
+
+/// Tells one view of the fleet from another: what a host says of the one in force ([`Inventory`](crate::Inventory)). Never 0.
+///
+/// # Errors
+/// When the view passes a limit, so that no host can have been given it.
+pub fn view_hash(view: &FleetView) -> Result<u64, WireError> {
+    Ok(hash(&proto::FleetView::try_from(view)?.encode_to_vec()).max(1))
 }
 
 impl TryFrom<&FleetView> for proto::FleetView {

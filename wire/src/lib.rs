@@ -13,6 +13,7 @@ mod alert_encode;
 mod alert_decode;
 mod reason;
 mod host;
+mod inventory;
 mod fleet;
 mod follow;
 pub mod limits;
@@ -24,8 +25,10 @@ pub mod session;
 pub mod quic;
 
 pub use error::WireError;
+pub use fleet::view_hash;
 pub use head::{FrameKey, Head, head, readdress};
 pub use host::{Heartbeat, Hello};
+pub use inventory::{Inventory, LoadedDetector};
 pub use message::{Class, Message, Payload, VERSION, decode, decode_with_hash, encode};
 pub use transport::{MemoryEnd, Transport, TransportError, memory_pair};
 

@@ -26,5 +26,7 @@ pub const LEAVES_MAX: usize = 65_536;
 pub const PATH_STEPS_MAX: usize = 48;
 /// Nodes of the fleet's view.
 pub const VIEW_NODES_MAX: usize = 131_072;
+/// Detectors, and complaints, of one inventory.
+pub const INVENTORY_ENTRIES_MAX: usize = 256;
 /// Connections that one message has followed.
 pub const FAR_ENDS_MAX: usize = 64;

@@ -1,9 +1,10 @@
 use crate::error::at_most;
 use crate::limits::{
-    EDGES_MAX, FAR_ENDS_MAX, FRAME_BYTES_MAX, LABELS_MAX, LEAVES_MAX, NODES_MAX, TEXTS_MAX, VIEW_NODES_MAX,
+    EDGES_MAX, FAR_ENDS_MAX, FRAME_BYTES_MAX, INVENTORY_ENTRIES_MAX, LABELS_MAX, LEAVES_MAX, NODES_MAX, TEXTS_MAX,
+    VIEW_NODES_MAX,
 };
 use crate::scan::{FieldLimit, check_counts, find};
-use crate::{Heartbeat, Hello, WireError, proto};
+use crate::{Heartbeat, Hello, Inventory, WireError, proto};
 use prost::Message as _;
 use tracewell_graph_core::fleet::{ContributionDelta, FleetView};
 use tracewell_model::{AlertId, AlertUpdate, FarEnd, HostId, LossRecord};
@@ -29,6 +30,7 @@ pub enum Payload {
     Alert(AlertUpdate),
     Loss(LossRecord),
     Heartbeat(Heartbeat),
+    Inventory(Inventory),
     /// The message of this class and sequence is stored and need not be sent again.
     Acknowledgement {
         class: Class,
@@ -81,7 +83,7 @@ impl Payload {
             | Self::Follow(_) => Class::Control,
             Self::Alert(_) => Class::Alert,
             Self::Profile(_) | Self::FleetView(_) => Class::Profile,
-            Self::Loss(_) | Self::Heartbeat(_) => Class::Telemetry,
+            Self::Loss(_) | Self::Heartbeat(_) | Self::Inventory(_) => Class::Telemetry,
         }
     }
 }
@@ -155,6 +157,7 @@ fn kind(message: &Message) -> Result<proto::payload::Kind, WireError> {
             Kind::Loss(loss.into())
         }
         Payload::Heartbeat(heartbeat) => Kind::Heartbeat(heartbeat.into()),
+        Payload::Inventory(inventory) => Kind::Inventory(inventory.try_into()?),
         &Payload::Acknowledgement { class, sequence } => {
             let class = class_to_proto(class) as u32;
             Kind::Acknowledgement(proto::Acknowledgement { class, sequence, refused: false })
@@ -175,7 +178,7 @@ fn kind(message: &Message) -> Result<proto::payload::Kind, WireError> {
 }
 
 /// The repeated fields that take more memory than bytes, by the tag of their message in `Payload`.
-const LIMITS: [(u64, &[FieldLimit]); 4] = [
+const LIMITS: [(u64, &[FieldLimit]); 5] = [
     (
         2,
         &[
@@ -195,6 +198,13 @@ const LIMITS: [(u64, &[FieldLimit]); 4] = [
     ),
     (10, &[FieldLimit { tag: 2, max: VIEW_NODES_MAX, what: "nodes of the fleet's view" }]),
     (11, &[FieldLimit { tag: 1, max: FAR_ENDS_MAX, what: "connections to follow" }]),
+    (
+        12,
+        &[
+            FieldLimit { tag: 3, max: INVENTORY_ENTRIES_MAX, what: "detectors of the inventory" },
+            FieldLimit { tag: 6, max: INVENTORY_ENTRIES_MAX, what: "complaints of the inventory" },
+        ],
+    ),
 ];
 
 fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
@@ -210,6 +220,7 @@ fn payload(bytes: &[u8], host: HostId) -> Result<Payload, WireError> {
         Kind::Alert(update) => Payload::Alert(update.of_host(host)?),
         Kind::Loss(loss) => Payload::Loss(loss.of_host(host)),
         Kind::Heartbeat(heartbeat) => Payload::Heartbeat(heartbeat.try_into()?),
+        Kind::Inventory(inventory) => Payload::Inventory(inventory.try_into()?),
         Kind::Acknowledgement(ack) => {
             let class = i32::try_from(ack.class).ok().and_then(|n| proto::Class::try_from(n).ok());
             let class = class.and_then(class_from_proto).ok_or(WireError::Invalid {
@@ -250,6 +261,6 @@ pub(crate) fn class_from_proto(class: proto::Class) -> Option<Class> {
     }
 }
 
-fn hash(payload: &[u8]) -> u64 {
+pub(crate) fn hash(payload: &[u8]) -> u64 {
     u64::from_le_bytes(*blake3::hash(payload).as_bytes().first_chunk().expect("a hash has 32 bytes"))
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
+use tracewell_detector_build::{Toolchain, c};
 
 /// Something a build needs that cargo does not bring, with the package that brings it.
 struct Need {
@@ -58,18 +59,37 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     }
     ebpf::setup(workspace);
     python::setup(workspace);
+    install_for_detectors();
     install_for_tests();
     Ok(())
+}
+
+/// What compiles detectors: rustup's target, or where that cannot be had Debian's compiler with the sources of its library; and clang for those
+/// in C. Without them detectors are neither built nor tested, and tests say so.
+fn install_for_detectors() {
+    let target = "wasm32-unknown-unknown";
+    let mut packages = Vec::new();
+    if Toolchain::find().is_none() && !runs("rustup", &["target", "add", target]) {
+        packages.extend(["rustc-web", "cargo-web", "rust-web-src"]);
+    }
+    if !c::is_there() {
+        packages.extend(["clang", "lld"]);
+    }
+    install_if_missing(&packages);
 }
 
 /// What the kernel tests start a container with, and what makes the disk of a machine that loses power. Tests say so where it is missing,
 /// and try all else.
 fn install_for_tests() {
-    const PACKAGES: &[&str] = &["runc", "busybox-static", "e2fsprogs"];
+    install_if_missing(&["runc", "busybox-static", "e2fsprogs"]);
+}
+
+/// On Debian and its kin. Where it cannot be done, that is said, and all else goes on.
+fn install_if_missing(packages: &[&str]) {
     if packages::this_family() != Some(Family::Debian) {
         return;
     }
-    let missing = packages::missing(PACKAGES);
+    let missing = packages::missing(packages);
     if let Some(error) = (!missing.is_empty()).then(|| packages::install(Family::Debian, &missing).err()).flatten() {
         eprintln!("without {}, not all is tried: {error:#}", missing.join(" and "));
     }

@@ -114,6 +114,7 @@ fn read_note(note: Note, row: &[u8]) -> Result<u64, StoreError> {
         Note::Host(_) => Ok(notes::read_host(row)?.0.n_alerts as u64),
         Note::Taken(..) => notes::read_hash(row).map(|_| 0),
         Note::Contribution(_) => notes::read_contribution(row).map(|_| 0),
+        Note::Inventory(_) => notes::read_inventory(row).map(|_| 0),
         Note::Counters => notes::read_counters(row).map(|_| 0),
         Note::View(_) => notes::read_view(row).map(|_| 0),
         Note::Hold => notes::read_hold(row).map(|_| 0),

@@ -11,7 +11,7 @@ use tracewell_model::{
     AlertGraph, AlertId, AlertUpdate, EventNs, HostId, LossCause, LossRecord, Millibits, NodeRole, Reason,
 };
 use tracewell_parameters::Parameters;
-use tracewell_wire::{Class, Heartbeat, Hello, Message, Payload, encode};
+use tracewell_wire::{Class, Heartbeat, Hello, Inventory, Message, Payload, encode};
 
 fn open(folder: &Path) -> Aggregator {
     let disk = Disk::open(folder).unwrap();
@@ -41,6 +41,8 @@ fn frames() -> Vec<Vec<u8>> {
             Payload::Heartbeat(Heartbeat { time: EventNs(2000), n_events: 5, readiness_permille: 9, settled: n == 0 }),
             Payload::Alert(AlertUpdate { extends: 1, graph: of(news) }),
             Payload::Loss(loss),
+            Payload::Loss(LossRecord { cause: LossCause::Gap, ..loss }),
+            Payload::Inventory(Inventory { kernel: "6.1".into(), ..Inventory::default() }),
             Payload::Profile(ContributionDelta::whole(Version { epoch: 1, number: 1 }, contribution)),
             Payload::Alert(AlertUpdate { extends: 0, graph: of(alarm(2, 5000, "/bin/c", Reason::EnteredKernel)) }),
         ];
@@ -75,7 +77,9 @@ fn restarts_are_not_seen() {
     let again = open(folder.path());
     let incidents = again.incidents().unwrap();
     assert_eq!(incidents, in_memory.incidents().unwrap());
-    assert_eq!((incidents.counters.alarms_raw, incidents.counters.lost_events), (4, 14));
+    assert_eq!((incidents.counters.alarms_raw, incidents.counters.lost_events), (4, 28));
+    assert_eq!(again.inventory(HostId::from_name("db-1")).unwrap().unwrap().kernel, "6.1".into());
+    assert_eq!(again.inventory(HostId(1)).unwrap(), None);
     assert!(again.hosts().iter().any(|host| host.is_forked && host.host == HostId::from_name("web-1")));
 }
 

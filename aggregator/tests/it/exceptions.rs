@@ -2,7 +2,7 @@
 
 use crate::host::{HOUR, Host, aggregator, intrusion};
 use std::collections::BTreeSet;
-use tracewell_aggregator::{Aggregator, Exception, ExceptionError, ExceptionId, Matcher};
+use tracewell_aggregator::{Aggregator, Confirmed, Exception, ExceptionError, ExceptionId, Matcher};
 use tracewell_alert_scorer::{Severity, Signature};
 use tracewell_model::EventNs;
 
@@ -78,7 +78,7 @@ fn a_story_found_to_be_an_attack_is_hidden_by_nothing() {
     let signature = aggregator.incidents().unwrap().shown[0].signature;
     aggregator.except(ExceptionId(1), exception(Matcher::Signature(signature))).unwrap();
     assert_eq!(aggregator.incidents().unwrap().shown.len(), 1);
-    aggregator.confirm(BTreeSet::from([signature]));
+    aggregator.confirm(Confirmed { signatures: [signature].into(), ..Confirmed::default() });
     assert_eq!(aggregator.incidents().unwrap().shown.len(), 2);
 }
 

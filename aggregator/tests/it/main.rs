@@ -1,6 +1,7 @@
 //! Frames in, incidents out, as a host and an analyst meet the aggregator.
 
 mod budget;
+mod condition;
 #[cfg(feature = "program")]
 mod disk;
 mod exceptions;

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tracewell_aggregator::disk::{Disk, check};
-use tracewell_aggregator::{Aggregator, Hold, VersionError};
-use tracewell_graph_core::fleet::{ContributionDelta, FleetView, Version};
+use tracewell_aggregator::{Aggregator, Confirmed, Hold, VersionError};
+use tracewell_graph_core::fleet::{ContributionDelta, Disputed, FleetView, Version};
 use tracewell_graph_core::profile::{Contribution, HostProfile, ObjectLabel};
 use tracewell_model::{EventNs, Operation};
 use tracewell_parameters::Parameters;
@@ -124,6 +124,26 @@ fn a_roll_back_restores_the_verdicts_of_before() {
     assert_eq!(fleet.aggregator.release(), Err(VersionError::NotHeld));
     fleet.restart();
     assert_eq!(fleet.aggregator.held(), None);
+}
+
+/// An update that ran on all hosts for days was an attack: once an analyst says so, nobody vouches for what it did.
+#[test]
+fn a_confirmed_attack_is_vouched_for_by_nobody() {
+    let mut fleet = Fleet::new();
+    let clean = fleet.learn(&learned(100..104, 999), 104).unwrap();
+    let poisoned = fleet.learn(&learned(100..110, 106), 110).unwrap();
+    let [before, with_poison] = [surprise([&clean]), surprise([&clean, &poisoned])];
+    assert!(before > 4 * with_poison, "the fleet takes the update for ordinary: {before}, {with_poison}");
+    // As after a start: what earlier runs knew makes no version.
+    fleet.aggregator.confirm(Confirmed::default());
+    assert_eq!(fleet.told(0, 110), None);
+    let mut disputed = Disputed::default();
+    disputed.add(APP.into(), POISON.into());
+    fleet.aggregator.confirm(Confirmed { disputed, ..Confirmed::default() });
+    let given = fleet.told(0, 110).expect("at its next heartbeat, on the same day");
+    assert_eq!(surprise([&clean, &poisoned, &given]), before);
+    fleet.aggregator.confirm(Confirmed::default());
+    assert_eq!(fleet.told(0, 110), Some(poisoned), "the verdict was taken back");
 }
 
 /// Version 0 vouches for nothing, and hosts take it up like another.

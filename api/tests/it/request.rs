@@ -47,7 +47,7 @@ fn note(request: &str, bytes: &[u8]) -> Option<Value> {
         };
     }
     of!(
-        ListHostsRequest RevokeHostRequest CreateTokenRequest ListTokensRequest RevokeTokenRequest
+        ListHostsRequest GetHostRequest RevokeHostRequest CreateTokenRequest ListTokensRequest RevokeTokenRequest
         ListIncidentsRequest GetIncidentRequest ExportIncidentsRequest WatchIncidentsRequest DecideIncidentRequest
         PreviewExceptionRequest CreateExceptionRequest ListExceptionsRequest RevokeExceptionRequest
         ListVersionsRequest CompareVersionsRequest HoldVersionRequest ReleaseVersionRequest

@@ -31,6 +31,11 @@ pub struct ServerArgs {
 pub enum FleetCommand {
     /// List the hosts
     Hosts,
+    /// Say all that is known of a host: its kernel, what is loaded there, what is not as it should be, what it lost
+    Host {
+        /// Its id: 16 hexadecimal digits
+        host: String,
+    },
     /// Let a host in no more; its connection ends at once
     Revoke {
         /// Id of the host: 16 hexadecimal digits

@@ -85,6 +85,22 @@ fn a_minority_that_fakes_the_peers_gains_a_factor_of_two_at_most() {
 }
 
 #[test]
+fn no_vote_counts_for_what_an_attack_did() {
+    let map = fleet(&[(10, &[(COMMON, 3, 100), (ODD, 3, 101)])]);
+    let votes = |disputed: &[(&str, &str)]| {
+        let mut all = Disputed::default();
+        disputed.iter().for_each(|&(executable, object)| all.add(executable.into(), object.into()));
+        let view = FleetView::of_undisputed(&map, &all, &parameters());
+        let common: Vec<_> = COMMON.split(' ').collect();
+        (view.votes_for(&ODD_PATH).0, view.votes_for(&common).0, view.n_hosts())
+    };
+    assert_eq!(votes(&[]), (10, 10, 10));
+    assert_eq!(votes(&[("/bin/app", "/tmp/odd")]), (0, 10, 10));
+    assert_eq!(votes(&[("/bin/other", "/tmp/odd"), ("/bin/app", "/tmp/other")]), (10, 10, 10), "it is something else");
+    assert_eq!(votes(&[("/bin/app", "/tmp/odd"), ("/bin/app", "/etc/conf")]), (0, 0, 0));
+}
+
+#[test]
 fn a_vote_needs_three_days_and_counts_once_per_host() {
     let view = |map: &FleetMap| FleetView::of(map, &parameters()).votes_for(&ODD_PATH).0;
     assert_eq!(view(&fleet(&[(9, &[(ODD, 2, 100)])])), 0);

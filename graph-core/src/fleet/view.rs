@@ -6,7 +6,7 @@
 //! noisy or hostile, can make nothing ordinary; even one that fakes being a subject's peers gains a factor of two.
 
 use crate::fleet::trie::{NONE, Trie};
-use crate::fleet::{FleetMap, is_majority};
+use crate::fleet::{Disputed, FleetMap, is_majority};
 use crate::profile::{ContributionLeaf, surprise_milli};
 use std::collections::BTreeMap;
 use tracewell_model::Str;
@@ -47,13 +47,21 @@ pub struct ViewError {
 impl FleetView {
     /// The view of a fleet, at most `view_bytes_max` large: the least voted leaves are left out first.
     pub fn of(map: &FleetMap, parameters: &ProfileParameters) -> Self {
+        Self::of_undisputed(map, &Disputed::default(), parameters)
+    }
+
+    /// The same, without the votes for what is disputed.
+    pub fn of_undisputed(map: &FleetMap, disputed: &Disputed, parameters: &ProfileParameters) -> Self {
         let (mut trie, mut n_hosts) = (Trie::default(), 0);
         // Per node: votes, and the last host that was counted there.
         let mut tallies: Vec<(u32, u32)> = Vec::new();
         for (host_no, (_, entry)) in map.iter().enumerate() {
             let host_no = host_no as u32;
+            let mut leaves = trie.add(&entry.contribution);
+            if !disputed.is_empty() {
+                leaves.retain(|(node, _)| !disputed.holds(&trie.path(*node)));
+            }
             let voting = |leaf: &ContributionLeaf| leaf.days >= parameters.vote_days;
-            let leaves = trie.add(&entry.contribution);
             tallies.resize(trie.len(), (0, NONE));
             n_hosts += u32::from(leaves.iter().any(|(_, leaf)| voting(leaf)));
             for (node, _) in leaves.into_iter().filter(|(_, leaf)| voting(leaf)) {

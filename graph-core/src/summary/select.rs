@@ -1,15 +1,14 @@
 //! Which nodes an alert graph shows, most telling first, and why each is there.
 
 use super::general_label;
+use super::terminals::{Terminal, Terminals};
 use crate::graph::{Graph, NodeState, ProcessState};
 use crate::history::{Direction, HistoryError};
 use crate::link::{Hopset, Member};
 use crate::neighbourhood::OperationSet;
 use crate::structure::{Structure, is_other_machine};
 use std::collections::{BTreeMap, BTreeSet};
-use tracewell_model::{
-    AlertNode, EventNs, FileKind, FindingSeverity, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, Reason,
-};
+use tracewell_model::{AlertNode, EventNs, FileKind, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, Reason};
 
 /// Latest edges of a terminal that are looked through for rare ones.
 const RARE_EDGES_SEEN_MAX: usize = 256;
@@ -35,17 +34,20 @@ impl Selection {
     }
 
     /// Selects in the order: terminals, evidence of their facts, connectors, descendants, who started the terminals, what
-    /// they dealt with or changed that is rare, the connections that led to them, and files that are theirs alone. Returns the
-    /// joint weight of the terminals.
+    /// they dealt with or changed that is rare, the connections that led to them, and files that are theirs alone.
     pub(super) fn fill(
         &mut self,
         graph: &mut Graph,
         structure: &Structure,
         hopset: &Hopset,
+        terminals: &Terminals,
         rare_min_millibits: u32,
-    ) -> Result<Millibits, HistoryError> {
-        let terminals = self.terminals(graph, structure, hopset)?;
-        for (key, process) in &terminals {
+    ) -> Result<(), HistoryError> {
+        for terminal in terminals.iter() {
+            let (surprise, reasons) = (structure.weight(&terminal.process), reasons(&terminal.process));
+            self.insert(terminal.key, &terminal.state, NodeRole::Terminal, surprise, reasons);
+        }
+        for Terminal { key, process, .. } in terminals.iter() {
             for fact in &process.facts {
                 for evidence in evidence(fact) {
                     self.add(graph, evidence, NodeRole::Context, Reason::TouchedBy { process: *key })?;
@@ -60,42 +62,33 @@ impl Selection {
         for (key, ancestor) in self.descendants(graph, hopset)? {
             self.add(graph, key, NodeRole::Context, Reason::DescendsFrom { ancestor })?;
         }
-        for (key, socket) in self.onward(graph, hopset, &terminals)? {
+        for (key, socket) in self.onward(graph, hopset, terminals)? {
             self.add(graph, socket, NodeRole::Context, Reason::TouchedBy { process: key })?;
         }
-        for (key, process) in &terminals {
+        for Terminal { key, process, .. } in terminals.iter() {
             if let Some(parent) = process.parent {
                 self.add(graph, parent, NodeRole::Context, Reason::Started { descendant: *key })?;
             }
         }
-        for (key, _) in &terminals {
+        for Terminal { key, .. } in terminals.iter() {
             for peer in rare_peers(graph, *key, rare_min_millibits)? {
                 self.add(graph, peer, NodeRole::Context, Reason::TouchedBy { process: *key })?;
             }
         }
-        for (key, process) in &terminals {
+        for Terminal { key, process, .. } in terminals.iter() {
             if let Some((server, connection)) = led_by(graph, *key, process)? {
                 self.add(graph, connection, NodeRole::Context, Reason::TouchedBy { process: server })?;
             }
         }
         // On a host that is hardly known little is rare yet; what the terminals touched alone is shown while there is room.
-        for (key, _) in terminals.iter().filter(|(_, process)| !process.facts.is_empty()) {
+        for Terminal { key, .. } in terminals.iter().filter(|terminal| !terminal.process.facts.is_empty()) {
             for peer in own_files(graph, *key)? {
                 if self.nodes.len() < OWN_FILES_UP_TO.min(self.nodes_max) {
                     self.add(graph, peer, NodeRole::Context, Reason::TouchedBy { process: *key })?;
                 }
             }
         }
-        Ok(structure.joint_weight(terminals.iter().map(|(_, process)| process)))
-    }
-
-    /// Whether it is told whatever the host's own history makes of it: what a detector calls severe, or an alert of another host led to.
-    pub(super) fn is_told_anyway(&self) -> bool {
-        let mut reasons = self.nodes.values().flat_map(|node| &node.reasons);
-        reasons.any(|reason| match reason {
-            Reason::Detected(finding) => finding.severity >= FindingSeverity::High,
-            reason => matches!(reason, Reason::Followed { .. }),
-        })
+        Ok(())
     }
 
     /// The connections to other machines of those that an alert of another host led to, and of what they started: so that it can be
@@ -104,11 +97,9 @@ impl Selection {
         &self,
         graph: &mut Graph,
         hopset: &Hopset,
-        terminals: &[(NodeKey, ProcessState)],
+        terminals: &Terminals,
     ) -> Result<Vec<(NodeKey, NodeKey)>, HistoryError> {
-        let is_followed =
-            |process: &ProcessState| process.facts.iter().any(|fact| matches!(fact, Reason::Followed { .. }));
-        if !terminals.iter().any(|(_, process)| is_followed(process)) {
+        if !terminals.are_followed() {
             return Ok(Vec::new());
         }
         let mut found = BTreeSet::new();
@@ -128,26 +119,6 @@ impl Selection {
             }
         }
         Ok(found.into_iter().take(ONWARD_MAX).map(|(_, socket, key)| (key, socket)).collect())
-    }
-
-    /// Adds the terminals, heaviest first, each with all its reasons.
-    fn terminals(
-        &mut self,
-        graph: &mut Graph,
-        structure: &Structure,
-        hopset: &Hopset,
-    ) -> Result<Vec<(NodeKey, ProcessState)>, HistoryError> {
-        let mut keys: Vec<_> = hopset.members.iter().filter(|(_, member)| member.weight() > Millibits::ZERO).collect();
-        keys.sort_by_key(|(key, member)| (std::cmp::Reverse(member.weight()), **key));
-        let mut terminals = Vec::new();
-        for (&key, _) in keys {
-            let Some(state) = graph.state(key)?.map(|state| state.into_owned()) else { continue };
-            let Some(process) = state.role.process().cloned() else { continue };
-            let surprise = structure.weight(&process);
-            self.insert(key, &state, NodeRole::Terminal, surprise, reasons(&process));
-            terminals.push((key, process));
-        }
-        Ok(terminals)
     }
 
     /// Descendants in the order in which they came to be; of what is unusual alone, and not led by anybody, none.

@@ -11,7 +11,7 @@ use tracewell_model::{
     FindingSeverity, HostId, Loss, LossCause, LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation,
     ProcessRef, Protocol, Reason, Str, Uuid,
 };
-use tracewell_wire::{Class, Heartbeat, Hello, Message, Payload};
+use tracewell_wire::{Class, Heartbeat, Hello, Inventory, LoadedDetector, Message, Payload};
 
 pub fn message() -> impl Strategy<Value = Message> {
     let host = any::<u64>().prop_map(HostId);
@@ -38,6 +38,7 @@ fn payload(host: HostId) -> impl Strategy<Value = Payload> {
                 Payload::Heartbeat(Heartbeat { time: EventNs(time), n_events, readiness_permille, settled })
             }
         ),
+        inventory().prop_map(Payload::Inventory),
         (class(), any::<u64>()).prop_map(|(class, sequence)| Payload::Acknowledgement { class, sequence }),
         (class(), any::<u64>()).prop_map(|(class, sequence)| Payload::Refused { class, sequence }),
         (any::<u64>(), any::<u32>())
@@ -62,6 +63,21 @@ pub fn alert(host: HostId) -> impl Strategy<Value = AlertUpdate> {
         AlertGraph { id: AlertId(id), host, revision, first, last, surprise, nodes, edges, n_omitted, loss }
     });
     (any::<u32>(), graph).prop_map(|(extends, graph)| AlertUpdate { extends, graph })
+}
+
+fn inventory() -> impl Strategy<Value = Inventory> {
+    let detector = (text(), text(), any::<[u8; 32]>(), any::<bool>())
+        .prop_map(|(id, version, hash, is_parked)| LoadedDetector { id, version, hash, is_parked });
+    (text(), text(), vec(detector, 0..5), any::<u32>(), any::<u64>(), vec(text(), 0..5)).prop_map(
+        |(kernel, tier, detectors, sigma_rules, view, complaints)| Inventory {
+            kernel,
+            tier,
+            detectors,
+            sigma_rules,
+            view,
+            complaints,
+        },
+    )
 }
 
 fn far_end() -> impl Strategy<Value = FarEnd> {

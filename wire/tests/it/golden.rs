@@ -7,7 +7,7 @@ use tracewell_model::{
     AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, EventNs, FileKind, HostId, Loss, LossCause,
     LossRecord, Millibits, NodeAttrs, NodeKey, NodeRole, Operation, ProcessRef, Protocol, Reason,
 };
-use tracewell_wire::{Class, Heartbeat, Hello, Message, Payload, decode, encode};
+use tracewell_wire::{Class, Heartbeat, Hello, Inventory, LoadedDetector, Message, Payload, decode, encode};
 
 fn message(payload: Payload) -> Message {
     Message { host: HostId(0x1122_3344_5566_7788), epoch: 3, sequence: 300, payload }
@@ -73,6 +73,25 @@ fn a_heartbeat_is_as_it_was() {
     let heartbeat =
         Heartbeat { time: EventNs(1_500_000_000_000_000_000), n_events: 1000, readiness_permille: 870, settled: true };
     check(Payload::Heartbeat(heartbeat), "2212088080d8d8d7c1c4e81410e80718e6062001");
+}
+
+#[test]
+fn an_inventory_is_as_it_was() {
+    let detector = LoadedDetector { id: "a-b".into(), version: "1.2.3".into(), hash: [0xcd; 32], is_parked: true };
+    let inventory = Inventory {
+        kernel: "6.1.0".into(),
+        tier: "base".into(),
+        detectors: vec![detector],
+        sigma_rules: 5,
+        view: 0x0102_0304_0506_0708,
+        complaints: vec!["no".into()],
+    };
+    check(
+        Payload::Inventory(inventory),
+        "624e 0a05362e312e30 120462617365 \
+         1a30 0a03612d62 1205312e322e33 1a20cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd 2001 \
+         2005 290807060504030201 32026e6f",
+    );
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! (`kernel-tests/src/power_loss.rs`). At a write to the disk whose number follows from a seed, QEMU is killed with -9; the next machine
 //! goes on with the disk as it is then. What was not flushed is gone with the machine's memory, and what was written to the disk and not
 //! flushed there is lost or kept block by block ([`disk`](super::disk)), in whatever order. In the end every alert whose spool write had
-//! returned must be with the aggregator, once, and both kinds of stores must be as they should.
+//! returned must be with the aggregator, once, and both kinds of stores must be as they should. An agent watches all of it; for each loss
+//! of power the aggregator must have been told of a gap that began before the next machine did.
 //!
 //! Not emulated: a disk that lies about flushes or tears blocks of 4 KiB, and an aggregator that loses power alone.
 
@@ -113,6 +114,10 @@ struct Said {
     stored: BTreeMap<String, Ranges>,
     /// By host how many alerts the aggregator counts, how many frames it misses and has refused, and whether it takes it for two.
     counted: BTreeMap<String, (u64, u64, u64, bool)>,
+    /// When the agent was started, in each machine, in nanoseconds since 1970.
+    starts: Vec<u64>,
+    /// What it told of the moments next to which nobody watched.
+    gaps: Option<Vec<u64>>,
     is_checked: bool,
 }
 
@@ -240,6 +245,11 @@ impl Said {
                 let counted = (n_alerts.parse()?, n_missing.parse()?, n_refused.parse()?, is_forked.parse()?);
                 self.counted.insert(host.into(), counted);
             }
+            ["starts", time] => self.starts.push(time.parse()?),
+            ["gaps"] => self.gaps = Some(Vec::new()),
+            ["gaps", times] => {
+                self.gaps = Some(times.split(',').map(str::parse).collect::<Result<_, _>>()?);
+            }
             ["check:", ..] => self.is_checked = line.ends_with(" 0 faults"),
             ["failed:", ..] => bail!("{line}"),
             _ => {}
@@ -266,6 +276,18 @@ impl Said {
             ensure!(*counted == (n_stored, 0, 0, false), "{host}: {n_stored} alerts are there, counted: {counted:?}");
             println!("{host}: {} alerts were said to be taken, {n_stored} are there, each once", kept.len());
         }
+        self.gaps_are_told()
+    }
+
+    /// The agent of each machine but the first began after a time in which nobody watched. That is told by its two ends, if not by this
+    /// agent, which lost power before its word was on the disk, by one after it.
+    fn gaps_are_told(&self) -> Result<()> {
+        let gaps = self.gaps.as_ref().context("nothing is known of what the agent told")?;
+        let untold = |start: &&u64| !gaps.windows(2).any(|ends| ends[0] < **start && **start <= ends[1]);
+        let untold: Vec<_> = self.starts.iter().skip(1).filter(untold).collect();
+        ensure!(untold.is_empty(), "nobody watched before {untold:?}, and that was not told: {gaps:?}");
+        let n_losses = self.starts.len().saturating_sub(1);
+        println!("all {n_losses} times in which nobody watched were told, by {} ends", gaps.len());
         Ok(())
     }
 }
@@ -350,7 +372,15 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_doubled_is_told() {
-        let good = ["kept host-1 1", "kept host-1 2", "kept host-1 1000001", "check: 4 alert graphs: 0 faults"];
+        let good = [
+            "kept host-1 1",
+            "kept host-1 2",
+            "kept host-1 1000001",
+            "check: 4 alert graphs: 0 faults",
+            "starts 10",
+            "starts 30",
+            "gaps 20,31",
+        ];
         let outcome = |lines: &[&str]| {
             let mut said = Said::default();
             good.iter().chain(lines).try_for_each(|line| said.take(line)).and_then(|()| said.is_as_it_should())
@@ -363,6 +393,10 @@ mod tests {
         assert!(
             told(&["stored host-1 1-2,4-5,1000001-1000001", "counted host-1 5 0 0 false"]).contains("before others")
         );
+        let fine = ["stored host-1 1-3,1000001-1000001", "counted host-1 4 0 0 false"];
+        for gaps in ["gaps", "gaps 20", "gaps 31,40", "gaps 20,29"] {
+            assert!(told(&[&fine[..], &[gaps]].concat()).contains("before [30], and that was not told"), "{gaps}");
+        }
         assert!(told(&["failed: no"]).contains("failed: no"));
         assert!(told(&["check: 1 alert graphs: 1 faults"]).contains("not content"));
     }

@@ -38,6 +38,7 @@ mod stop;
 mod supervisor;
 mod requests;
 mod status;
+mod inventory;
 mod clients;
 mod control;
 mod http;

@@ -6,6 +6,7 @@ use crate::config::{Config, ConfigError};
 use crate::detectors::Detectors;
 use crate::ends::Ends;
 use crate::failure::{Failure, Printed};
+use crate::inventory::Inventories;
 use crate::pressure::{Pressure, STEPS, Use};
 use crate::record::Recording;
 use crate::requests::{Answer, Request};
@@ -31,6 +32,7 @@ pub struct Watch {
     alerts: Alerts,
     checkpoints: Option<Checkpoints>,
     pressure: Pressure,
+    inventories: Inventories,
     started: Instant,
     n_turns: u64,
     /// What came of the configuration since the start.
@@ -120,7 +122,8 @@ impl Watch {
     pub fn new(config: Config, live: Live, stream: Stream, alerts: Alerts, checkpoints: Option<Checkpoints>) -> Self {
         let (started, reloaded) = (Instant::now(), ConfigurationStatus::default());
         let pressure = Pressure::new(config.limits, started, used(&live));
-        Self { config, live, stream, alerts, checkpoints, pressure, started, n_turns: 0, reloaded }
+        let inventories = Inventories::default();
+        Self { config, live, stream, alerts, checkpoints, pressure, inventories, started, n_turns: 0, reloaded }
     }
 
     /// Waits a little, takes what happened through the pipeline and shows what stands out.
@@ -137,7 +140,21 @@ impl Watch {
             checkpoints.write_if_due(&mut stream.pipeline);
         }
         self.keep_limits()?;
+        self.tell_inventory()?;
         self.alerts.show()
+    }
+
+    /// Tells the aggregator, if there is one, what it does not know yet of what is run here.
+    fn tell_inventory(&mut self) -> Result<(), Failure> {
+        if self.stream.ends.spool.is_none() || !self.inventories.is_due(Instant::now()) {
+            return Ok(());
+        }
+        let status = self.status()?;
+        let Stream { pipeline, ends, .. } = &mut self.stream;
+        match self.inventories.news(pipeline.epoch(), &status, pipeline.view()) {
+            Some(inventory) => Ok(pipeline.tell(inventory, ends)?),
+            None => Ok(()),
+        }
     }
 
     /// Takes in less where the agent takes too much of the machine, and ends a recording that has got too large.
@@ -170,6 +187,7 @@ impl Watch {
             Request::Detectors(wish) => {
                 let Stream { detectors, pipeline, .. } = &mut self.stream;
                 detectors.swap(pipeline);
+                self.inventories.look_soon();
                 match detectors.grant(&wish, &self.config.detectors, pipeline) {
                     Ok(()) => return Answer::Detectors(detectors.status()),
                     Err(message) => return Answer::Error(message),
@@ -226,6 +244,7 @@ impl Watch {
             tracing::warn!(fields = stay.join(", "), "these change with the next start only");
         }
         tracing::info!(hash = self.config.hash(), "configuration read anew");
+        self.inventories.look_soon();
         self.reloaded.reloads += 1;
         (self.reloaded.error, self.reloaded.needs_restart) = (None, stay);
         Ok(())

@@ -17,6 +17,8 @@ pub struct Args {
 pub enum Command {
     /// Take in what hosts send until told to stop
     Run(RunArgs),
+    /// Use this certificate authority, such as one that your own vouches for, in place of one that the first start makes
+    Authority(AuthorityArgs),
     /// Make a copy of all that a running aggregator has
     Backup(BackupArgs),
     /// Put a backup in place of an empty state folder
@@ -61,6 +63,19 @@ impl RunArgs {
             put(field, path.as_deref());
         }
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub struct AuthorityArgs {
+    /// Its certificate, in PEM or DER
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
+    /// Its private key in PKCS #8, in PEM or DER, not encrypted
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// State folder that it is for; as the configuration says by default
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

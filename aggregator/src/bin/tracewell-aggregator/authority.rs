@@ -1,9 +1,9 @@
-//! The fleet's certificate authority: made at the first start, it vouches for the aggregator and for each host.
+//! The fleet's certificate authority: made at the first start, or installed before it, it vouches for the aggregator and for each host.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SanType,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
 use rustix::fs::{Mode, chmod};
 use std::fs::{self, OpenOptions};
@@ -15,12 +15,16 @@ use tracewell_aggregator::whole;
 use tracewell_model::HostId;
 use tracewell_wire::quic::Secret;
 use tracewell_wire::quic::identity::{AGGREGATOR, Identity, fingerprint, name_of};
+use tracewell_wire::quic::pki_types::pem::PemObject;
 use tracewell_wire::quic::pki_types::{
     CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer,
 };
+use x509_parser::parse_x509_certificate;
 
 const KEY: &str = "authority.key";
 const CERTIFICATE: &str = "authority.crt";
+/// What texts in PEM begin with (RFC 7468).
+const PEM: &[u8] = b"-----BEGIN ";
 const DAY: Duration = Duration::from_secs(86_400);
 /// The authority's own.
 const HOLDS: Duration = Duration::from_secs(20 * 365 * 86_400);
@@ -49,6 +53,37 @@ impl Authority {
         }
         chmod(folder, Mode::RWXU).with_context(|| format!("keeping {} from others", folder.display()))?;
         Self::load(folder)
+    }
+
+    /// Makes the authority of a folder of a certificate and its key that are there already, each in PEM or DER.
+    ///
+    /// # Errors
+    /// When the folder has one, or these two cannot vouch for hosts.
+    pub fn install(folder: &Path, certificate_file: &Path, key_file: &Path) -> Result<()> {
+        let there = folder.display();
+        ensure!(!folder.exists(), "{there} is there already: hosts that were enrolled by it would be let in no more");
+        let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
+        let certificate = match read(certificate_file)? {
+            pem if pem.starts_with(PEM) => CertificateDer::from_pem_slice(&pem)
+                .with_context(|| format!("{}: expected a certificate", certificate_file.display()))?,
+            der => der.into(),
+        };
+        let key = match read(key_file)? {
+            pem if pem.starts_with(PEM) => PrivatePkcs8KeyDer::from_pem_slice(&pem).with_context(|| {
+                let file = key_file.display();
+                format!("{file}: expected a private key in PKCS #8, not encrypted (openssl pkcs8 -topk8 -nocrypt)")
+            })?,
+            der => der.into(),
+        };
+        let pair =
+            KeyPair::try_from(&key).with_context(|| format!("{}: expected a private key", key_file.display()))?;
+        suits(&certificate, &pair).with_context(|| certificate_file.display().to_string())?;
+        let made = whole::make(folder, |part| {
+            write(&part.join(KEY), key.secret_pkcs8_der())?;
+            write(&part.join(CERTIFICATE), &certificate)
+        });
+        made.with_context(|| format!("making {there}"))?;
+        Self::load(folder).map(drop)
     }
 
     /// The authority of a folder.
@@ -123,6 +158,24 @@ impl Authority {
     }
 }
 
+/// Whether this certificate lets its key vouch for hosts and their aggregator.
+fn suits(certificate: &CertificateDer<'_>, key: &KeyPair) -> Result<()> {
+    let (_, parsed) = parse_x509_certificate(certificate).context("expected a certificate")?;
+    let is_authority = parsed.basic_constraints()?.is_some_and(|constraints| constraints.value.ca);
+    ensure!(is_authority, "it is no authority's: expected the constraint CA:TRUE (RFC 5280, 4.2.1.9)");
+    let may_sign = parsed.key_usage()?.is_none_or(|usage| usage.value.key_cert_sign());
+    ensure!(may_sign, "its key may sign no certificates: expected the usage keyCertSign (RFC 5280, 4.2.1.3)");
+    ensure!(parsed.name_constraints()?.is_none(), "it is for some names only, expected one without name constraints");
+    ensure!(
+        parsed.validity().is_valid(),
+        "it does not hold now: {} to {}",
+        parsed.validity().not_before,
+        parsed.validity().not_after
+    );
+    ensure!(parsed.public_key().raw == key.subject_public_key_info(), "it is of another key");
+    Ok(())
+}
+
 fn authority_params() -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, "Tracewell fleet");
@@ -192,5 +245,73 @@ mod tests {
         assert!(again.host(HostId(7), &forged, DAY).is_err(), "it is not signed by that key");
         assert!(again.host(HostId(7), b"garbage", DAY).is_err());
         assert_eq!(host_of(&again.aggregator().unwrap().certificates[0]), None);
+    }
+
+    /// An authority that another one vouches for, and its key.
+    fn intermediate(change: impl FnOnce(&mut CertificateParams)) -> (Vec<u8>, KeyPair) {
+        let root_key = KeyPair::generate().unwrap();
+        let root = Issuer::new(authority_params().unwrap(), &root_key);
+        let (key, mut params) = (KeyPair::generate().unwrap(), authority_params().unwrap());
+        params.distinguished_name.push(DnType::CommonName, "of a company");
+        change(&mut params);
+        (params.signed_by(&key, &root).unwrap().der().to_vec(), key)
+    }
+
+    #[test]
+    fn an_authority_of_ones_own_vouches_for_hosts() {
+        let place = tempfile::tempdir().unwrap();
+        let [folder, certificate, key_file] = ["a", "crt", "key"].map(|name| place.path().join(name));
+        let (der, key) = intermediate(|_| ());
+        fs::write(&certificate, &der).unwrap();
+        fs::write(&key_file, key.serialize_der()).unwrap();
+        Authority::install(&folder, &certificate, &key_file).unwrap();
+        let authority = Authority::open(&folder).unwrap();
+        assert_eq!(authority.fingerprint(), fingerprint(&der.clone().into()), "none was made");
+        let host_key = KeyPair::generate().unwrap();
+        let request = CertificateParams::default().serialize_request(&host_key).unwrap().der().to_vec();
+        let host = authority.host(HostId(7), &request, DAY).unwrap();
+        let ((_, host), (_, own)) = (parse_x509_certificate(&host).unwrap(), parse_x509_certificate(&der).unwrap());
+        assert_eq!(host.issuer(), own.subject());
+        let again = Authority::install(&folder, &certificate, &key_file).unwrap_err().to_string();
+        assert!(again.contains("is there already"), "{again}");
+    }
+
+    #[test]
+    fn what_cannot_vouch_for_hosts_is_no_authority() {
+        let place = tempfile::tempdir().unwrap();
+        let [folder, certificate, key_file] = ["a", "crt", "key"].map(|name| place.path().join(name));
+        let refused = |certificate_bytes: &[u8], key_bytes: &[u8]| {
+            fs::write(&certificate, certificate_bytes).unwrap();
+            fs::write(&key_file, key_bytes).unwrap();
+            let error = Authority::install(&folder, &certificate, &key_file).unwrap_err();
+            assert!(!folder.exists(), "{error:#}");
+            format!("{error:#}")
+        };
+        type Change = fn(&mut CertificateParams);
+        let changes: [(Change, &str); 4] = [
+            (|params| params.is_ca = IsCa::NoCa, "CA:TRUE"),
+            (|params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature], "keyCertSign"),
+            (|params| params.not_after = params.not_before, "does not hold now"),
+            (
+                |params| {
+                    let permitted_subtrees = vec![rcgen::GeneralSubtree::DnsName("example.net".into())];
+                    let excluded_subtrees = Vec::new();
+                    params.name_constraints = Some(rcgen::NameConstraints { permitted_subtrees, excluded_subtrees });
+                },
+                "without name constraints",
+            ),
+        ];
+        for (change, why) in changes {
+            let (der, key) = intermediate(change);
+            let told = refused(&der, &key.serialize_der());
+            assert!(told.contains(why), "{told}");
+        }
+        let (der, key) = intermediate(|_| ());
+        let other = KeyPair::generate().unwrap().serialize_der();
+        assert!(refused(&der, &other).contains("of another key"));
+        assert!(refused(b"x", &key.serialize_der()).contains("expected a certificate"));
+        assert!(refused(b"-----BEGIN CERTIFICATE-----", &key.serialize_der()).contains("expected a certificate"));
+        assert!(refused(&der, b"x").contains("expected a private key"));
+        assert!(refused(&der, b"-----BEGIN EC PRIVATE KEY-----").contains("openssl pkcs8"));
     }
 }

@@ -1,6 +1,6 @@
 //! All that an aggregator has, as a folder: made while it runs, put in place of what was lost, and looked through.
 
-use crate::args::{BackupArgs, CheckArgs, RestoreArgs};
+use crate::args::{AuthorityArgs, BackupArgs, CheckArgs, RestoreArgs};
 use crate::audit::Audit;
 use crate::authority::{self, Authority};
 use crate::config;
@@ -102,6 +102,9 @@ pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
         None => state(None, file)?,
     };
     is_whole(&folder)?;
+    if !folder.join(STORE).is_dir() {
+        bail!("{} is neither a state folder nor a backup: expected a folder {STORE} in it", folder.display());
+    }
     is_at_rest(&folder.join(STORE))?;
     let disk = Disk::open_read_only(&folder.join(STORE))?;
     let registry = Registry::open(disk.clone(), usize::MAX)?;
@@ -144,6 +147,20 @@ fn is_at_rest(store: &Path) -> Result<()> {
         Ok(()) => Ok(()),
         Err(_) => bail!("an aggregator runs on {}: check a backup of it", store.display()),
     }
+}
+
+/// Puts an authority into a state folder that has none.
+///
+/// # Errors
+/// When it has one, or what is given can be none.
+pub fn install_authority(args: &AuthorityArgs, file: Option<&Path>) -> Result<()> {
+    let state = state(args.state.as_deref(), file)?;
+    is_whole(&state)?;
+    fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
+    let folder = state.join(AUTHORITY);
+    Authority::install(&folder, &args.certificate, &args.key)?;
+    tracing::info!(folder = %folder.display(), "the certificate authority is installed");
+    Ok(())
 }
 
 fn state(given: Option<&Path>, file: Option<&Path>) -> Result<std::path::PathBuf> {

@@ -5,13 +5,16 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use tracewell_aggregator::disk::{Disk, Family};
-use tracewell_aggregator::{Exception, ExceptionId, Matcher};
+use tracewell_aggregator::{Confirmed, Exception, ExceptionId, Incident, Matcher};
 use tracewell_alert_scorer::{Severity, Signature};
 use tracewell_api::v1::{Scope, Status, Verdict};
-use tracewell_model::EventNs;
+use tracewell_graph_core::fleet::Disputed;
+use tracewell_model::{EventNs, Str};
 
 /// Incidents that something is decided about.
 const DECISIONS_MAX: usize = 100_000;
+/// Rare operations of a confirmed attack that are disputed.
+const DISPUTED_MAX: usize = 256;
 /// Notes of an incident.
 const NOTES_MAX: usize = 100;
 
@@ -24,6 +27,9 @@ pub struct Decision {
     pub notes: Vec<Note>,
     /// Of the story, when the verdict was given: 32 hexadecimal digits.
     signature: String,
+    /// What it did then that was rare, by generalised executable and object, if it is confirmed.
+    #[serde(default)]
+    disputed: BTreeSet<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +44,24 @@ pub struct Note {
 #[derive(Clone, Debug, Default)]
 pub struct Change {
     pub status: Option<Status>,
-    pub verdict: Option<(Verdict, Signature)>,
+    pub verdict: Option<(Verdict, Story)>,
     pub assignee: Option<String>,
     pub note: Option<Note>,
+}
+
+/// What a verdict is about.
+#[derive(Clone, Debug)]
+pub struct Story {
+    pub signature: Signature,
+    /// What it did that was rare, by generalised executable and object; the first [`DISPUTED_MAX`] of it count.
+    pub rare: BTreeSet<(Str, Str)>,
+}
+
+impl Story {
+    pub fn of(incident: &Incident) -> Self {
+        let rare = incident.members.iter().flat_map(|graph| Disputed::of(graph)).collect();
+        Self { signature: incident.signature, rare }
+    }
 }
 
 impl Decision {
@@ -147,8 +168,11 @@ impl Decisions {
         ensure!(has_room, "there are {DECISIONS_MAX} decisions, no more fit");
         let mut decision = self.of(incident);
         decision.status = change.status.unwrap_or(decision.status()).into();
-        if let Some((verdict, signature)) = change.verdict {
+        if let Some((verdict, Story { signature, rare })) = change.verdict {
             (decision.verdict, decision.signature) = (verdict.into(), signature.to_string());
+            let n_disputed = if verdict == Verdict::Confirmed { DISPUTED_MAX } else { 0 };
+            let rare = rare.iter().map(|(executable, object)| (executable.to_string(), object.to_string()));
+            decision.disputed = rare.take(n_disputed).collect();
         }
         if let Some(assignee) = change.assignee {
             decision.assignee = assignee;
@@ -161,11 +185,17 @@ impl Decisions {
         Ok(decision)
     }
 
-    /// The stories that were found to be attacks.
-    pub fn confirmed(&self) -> BTreeSet<Signature> {
+    /// What was found to be attacks.
+    pub fn confirmed(&self) -> Confirmed {
+        let mut found = Confirmed::default();
         let decisions = self.by_incident.rows().values();
-        let confirmed = decisions.filter(|decision| decision.verdict() == Verdict::Confirmed);
-        confirmed.filter_map(|decision| parse(&decision.signature)).collect()
+        for decision in decisions.filter(|decision| decision.verdict() == Verdict::Confirmed) {
+            found.signatures.extend(parse(&decision.signature));
+            for (executable, object) in &decision.disputed {
+                found.disputed.add(executable.as_str().into(), object.as_str().into());
+            }
+        }
+        found
     }
 
     pub fn exceptions(&self) -> &BTreeMap<String, Kept> {
@@ -197,7 +227,8 @@ mod tests {
         let mut decisions = Decisions::open(&disk).unwrap();
         let note = Note { time: 1, author: "kim".into(), text: "seen".into() };
         decisions.decide("a", Change { status: Some(Status::Open), note: Some(note), ..Change::default() }).unwrap();
-        let verdict = Some((Verdict::Confirmed, Signature(7)));
+        let story = Story { signature: Signature(7), rare: [("/bin/a".into(), "/bin/b".into())].into() };
+        let verdict = Some((Verdict::Confirmed, story.clone()));
         decisions.decide("a", Change { verdict, assignee: Some("lee".into()), ..Change::default() }).unwrap();
         let exception = Exception {
             owner: "kim".into(),
@@ -213,7 +244,12 @@ mod tests {
         assert_eq!((decision.status(), decision.verdict()), (Status::Open, Verdict::Confirmed));
         assert_eq!((decision.assignee.as_str(), decision.notes.len()), ("lee", 1));
         assert_eq!((again.of("b").status(), again.of("b").verdict()), (Status::New, Verdict::Undecided));
-        assert_eq!(again.confirmed(), BTreeSet::from([Signature(7)]));
+        let mut disputed = Disputed::default();
+        disputed.add("/bin/a".into(), "/bin/b".into());
+        assert_eq!(again.confirmed(), Confirmed { signatures: [Signature(7)].into(), disputed });
+        let benign = Some((Verdict::FalseAlarm, story));
+        again.decide("a", Change { verdict: benign, ..Change::default() }).unwrap();
+        assert_eq!(again.confirmed(), Confirmed::default());
         let id = ExceptionId(3).to_string();
         assert_eq!(again.exceptions()[&id].exception(), Some(exception));
         again.unexcept(ExceptionId(3)).unwrap();

@@ -15,9 +15,9 @@ use tracewell_aggregator::{
 };
 use tracewell_graph_core::fleet::FleetView;
 use tracewell_model::{EventNs, HostId};
-use tracewell_wire::Payload;
 use tracewell_wire::quic::server::Arrived;
 use tracewell_wire::session::Close;
+use tracewell_wire::{Inventory, Payload};
 
 /// Frames that are written together.
 const BATCH_FRAMES_MAX: usize = 256;
@@ -359,6 +359,14 @@ impl Engine {
     /// What is known of each host, by id.
     pub fn hosts(&self) -> Vec<HostReport> {
         self.aggregator.hosts()
+    }
+
+    /// What a host says that it runs; `None` until it has.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn inventory(&self, host: HostId) -> Result<Option<Inventory>, StoreError> {
+        self.aggregator.inventory(host)
     }
 
     /// Has a decision hold from now on. What it says is to be on the disk before.

@@ -229,6 +229,11 @@ impl Sessions {
         silent.map(|(host, since)| (host, EventNs(since.saturating_mul(EventNs::SECOND)))).collect()
     }
 
+    /// In which second each host that is not connected left, of those that were since this program began.
+    pub fn left(&self) -> BTreeMap<HostId, u64> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub fn n_connected(&self) -> usize {
         self.lock().len()
     }

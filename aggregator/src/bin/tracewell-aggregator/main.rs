@@ -51,6 +51,7 @@ fn main() -> ExitCode {
     let config = args.config.as_deref();
     let done = match &args.command {
         Command::Run(args) => run::run(args, config),
+        Command::Authority(args) => backup::install_authority(args, config),
         Command::Backup(args) => backup::ask(args, config),
         Command::Restore(args) => backup::restore(args, config),
         Command::Check(args) => backup::check(args, config),

@@ -3,12 +3,14 @@ use crate::registry::{self, now};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use tonic::{Request, Response, Status};
+use tracewell_aggregator::HostReport;
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_api::fields;
 use tracewell_api::v1::hosts_server::Hosts;
 use tracewell_api::v1::{
-    CreateTokenRequest, CreateTokenResponse, Host, ListHostsRequest, ListHostsResponse, ListTokensRequest,
-    ListTokensResponse, RevokeHostRequest, RevokeHostResponse, RevokeTokenRequest, RevokeTokenResponse, Token,
+    CreateTokenRequest, CreateTokenResponse, GetHostRequest, GetHostResponse, Host, ListHostsRequest,
+    ListHostsResponse, ListTokensRequest, ListTokensResponse, LoadedDetector, RevokeHostRequest, RevokeHostResponse,
+    RevokeTokenRequest, RevokeTokenResponse, Token,
 };
 use tracewell_model::HostId;
 use tracewell_wire::session::Close;
@@ -18,38 +20,36 @@ impl Hosts for Api {
     async fn list_hosts(&self, request: Request<ListHostsRequest>) -> Result<Response<ListHostsResponse>, Status> {
         let list = async |api: Api, _, _| {
             let reports = api.engine.ask(|engine| engine.hosts()).await.map_err(internal)?;
-            let reports: BTreeMap<_, _> = reports.into_iter().map(|report| (report.host, report)).collect();
-            let addresses = api.sessions.addresses();
-            let registry = lock(&api.registry);
-            let same_address = same_address(registry.hosts(), &addresses);
-            let hosts = registry.hosts().iter().map(|(&id, host)| {
-                let report = reports.get(&id);
-                Host {
-                    id: id.to_string(),
-                    name: host.name.clone(),
-                    labels: host.labels.clone().into_iter().collect(),
-                    connected: addresses.contains_key(&id),
-                    revoked: host.revoked,
-                    enrolments: host.n_enrolments,
-                    enrolled: time(host.enrolled),
-                    enrolled_from: host.enrolled_from.clone(),
-                    token: host.token.clone(),
-                    version: report.and_then(|report| report.version.as_deref().map(Into::into)),
-                    latest: report.map(|report| rfc3339(report.latest)),
-                    alerts: report.map_or(0, |report| report.n_alerts as u64),
-                    refused_frames: report.map_or(0, |report| report.n_refused),
-                    missing_frames: report.map_or(0, |report| report.n_missing),
-                    waited_frames: api.sessions.n_waited(id),
-                    settled: report.is_some_and(|report| report.is_settled),
-                    forked: report.is_some_and(|report| report.is_forked),
-                    certificate_expires: time(host.certificate_expires),
-                    address: addresses.get(&id).map(ToString::to_string),
-                    same_address: same_address.get(&id).copied().unwrap_or(0),
-                }
-            });
-            Ok(ListHostsResponse { hosts: hosts.collect() })
+            Ok(ListHostsResponse { hosts: inventory(&api, reports) })
         };
         self.answer(request, list).await
+    }
+
+    async fn get_host(&self, request: Request<GetHostRequest>) -> Result<Response<GetHostResponse>, Status> {
+        let get = async |api: Api, request: GetHostRequest, _| {
+            let host = HostId(fields::id("host", &request.host)?);
+            let (reports, said) =
+                api.engine.ask(move |engine| (engine.hosts(), engine.inventory(host))).await.map_err(internal)?;
+            let said = said.map_err(internal)?.unwrap_or_default();
+            let of = reports.iter().find(|report| report.host == host);
+            let gaps = of.map(|of| of.condition.losses.gaps.iter().map(|gap| rfc3339(*gap)).collect());
+            let known = inventory(&api, reports).into_iter().find(|known| known.id == host.to_string());
+            let known = known.ok_or_else(|| Status::not_found(format!("no host {host} was ever enrolled")))?;
+            let detectors = said.detectors.into_iter().map(|detector| LoadedDetector {
+                id: detector.id.to_string(),
+                version: detector.version.to_string(),
+                hash: detector.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+                parked: detector.is_parked,
+            });
+            Ok(GetHostResponse {
+                host: Some(known),
+                detectors: detectors.collect(),
+                sigma_rules: said.sigma_rules,
+                complaints: said.complaints.iter().map(ToString::to_string).collect(),
+                latest_gaps: gaps.unwrap_or_default(),
+            })
+        };
+        self.answer(request, get).await
     }
 
     async fn revoke_host(&self, request: Request<RevokeHostRequest>) -> Result<Response<RevokeHostResponse>, Status> {
@@ -108,6 +108,55 @@ impl Hosts for Api {
         };
         self.answer(request, revoke).await
     }
+}
+
+/// All hosts, by id.
+fn inventory(api: &Api, reports: Vec<HostReport>) -> Vec<Host> {
+    let reports: BTreeMap<_, _> = reports.into_iter().map(|report| (report.host, report)).collect();
+    let (addresses, left, now) = (api.sessions.addresses(), api.sessions.left(), now());
+    let registry = lock(&api.registry);
+    let same_address = same_address(registry.hosts(), &addresses);
+    let host = |(&id, host): (&HostId, &registry::Host)| {
+        let report = reports.get(&id);
+        let condition = report.map(|report| report.condition.clone()).unwrap_or_default();
+        let (losses, runs) = (&condition.losses, condition.runs.as_ref());
+        let connected = addresses.contains_key(&id);
+        let last_seen = if connected { Some(now) } else { left.get(&id).copied() };
+        Host {
+            id: id.to_string(),
+            name: host.name.clone(),
+            labels: host.labels.clone().into_iter().collect(),
+            connected,
+            revoked: host.revoked,
+            enrolments: host.n_enrolments,
+            enrolled: time(host.enrolled),
+            enrolled_from: host.enrolled_from.clone(),
+            token: host.token.clone(),
+            version: report.and_then(|report| report.version.as_deref().map(Into::into)),
+            latest: report.map(|report| rfc3339(report.latest)),
+            alerts: report.map_or(0, |report| report.n_alerts as u64),
+            refused_frames: report.map_or(0, |report| report.n_refused),
+            missing_frames: report.map_or(0, |report| report.n_missing),
+            waited_frames: api.sessions.n_waited(id),
+            settled: report.is_some_and(|report| report.is_settled),
+            forked: report.is_some_and(|report| report.is_forked),
+            certificate_expires: time(host.certificate_expires),
+            address: addresses.get(&id).map(ToString::to_string),
+            same_address: same_address.get(&id).copied().unwrap_or(0),
+            last_seen: last_seen.map(time),
+            kernel: runs.map(|runs| runs.kernel.to_string()),
+            tier: runs.map(|runs| runs.tier.to_string()),
+            readiness_permille: condition.readiness_permille.into(),
+            detectors: runs.map_or(0, |runs| runs.n_detectors as u64),
+            parked_detectors: runs.map_or(0, |runs| runs.n_parked as u64),
+            complaints: runs.map_or(0, |runs| runs.n_complaints as u64),
+            lost_events: losses.n_events,
+            gaps: losses.n_gaps,
+            latest_loss: losses.latest.map(rfc3339),
+            has_given_view: report.is_some_and(|report| report.has_given_view),
+        }
+    };
+    registry.hosts().iter().map(host).collect()
 }
 
 /// How many others each host, unless it is revoked, has at that of its addresses where there are most: the one from which it was enrolled

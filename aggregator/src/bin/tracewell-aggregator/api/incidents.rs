@@ -1,5 +1,5 @@
 use super::{Api, Caller, internal, lock, refused, time};
-use crate::decisions::{self, Decision, Kept};
+use crate::decisions::{self, Decision, Kept, Story};
 use crate::engine::Snapshot;
 use crate::registry::now;
 use std::collections::BTreeMap;
@@ -135,7 +135,7 @@ impl Incidents for Api {
             let note = request.note.map(|note| fields::text("note", &note, 1)).transpose()?;
             let change = decisions::Change {
                 status,
-                verdict: verdict.map(|verdict| (verdict, found.signature)),
+                verdict: verdict.map(|verdict| (verdict, Story::of(found))),
                 assignee: request.assignee.map(|assignee| fields::text("assignee", &assignee, 0)).transpose()?,
                 note: note.map(|text| decisions::Note { time: now(), author: caller.name, text }),
             };
@@ -188,7 +188,7 @@ impl Incidents for Api {
             let kept = Kept::of(found.id.to_string(), &exception);
             {
                 let mut decisions = lock(&api.decisions);
-                if decisions.confirmed().contains(&found.signature) {
+                if decisions.confirmed().signatures.contains(&found.signature) {
                     return Err(refused("it was found to be an attack (VERDICT_CONFIRMED): no exception hides it"));
                 }
                 decisions.except(id, kept.clone()).map_err(internal)?;

@@ -49,6 +49,13 @@ metrics! {
         = |seen| one(seen.hosts.iter().filter(|host| host.is_settled).count() as u64);
     "hosts_forked" gauge ("") "Hosts as which two machines have sent."
         = |seen| one(seen.hosts.iter().filter(|host| host.is_forked).count() as u64);
+    "hosts_complaining" gauge ("") "Hosts that say that something is not as it should be there."
+        = |seen| {
+            let runs = seen.hosts.iter().filter_map(|host| host.condition.runs.as_ref());
+            one(runs.filter(|runs| runs.n_complaints > 0).count() as u64)
+        };
+    "hosts_with_given_view" gauge ("") "Hosts in which the version of the fleet's view is in force that hosts are given now."
+        = |seen| one(seen.hosts.iter().filter(|host| host.has_given_view).count() as u64);
     "connections_total" counter ("outcome") "Connections of hosts: `accepted`, `turned_away` for lack of a place, `failed` before it was known who came, `refused` for who that was, ended for a `violation` of the protocol."
         = |seen| {
             let Counted { accepted, turned_away, failed, refused, violations, .. } = seen.counted;
@@ -73,6 +80,8 @@ metrics! {
         = |seen| one(seen.snapshot.incidents.counters.alarms_evicted);
     "lost_events_total" counter ("") "Events that hosts have told as lost."
         = |seen| one(seen.snapshot.incidents.counters.lost_events);
+    "gaps_total" counter ("") "Moments that hosts have told next to which something is missing that nobody could count."
+        = |seen| one(seen.hosts.iter().map(|host| host.condition.losses.n_gaps).sum());
     "incidents_shown" gauge ("severity") "Incidents on the list."
         = |seen| {
             let of = |severity: Severity| {
