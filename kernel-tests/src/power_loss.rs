@@ -45,6 +45,8 @@ const LISTEN: &str = "127.0.0.1:7443";
 const HOSTS: [&str; 2] = ["host-1", "host-2"];
 /// The host as which the agent watches the machine.
 const WATCHED: &str = "watched";
+/// Where an agent keeps others from watching as the same host.
+const RUN: &str = "/run";
 /// So that some machines live longer than it.
 const CHECKPOINT_SECONDS: u64 = 1;
 /// No step takes longer than this, on however slow a machine.
@@ -132,14 +134,26 @@ fn end() -> Result<()> {
 }
 
 fn start_aggregator() -> Result<Child> {
+    // The alerts of hosts are of 1970, and the agent's events of today.
+    let file = Path::new("/tmp/aggregator.toml");
+    fs::write(file, "retention_days = 0\n").context("writing the aggregator's configuration")?;
     let mut command = program("tracewell-aggregator");
-    command.args(["run", "--listen", LISTEN, "--state", &state("aggregator"), "--control", SOCKET]);
+    command.arg("--config").arg(file).args([
+        "run",
+        "--listen",
+        LISTEN,
+        "--state",
+        &state("aggregator"),
+        "--control",
+        SOCKET,
+    ]);
     start("aggregator", &mut command, "listening")
 }
 
 /// Has an agent watch the machine. When it returns, what was not watched before was told to its spool.
 fn start_agent() -> Result<Child> {
     let folder = enrolled(WATCHED)?;
+    fs::create_dir_all(RUN)?;
     let configuration = format!(
         "[pipeline]\nhistory = {folder:?}\ncheckpoint_seconds = {CHECKPOINT_SECONDS}\n\
          [uplink]\nservers = [\"{LISTEN}\"]\n[control]\nsocket = \"\"\n"
@@ -157,6 +171,7 @@ fn start(name: &'static str, command: &mut Command, ready: &str) -> Result<Child
     let mut child =
         command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().with_context(|| format!("starting the {name}"))?;
     let mut log = BufReader::new(child.stderr.take().context("it is piped")?).lines();
+    let mut said = Vec::new();
     for line in &mut log {
         let line = line?;
         println!("{name}: {line}");
@@ -164,8 +179,9 @@ fn start(name: &'static str, command: &mut Command, ready: &str) -> Result<Child
             thread::spawn(move || log.map_while(Result::ok).for_each(|line| println!("{name}: {line}")));
             return Ok(child);
         }
+        said.push(line);
     }
-    bail!("the {name} does not start: it ended with {}", child.wait()?);
+    bail!("the {name} does not start: it ended with {}: {}", child.wait()?, said.join("; "));
 }
 
 fn stop(name: &str, child: &mut Child) -> Result<()> {
