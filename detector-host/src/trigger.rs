@@ -1,17 +1,21 @@
 //! The triggers of all detectors, compiled together: which detectors an event is for.
 //!
 //! The operation decides first, and most events end there. What is no text comes next; what is left is decided by one look at each
-//! text for all globs of the operation at once, whatever the number of detectors. Rules are bits meanwhile: 64 are decided at a time.
+//! text for all globs of the operation at once, whatever the number of detectors, and by none for a text that was looked at lately.
+//! Rules are bits meanwhile: 64 are decided at a time.
 
 use crate::contract::Facts;
 use crate::lower::fact;
 use crate::metadata::{self, FactSet, Trigger};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::BTreeMap;
+use tracewell_graph_core::neighbourhood::lately::Lately;
 use tracewell_graph_core::neighbourhood::{Conditions, Glimpse, OperationSet};
 use tracewell_model::Operation;
 
-#[derive(Default)]
+/// Texts of which it is remembered which globs they fit, over all operations.
+const N_TEXTS: usize = 512;
+
 pub(crate) struct Triggers {
     operations: OperationSet,
     /// By operation.
@@ -19,11 +23,16 @@ pub(crate) struct Triggers {
     /// The rules that may still fit while an event is looked at, and those that a text fits.
     open: Bits,
     fitting: Bits,
+    texts: Texts,
+}
+
+/// The rules that texts fit.
+struct Texts {
+    lately: Lately<Bits>,
     hits: Vec<usize>,
 }
 
 /// The triggers that name one operation, as bits in their order.
-#[derive(Default)]
 struct Rules {
     detectors: Vec<usize>,
     /// The rules that ask for the same facts and conditions.
@@ -42,8 +51,9 @@ struct Narrow {
 }
 
 /// Globs of all rules as one set, each once, and the rules of each.
-#[derive(Default)]
 struct Globs {
+    /// The same for none other of an operation's sets, nor for another operation's.
+    number: u32,
     set: GlobSet,
     rules: Vec<Bits>,
     /// The rules that name any.
@@ -64,11 +74,12 @@ impl Triggers {
             detectors.enumerate().flat_map(|(at, triggers)| triggers.iter().map(move |t| (at, t))).collect();
         let rules = Operation::ALL.map(|op| {
             let of_op = all.iter().filter(|(_, trigger)| trigger.operations.contains(op));
-            Rules::compile(&of_op.copied().collect::<Vec<_>>())
+            Rules::compile(op, &of_op.copied().collect::<Vec<_>>())
         });
         let operations = all.iter().fold(OperationSet::default(), |set, (_, trigger)| set | trigger.operations);
         let rules = rules.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { operations, rules, ..Self::default() })
+        let texts = Texts { lately: Lately::new(N_TEXTS), hits: Vec::new() };
+        Ok(Self { operations, rules, open: Bits::default(), fitting: Bits::default(), texts })
     }
 
     pub(crate) fn operations(&self) -> OperationSet {
@@ -80,18 +91,18 @@ impl Triggers {
         if !self.operations.contains(op) {
             return;
         }
-        let Self { rules, open, fitting, hits, .. } = self;
+        let Self { rules, open, fitting, texts, .. } = self;
         let rules = &rules[op as usize];
         rules.open(glimpse, open);
-        let texts = [
+        let asked = [
             (&rules.executables, [glimpse.executable, None]),
             (&rules.command_lines, [glimpse.command_line, None]),
             (&rules.paths, [glimpse.path, glimpse.new_path]),
         ];
-        for (globs, texts) in texts {
+        for (globs, given) in asked {
             if open.meets(&globs.naming) {
                 fitting.clear(rules.detectors.len());
-                texts.into_iter().flatten().for_each(|text| globs.look(text, hits, fitting));
+                given.into_iter().flatten().for_each(|text| fitting.add(texts.fitting(globs, text)));
                 open.keep(&globs.naming, fitting);
             }
         }
@@ -113,13 +124,24 @@ pub(crate) fn check(triggers: &[Trigger]) -> Result<(), String> {
     Triggers::compile(std::iter::once(triggers)).map(drop).map_err(|error| format!("a trigger's glob: {error}"))
 }
 
+impl Texts {
+    fn fitting(&mut self, globs: &Globs, text: &str) -> &Bits {
+        let hits = &mut self.hits;
+        self.lately.decided(globs.number, text, |fitting| {
+            fitting.clear_as(&globs.naming);
+            globs.set.matches_into(text, hits);
+            hits.iter().for_each(|&hit| fitting.add(&globs.rules[hit]));
+        })
+    }
+}
+
 impl Rules {
-    fn compile(triggers: &[(usize, &Trigger)]) -> Result<Self, globset::Error> {
-        let globs = |of: fn(&Trigger) -> &Vec<String>, separated| {
+    fn compile(op: Operation, triggers: &[(usize, &Trigger)]) -> Result<Self, globset::Error> {
+        let globs = |kind, of: fn(&Trigger) -> &Vec<String>, separated| {
             let globs = triggers.iter().enumerate();
             let globs =
                 globs.flat_map(|(rule, (_, trigger))| of(trigger).iter().map(move |glob| (rule, glob.as_str())));
-            Globs::compile(triggers.len(), globs, separated)
+            Globs::compile(op as u32 * 3 + kind, triggers.len(), globs, separated)
         };
         let mut asking: Vec<(FactSet, Conditions, Bits)> = Vec::new();
         for (rule, (_, trigger)) in triggers.iter().enumerate() {
@@ -136,9 +158,9 @@ impl Rules {
             detectors: triggers.iter().map(|(detector, _)| *detector).collect(),
             asking,
             narrow,
-            executables: globs(|trigger| &trigger.executables, true)?,
-            command_lines: globs(|trigger| &trigger.command_lines, false)?,
-            paths: globs(|trigger| &trigger.paths, true)?,
+            executables: globs(0, |trigger| &trigger.executables, true)?,
+            command_lines: globs(1, |trigger| &trigger.command_lines, false)?,
+            paths: globs(2, |trigger| &trigger.paths, true)?,
         })
     }
 
@@ -167,6 +189,7 @@ impl Narrow {
 
 impl Globs {
     fn compile<'a>(
+        number: u32,
         n_rules: usize,
         globs: impl Iterator<Item = (usize, &'a str)>,
         separated: bool,
@@ -181,13 +204,7 @@ impl Globs {
         for glob in by_glob.keys() {
             set.add(GlobBuilder::new(glob).literal_separator(separated).build()?);
         }
-        Ok(Self { set: set.build()?, rules: by_glob.into_values().collect(), naming })
-    }
-
-    /// Adds the rules that a text fits.
-    fn look(&self, text: &str, hits: &mut Vec<usize>, fitting: &mut Bits) {
-        self.set.matches_into(text, hits);
-        hits.iter().for_each(|&hit| fitting.add(&self.rules[hit]));
+        Ok(Self { number, set: set.build()?, rules: by_glob.into_values().collect(), naming })
     }
 }
 
@@ -202,6 +219,12 @@ impl Bits {
     fn clear(&mut self, n_rules: usize) {
         self.0.clear();
         self.0.resize(n_rules.div_ceil(64), 0);
+    }
+
+    /// None of as many rules.
+    fn clear_as(&mut self, other: &Self) {
+        self.0.clear();
+        self.0.resize(other.0.len(), 0);
     }
 
     fn insert(&mut self, rule: usize) {

@@ -1,6 +1,7 @@
 //! What a detector sees: the event that it was called for and what lies around its ends, as far as the detector asked and the
 //! host allows. [`Detectors`] is who looks at it.
 
+pub mod lately;
 mod select;
 
 use crate::graph::NodeState;

@@ -42,7 +42,7 @@ fn run(folder: &Path) {
         call::run(&mut table, folder);
     }
     if is_asked("trigger") {
-        trigger::run(&mut table);
+        trigger::run(&mut table, folder);
     }
     if is_asked("sigma") {
         sigma::run(&mut table);
