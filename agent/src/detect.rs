@@ -8,7 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 use tracewell_graph_core::graph::{Graph, Inserted, NodeIdx};
 use tracewell_graph_core::history::HistoryError;
-use tracewell_graph_core::neighbourhood::{Conditions, Detectors, Glimpse, Neighbourhood, Reach};
+use tracewell_graph_core::neighbourhood::{Conditions, Detectors, Glimpse, Neighbourhood, Parent, Reach};
 use tracewell_graph_core::structure::{Structure, is_other_machine};
 use tracewell_model::{Detail, Event, FileKind, Finding, NodeAttrs, NodeKey, NodeKind, Operation, Reason};
 use tracewell_parameters::Parameters;
@@ -107,6 +107,7 @@ fn process_of(neighbourhood: &Neighbourhood, finding: &Finding) -> Option<NodeKe
 fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimpse<'a> {
     let mut glimpse = Glimpse::default();
     let subject = graph.hot(inserted.subject);
+    glimpse.subject = Some(&subject.attrs);
     if let NodeAttrs::Process { exe, cmdline, uid, container, .. } = &subject.attrs {
         (glimpse.executable, glimpse.command_line, glimpse.user) = (exe.as_deref(), cmdline.as_deref(), *uid);
         glimpse.conditions = glimpse.conditions.or(Conditions::IN_CONTAINER, container.is_some());
@@ -115,9 +116,14 @@ fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimps
         (glimpse.facts, glimpse.usual) = (&process.facts, &process.usual);
         let is_below = process.server.is_some() && !process.serves;
         glimpse.conditions = glimpse.conditions.or(Conditions::BELOW_SERVER, is_below);
+        glimpse.parent = match process.parent {
+            None => Parent::None,
+            Some(parent) => graph.at_hand(parent).map_or(Parent::Unknown, |parent| Parent::Known(&parent.attrs)),
+        };
     }
     let Some(object) = inserted.object else { return glimpse };
     let object = graph.hot(object);
+    glimpse.object = Some(&object.attrs);
     glimpse.path = object.path().map(|path| &**path);
     let is_own_executable = glimpse.path.is_some() && glimpse.path == glimpse.executable;
     glimpse.conditions = glimpse.conditions.or(Conditions::OWN_EXECUTABLE, is_own_executable);

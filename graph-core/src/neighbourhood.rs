@@ -6,7 +6,7 @@ mod select;
 
 use crate::graph::NodeState;
 use std::any::Any;
-use tracewell_model::{Detail, EventNs, Finding, Millibits, NodeKey, Operation, Reason, Str};
+use tracewell_model::{Detail, EventNs, Finding, Millibits, NodeAttrs, NodeKey, Operation, Reason, Str};
 
 /// The host's ceiling for [`Reach`].
 pub const HOPS_MAX: u8 = 4;
@@ -104,6 +104,21 @@ pub struct Glimpse<'a> {
     pub facts: &'a [Reason],
     pub usual: &'a [Reason],
     pub conditions: Conditions,
+    /// What is known of the process and of what the operation was done to.
+    pub subject: Option<&'a NodeAttrs>,
+    pub object: Option<&'a NodeAttrs>,
+    pub parent: Parent<'a>,
+}
+
+/// The parent of the process that did something.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Parent<'a> {
+    /// Not at hand: to look it up may cost a read of the history.
+    #[default]
+    Unknown,
+    /// It has none that is known.
+    None,
+    Known(&'a NodeAttrs),
 }
 
 /// What holds of an event's ends, one bit each.

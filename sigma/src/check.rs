@@ -41,7 +41,7 @@ pub fn check(rule: &SigmaRule) -> Result<Category, String> {
     if let Some(what) = asked.refused {
         return Err(what.to_owned());
     }
-    let missing = asked.fields.iter().filter(|field| !category.fields().contains(field));
+    let missing = asked.fields.iter().filter(|field| category.field(field).is_none());
     let missing: Vec<_> = missing.copied().collect();
     match missing.is_empty() {
         true => Ok(category),

@@ -2,6 +2,7 @@
 
 use crate::Rules;
 use crate::event::{Category, Fields};
+use crate::likely::Decided;
 use rsigma_eval::EvaluationResult;
 use rsigma_parser::Level;
 use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, OperationSet, Reach};
@@ -18,13 +19,14 @@ const TECHNIQUES_MAX: usize = 16;
 pub struct SigmaDetector {
     rules: Rules,
     operations: OperationSet,
+    decided: Decided,
 }
 
 impl SigmaDetector {
     pub fn new(rules: Rules) -> Self {
         let has_rules = |op: &Operation| Category::of(*op).is_some_and(|category| rules.engine(category).is_some());
         let operations = Operation::ALL.into_iter().filter(has_rules).collect();
-        Self { rules, operations }
+        Self { rules, operations, decided: Decided::default() }
     }
 }
 
@@ -33,8 +35,13 @@ impl Detectors for SigmaDetector {
         self.operations
     }
 
-    fn triggered(&mut self, _op: Operation, _glimpse: &Glimpse<'_>, detectors: &mut Vec<usize>) {
-        detectors.push(0);
+    /// Called for what some rule may fit, so that nothing is looked up for the rest.
+    fn triggered(&mut self, op: Operation, glimpse: &Glimpse<'_>, detectors: &mut Vec<usize>) {
+        let Some(category) = Category::of(op) else { return };
+        let fields = Fields::at_hand(category, op, glimpse);
+        if self.decided.may_fit(self.rules.likely(category), category, &fields) {
+            detectors.push(0);
+        }
     }
 
     /// The event's nodes and the parent, which is the first ancestor.

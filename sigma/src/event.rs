@@ -3,8 +3,8 @@
 use rsigma_eval::event::{Event, EventValue};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::net::SocketAddr;
-use tracewell_graph_core::neighbourhood::Neighbourhood;
+use std::net::IpAddr;
+use tracewell_graph_core::neighbourhood::{Glimpse, Neighbourhood, Parent};
 use tracewell_model::{Detail, NodeAttrs, Operation, Protocol};
 
 /// What a rule's log source may be, and what is known of its events.
@@ -26,37 +26,35 @@ impl Category {
         }
     }
 
-    /// The fields that rules may use.
-    pub fn fields(self) -> &'static [&'static str] {
+    /// The fields that rules may use, in the order in which they are told.
+    pub fn fields(self) -> &'static [Field] {
+        use Field::*;
         match self {
-            Self::ProcessCreation => {
-                &["Image", "CommandLine", "ProcessId", "ParentImage", "ParentCommandLine", "ParentProcessId"]
+            Self::ProcessCreation => &[Image, CommandLine, ProcessId, ParentImage, ParentCommandLine, ParentProcessId],
+            Self::FileEvent => {
+                &[Image, CommandLine, ProcessId, ParentImage, ParentCommandLine, ParentProcessId, TargetFilename]
             }
-            Self::FileEvent => &[
-                "TargetFilename",
-                "Image",
-                "CommandLine",
-                "ProcessId",
-                "ParentImage",
-                "ParentCommandLine",
-                "ParentProcessId",
-            ],
             Self::NetworkConnection => &[
-                "Image",
-                "CommandLine",
-                "ProcessId",
-                "ParentImage",
-                "ParentCommandLine",
-                "ParentProcessId",
-                "Initiated",
-                "Protocol",
-                "SourceIp",
-                "SourcePort",
-                "DestinationIp",
-                "DestinationPort",
-                "DestinationIsIpv6",
+                Image,
+                CommandLine,
+                ProcessId,
+                ParentImage,
+                ParentCommandLine,
+                ParentProcessId,
+                Initiated,
+                Protocol,
+                SourceIp,
+                SourcePort,
+                DestinationIp,
+                DestinationPort,
+                DestinationIsIpv6,
             ],
         }
+    }
+
+    /// The field that a rule names.
+    pub fn field(self, name: &str) -> Option<Field> {
+        self.fields().iter().copied().find(|field| field.name() == name)
     }
 
     pub fn of(op: Operation) -> Option<Self> {
@@ -69,97 +67,195 @@ impl Category {
     }
 }
 
-/// The fields of an event that are known, with their texts borrowed.
-pub struct Fields<'a>(Vec<(&'static str, EventValue<'a>)>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    Image,
+    CommandLine,
+    ProcessId,
+    ParentImage,
+    ParentCommandLine,
+    ParentProcessId,
+    TargetFilename,
+    Initiated,
+    Protocol,
+    SourceIp,
+    SourcePort,
+    DestinationIp,
+    DestinationPort,
+    DestinationIsIpv6,
+}
+
+impl Field {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "Image",
+            Self::CommandLine => "CommandLine",
+            Self::ProcessId => "ProcessId",
+            Self::ParentImage => "ParentImage",
+            Self::ParentCommandLine => "ParentCommandLine",
+            Self::ParentProcessId => "ParentProcessId",
+            Self::TargetFilename => "TargetFilename",
+            Self::Initiated => "Initiated",
+            Self::Protocol => "Protocol",
+            Self::SourceIp => "SourceIp",
+            Self::SourcePort => "SourcePort",
+            Self::DestinationIp => "DestinationIp",
+            Self::DestinationPort => "DestinationPort",
+            Self::DestinationIsIpv6 => "DestinationIsIpv6",
+        }
+    }
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Held<'a> {
+    /// It would have to be looked up.
+    Unknown,
+    /// The event does not have it.
+    Nothing,
+    Text(&'a str),
+    Number(u32),
+    Address(IpAddr),
+}
+
+impl<'a> Held<'a> {
+    /// What the engine matches; `None` where there is nothing to match.
+    pub fn value(self) -> Option<EventValue<'a>> {
+        match self {
+            Self::Unknown | Self::Nothing => None,
+            Self::Text(text) => Some(EventValue::Str(Cow::Borrowed(text))),
+            Self::Number(number) => Some(EventValue::Int(number.into())),
+            Self::Address(ip) => Some(EventValue::Str(Cow::Owned(ip.to_string()))),
+        }
+    }
+
+    fn text(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Nothing, Self::Text)
+    }
+}
+
+/// The fields of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields<'a> {
+    category: Category,
+    /// Who is told of began it.
+    is_outgoing: bool,
+    subject: Option<&'a NodeAttrs>,
+    parent: Parent<'a>,
+    object: Option<&'a NodeAttrs>,
+    target: Option<&'a str>,
+}
 
 impl<'a> Fields<'a> {
+    /// As far as they are known before anything is looked up.
+    pub fn at_hand(category: Category, op: Operation, glimpse: &Glimpse<'a>) -> Self {
+        Self {
+            category,
+            is_outgoing: op == Operation::Connect,
+            subject: glimpse.subject,
+            parent: glimpse.parent,
+            object: glimpse.object,
+            target: glimpse.new_path.or(glimpse.path),
+        }
+    }
+
+    /// All of them.
     pub fn of(category: Category, seen: &'a Neighbourhood) -> Self {
-        let mut fields = Self(Vec::with_capacity(category.fields().len()));
         let subject = seen.nodes.first();
         let parent = subject.and_then(|subject| seen.nodes.get(subject.from? as usize));
-        for (place, [image, command_line, pid]) in [
-            (subject, ["Image", "CommandLine", "ProcessId"]),
-            (parent, ["ParentImage", "ParentCommandLine", "ParentProcessId"]),
-        ] {
-            if let Some(NodeAttrs::Process { process, exe, cmdline, .. }) = place.map(|place| &place.state.attrs) {
-                fields.text(image, exe.as_deref());
-                fields.text(command_line, cmdline.as_deref());
-                fields.number(pid, Some(process.pid));
-            }
-        }
         let object = seen.nodes.get(1).filter(|_| seen.event.has_object);
-        match (category, object.map(|object| &object.state.attrs)) {
-            (Category::FileEvent, _) => {
-                let path = match &seen.event.detail {
-                    Detail::NewPath { path, .. } => Some(path),
-                    _ => object.and_then(|object| object.state.path()),
-                };
-                fields.text("TargetFilename", path.map(|path| &**path));
-            }
-            (Category::NetworkConnection, Some(NodeAttrs::Socket { protocol, local, remote, .. })) => {
-                let initiated = seen.event.op == Operation::Connect;
-                // Who began it is the source.
-                let (source, destination) = if initiated { (local, remote) } else { (remote, local) };
-                fields.text("Initiated", Some(if initiated { "true" } else { "false" }));
-                fields.text("Protocol", protocol_name(*protocol));
-                fields.address("SourceIp", "SourcePort", *source);
-                fields.address("DestinationIp", "DestinationPort", *destination);
-                let is_ipv6 = destination.map(|address| address.ip().to_canonical().is_ipv6());
-                fields.text("DestinationIsIpv6", is_ipv6.map(|is| if is { "true" } else { "false" }));
-            }
-            _ => {}
+        let target = match &seen.event.detail {
+            Detail::NewPath { path, .. } => Some(path),
+            _ => object.and_then(|object| object.state.path()),
+        };
+        Self {
+            category,
+            is_outgoing: seen.event.op == Operation::Connect,
+            subject: subject.map(|subject| &subject.state.attrs),
+            parent: parent.map_or(Parent::None, |parent| Parent::Known(&parent.state.attrs)),
+            object: object.map(|object| &object.state.attrs),
+            target: target.map(|path| &**path),
         }
-        fields
+    }
+
+    pub fn held(&self, field: Field) -> Held<'a> {
+        let of = |process: &'a NodeAttrs| match process {
+            NodeAttrs::Process { process, exe, cmdline, .. } => match field {
+                Field::Image | Field::ParentImage => Held::text(exe.as_deref()),
+                Field::CommandLine | Field::ParentCommandLine => Held::text(cmdline.as_deref()),
+                _ => Held::Number(process.pid),
+            },
+            _ => Held::Nothing,
+        };
+        // Nobody has looked.
+        let Some(subject) = self.subject else { return Held::Unknown };
+        match field {
+            Field::Image | Field::CommandLine | Field::ProcessId => of(subject),
+            Field::ParentImage | Field::ParentCommandLine | Field::ParentProcessId => match self.parent {
+                Parent::Unknown => Held::Unknown,
+                Parent::None => Held::Nothing,
+                Parent::Known(parent) => of(parent),
+            },
+            Field::TargetFilename => Held::text(self.target),
+            _ => self.connection(field),
+        }
+    }
+
+    fn connection(&self, field: Field) -> Held<'a> {
+        let Some(NodeAttrs::Socket { protocol, local, remote, .. }) = self.object else { return Held::Nothing };
+        // Who began it is the source.
+        let (source, destination) = if self.is_outgoing { (local, remote) } else { (remote, local) };
+        let truth = |is| Held::Text(if is { "true" } else { "false" });
+        let held = match field {
+            Field::Initiated => Some(truth(self.is_outgoing)),
+            Field::Protocol => protocol_name(*protocol).map(Held::Text),
+            Field::SourceIp => source.map(|address| Held::Address(address.ip().to_canonical())),
+            Field::SourcePort => source.map(|address| Held::Number(address.port().into())),
+            Field::DestinationIp => destination.map(|address| Held::Address(address.ip().to_canonical())),
+            Field::DestinationPort => destination.map(|address| Held::Number(address.port().into())),
+            Field::DestinationIsIpv6 => destination.map(|address| truth(address.ip().to_canonical().is_ipv6())),
+            _ => None,
+        };
+        held.unwrap_or(Held::Nothing)
+    }
+
+    fn values(&self) -> impl Iterator<Item = (&'static str, EventValue<'a>)> {
+        let fields = self.category.fields().iter();
+        fields.filter_map(|field| Some((field.name(), self.held(*field).value()?)))
     }
 
     /// All of them in one line.
     pub fn told(&self) -> String {
-        let told = self.0.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()));
+        let told = self.values().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()));
         told.collect::<Vec<_>>().join(", ")
-    }
-
-    fn text(&mut self, name: &'static str, text: Option<&'a str>) {
-        self.0.extend(text.map(|text| (name, EventValue::Str(Cow::Borrowed(text)))));
-    }
-
-    fn number(&mut self, name: &'static str, number: Option<u32>) {
-        self.0.extend(number.map(|number| (name, EventValue::Int(number.into()))));
-    }
-
-    fn address(&mut self, ip: &'static str, port: &'static str, address: Option<SocketAddr>) {
-        let text = address.map(|address| address.ip().to_canonical().to_string());
-        self.0.extend(text.map(|text| (ip, EventValue::Str(Cow::Owned(text)))));
-        self.number(port, address.map(|address| address.port().into()));
     }
 }
 
 impl Event for Fields<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-        self.0.iter().find(|(name, _)| *name == path).map(|(_, value)| match value {
-            EventValue::Str(text) => EventValue::Str(Cow::Borrowed(text)),
-            other => other.clone(),
-        })
+        self.held(self.category.field(path)?).value()
     }
 
     fn any_string_value(&self, fits: &dyn Fn(&str) -> bool) -> bool {
-        self.0.iter().any(|(_, value)| matches!(value, EventValue::Str(text) if fits(text)))
+        self.values().any(|(_, value)| matches!(value, EventValue::Str(text) if fits(&text)))
     }
 
     fn all_string_values(&self) -> Vec<Cow<'_, str>> {
-        let texts = self.0.iter().filter_map(|(_, value)| match value {
-            EventValue::Str(text) => Some(Cow::Borrowed(&**text)),
+        let texts = self.values().filter_map(|(_, value)| match value {
+            EventValue::Str(text) => Some(text),
             _ => None,
         });
         texts.collect()
     }
 
     fn to_json(&self) -> Value {
-        let fields = self.0.iter().map(|(name, value)| ((*name).to_owned(), value.to_json()));
+        let fields = self.values().map(|(name, value)| (name.to_owned(), value.to_json()));
         Value::Object(fields.collect::<Map<_, _>>())
     }
 
     fn visit_top_level_keys(&self, visit: &mut dyn FnMut(&str)) -> bool {
-        self.0.iter().for_each(|(name, _)| visit(name));
+        let is_there = |field: &&Field| !matches!(self.held(**field), Held::Unknown | Held::Nothing);
+        self.category.fields().iter().filter(is_there).for_each(|field| visit(field.name()));
         true
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::check::check;
 use crate::event::Category;
+use crate::likely::Likely;
 use rsigma_eval::Engine;
 use rsigma_parser::{SigmaRule, parse_sigma_yaml};
 use std::fs::{self, File};
@@ -23,7 +24,13 @@ const STACK_BYTES: usize = 64 << 20;
 #[derive(Clone, Default)]
 pub struct Rules {
     /// By category.
-    engines: Arc<[Engine; Category::ALL.len()]>,
+    categories: Arc<[OfCategory; Category::ALL.len()]>,
+}
+
+#[derive(Default)]
+struct OfCategory {
+    engine: Engine,
+    likely: Likely,
 }
 
 /// A rule that would never say anything here, and why.
@@ -58,7 +65,7 @@ impl Rules {
     }
 
     pub fn len(&self) -> usize {
-        self.engines.iter().map(Engine::rule_count).sum()
+        self.categories.iter().map(|of| of.engine.rule_count()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -67,7 +74,11 @@ impl Rules {
 
     /// What runs the rules of a category, if there are any.
     pub(crate) fn engine(&self, category: Category) -> Option<&Engine> {
-        Some(&self.engines[category as usize]).filter(|engine| engine.rule_count() > 0)
+        Some(&self.categories[category as usize].engine).filter(|engine| engine.rule_count() > 0)
+    }
+
+    pub(crate) fn likely(&self, category: Category) -> &Likely {
+        &self.categories[category as usize].likely
     }
 }
 
@@ -83,7 +94,9 @@ fn load(folder: &Path) -> Result<(Rules, Vec<NotRun>), RulesError> {
         not_run.extend(refused.into_iter().map(|(title, why)| NotRun { path: path.clone(), title, why }));
         taken.into_iter().for_each(|(category, rule)| rules[category as usize].push((path.clone(), rule)));
     }
-    let engines = rules.map(|rules| {
+    let mut categories = Category::ALL.into_iter();
+    let categories = rules.map(|rules| {
+        let category = categories.next().expect("as many as rules");
         let mut engine = Engine::new();
         for (at, error) in engine.add_rules(rules.iter().map(|(_, rule)| rule)) {
             let (path, rule) = &rules[at];
@@ -93,9 +106,9 @@ fn load(folder: &Path) -> Result<(Rules, Vec<NotRun>), RulesError> {
                 why: format!("it cannot be compiled: {error}"),
             });
         }
-        engine
+        OfCategory { likely: Likely::of(category, engine.rules()), engine }
     });
-    Ok((Rules { engines: Arc::new(engines) }, not_run))
+    Ok((Rules { categories: Arc::new(categories) }, not_run))
 }
 
 type Taken = (Vec<(Category, SigmaRule)>, Vec<(String, String)>);

@@ -28,6 +28,12 @@ impl Graph {
         Ok(state.filter(|state| !state.is_collapsed()))
     }
 
+    /// What [`Self::state`] says of a node, if it is hot; `None` says nothing.
+    pub fn at_hand(&self, key: NodeKey) -> Option<&NodeState> {
+        let state = self.arena.find(key).map(|node| &self.arena.node(node).state);
+        state.filter(|state| !state.is_collapsed())
+    }
+
     /// Whether [`Self::state`] knows a node.
     fn is_known(&mut self, key: NodeKey) -> Result<bool, HistoryError> {
         match self.arena.find(key) {

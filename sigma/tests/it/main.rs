@@ -1,9 +1,9 @@
 //! The shipped rules over events: what fits is found, and told in Sigma's words; what does not is not.
 
 use std::path::Path;
-use tracewell_graph_core::graph::Graph;
+use tracewell_graph_core::graph::{Graph, Inserted};
 use tracewell_graph_core::history::MemoryHistory;
-use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, OperationSet, Reach};
+use tracewell_graph_core::neighbourhood::{Detectors, Glimpse, Neighbourhood, OperationSet, Parent, Reach};
 use tracewell_graph_core::structure::Structure;
 use tracewell_model::{
     Detail, Event, EventNs, FileRef, Finding, HostId, Object, Operation, ProcessRef, Protocol, SocketRef,
@@ -39,15 +39,16 @@ fn connect(remote: &str) -> Step {
     (Operation::Connect, Object::Socket(socket), Detail::None)
 }
 
-/// A parent is one program, its child becomes another and does something; what the rules find in the last event.
-fn found(detectors: &mut dyn Detectors, parent: &str, steps: &[Step]) -> Vec<Finding> {
+/// A parent is one program, its child becomes another and does something; what the rules find in the last event, and whether more was
+/// looked up for it.
+fn found(detectors: &mut dyn Detectors, parent: &str, steps: &[Step]) -> (Vec<Finding>, bool) {
     let parameters = Parameters::default();
     let mut graph = Graph::new(HOST, &parameters.graph, Box::new(MemoryHistory::default()));
     let structure = Structure::new(&parameters.structure, 0);
     let fork = (Operation::Fork, Object::Process(process(2)), Detail::None);
     let parent = exec(parent, parent);
     let all = [(1, &parent), (1, &fork)].into_iter().chain(steps.iter().map(|step| (2, step)));
-    let mut last = Vec::new();
+    let (mut last, mut was_called) = (Vec::new(), false);
     for (time, (pid, (op, object, detail))) in (1..).zip(all) {
         let event = Event {
             detail: detail.clone(),
@@ -57,9 +58,9 @@ fn found(detectors: &mut dyn Detectors, parent: &str, steps: &[Step]) -> Vec<Fin
         structure.observe(&mut graph, &event, inserted).unwrap();
         let mut called = Vec::new();
         if detectors.operations().contains(*op) {
-            detectors.triggered(*op, &Glimpse::default(), &mut called);
+            detectors.triggered(*op, &glimpse(&graph, &event, inserted), &mut called);
         }
-        last = Vec::new();
+        (last, was_called) = (Vec::new(), !called.is_empty());
         for detector in called {
             let reach: Reach = detectors.reach(detector);
             let ends = (event.subject.key(HOST), event.object.key(HOST));
@@ -67,7 +68,22 @@ fn found(detectors: &mut dyn Detectors, parent: &str, steps: &[Step]) -> Vec<Fin
             last.extend(detectors.detect(detector, &seen));
         }
     }
-    last
+    (last, was_called)
+}
+
+/// What an agent knows of an event at once.
+fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimpse<'a> {
+    let subject = graph.hot(inserted.subject);
+    let parent = subject.role.process().and_then(|process| process.parent);
+    let object = inserted.object.map(|object| graph.hot(object));
+    Glimpse {
+        subject: Some(&subject.attrs),
+        object: object.map(|object| &object.attrs),
+        path: object.and_then(|object| object.path()).map(|path| &**path),
+        new_path: if let Detail::NewPath { path, .. } = &event.detail { Some(path) } else { None },
+        parent: parent.map_or(Parent::None, |parent| Parent::Known(&graph.at_hand(parent).unwrap().attrs)),
+        ..Glimpse::default()
+    }
 }
 
 #[test]
@@ -90,16 +106,17 @@ fn what_fits_a_rule_is_found() {
     ];
     let rules = rules();
     for (parent, steps, title) in cases {
-        let findings = found(&mut SigmaDetector::new(rules.clone()), parent, &steps);
+        let (findings, was_called) = found(&mut SigmaDetector::new(rules.clone()), parent, &steps);
         let titles: Vec<_> = findings.iter().map(|finding| &*finding.title).collect();
         let expected: Vec<_> = Some(title).filter(|title| !title.is_empty()).into_iter().collect();
         assert_eq!(titles, expected, "{parent} {steps:?}");
+        assert_eq!(was_called, !expected.is_empty(), "nothing is looked up for what none fits: {parent} {steps:?}");
     }
 }
 
 #[test]
 fn a_finding_tells_the_event_in_the_words_of_the_rule() {
-    let findings = found(&mut SigmaDetector::new(rules()), "/usr/sbin/nginx", &[exec("/bin/sh", "sh -c id")]);
+    let (findings, _) = found(&mut SigmaDetector::new(rules()), "/usr/sbin/nginx", &[exec("/bin/sh", "sh -c id")]);
     let finding = &findings[0];
     assert_eq!((&*finding.detector, finding.severity.name(), &*finding.techniques[0]), ("sigma", "high", "T1190"));
     assert!(
