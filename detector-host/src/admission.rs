@@ -1,15 +1,16 @@
 //! Which files become detectors. Everything that can be refused is refused here, with a reason that its author can act on.
 
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
+use crate::code::Code;
 use crate::contract::{INTERFACE, PACKAGE, VERSION};
-use crate::engine::{Limited, Runtime};
+use crate::engine::Runtime;
 use crate::metadata::Metadata;
 use crate::signature::Untrusted;
 use crate::{Failure, call, contract};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use wasmtime::component::Component;
+use std::sync::Arc;
 use wasmtime::component::types::{Component as ComponentType, ComponentItem};
 
 /// Why a file is no detector here.
@@ -52,7 +53,7 @@ pub enum Refusal {
 /// A file that passed.
 pub(crate) struct Admitted {
     pub(crate) metadata: Metadata,
-    pub(crate) pre: contract::DetectorWorldPre<Limited>,
+    pub(crate) code: Arc<Code>,
 }
 
 /// Reads a file of at most `bytes_max` bytes; no more than that is ever read.
@@ -74,18 +75,18 @@ pub(crate) fn admit(runtime: &Runtime, cache: Option<&Cache>, bytes: &[u8]) -> R
     check_kind(bytes)?;
     let component = match cache {
         Some(cache) => cache.component(runtime, bytes),
-        None => Component::new(runtime.engine(), bytes),
+        None => cache::made(runtime, bytes).map(|component| (component, None)),
     };
-    let component = component.map_err(|error| match flat(&error) {
+    let (component, file) = component.map_err(|error| match flat(&error) {
         why if why.contains("make memory executable") => Refusal::NotExecutable(why),
         why => Refusal::Broken(why),
     })?;
     let types = check_imports(runtime, &component.component_type())?;
     check_exports(runtime, &component.component_type())?;
-    let pre = runtime.prepare(&component, &types).map_err(|error| Refusal::WrongTypes(flat(&error)))?;
-    let said = call::info(runtime, &pre).map_err(Refusal::Info)?;
+    let code = Code::new(runtime, &component, file, types).map_err(|error| Refusal::WrongTypes(flat(&error)))?;
+    let said = call::info(runtime, &code).map_err(Refusal::Info)?;
     let metadata = Metadata::check(said).map_err(Refusal::Metadata)?;
-    Ok(Admitted { metadata, pre })
+    Ok(Admitted { metadata, code })
 }
 
 /// The preamble: magic, version, and the layer that tells components from core modules.

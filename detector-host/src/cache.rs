@@ -8,7 +8,8 @@
 //! - Each file is authenticated: BLAKE3 keyed with 32 random bytes that lie in the folder and are for this user alone (0600), over
 //!   the engine, the component and the code. A file of another machine, a torn, swapped or changed one is refused, said, and made
 //!   anew. Who can forge one can read the key, is thus root or this very user, and has no need to.
-//! - The engine is wasmtime's own digest of its version, settings, target and CPU features; another engine has files of other names.
+//! - The engine is a digest of wasmtime's version and settings; another engine has files of other names. That code needs no more than this
+//!   processor has is looked at by wasmtime itself: what another one made is made anew.
 //!
 //! What is believed is mapped from its file (mmap(2), private and never written to), and copied only where a file there may not run
 //! (a mount with `noexec`): its pages are those of the system's cache of files, shared by all processes that map them, and can be given
@@ -23,7 +24,6 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File};
-use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
@@ -77,31 +77,36 @@ impl Cache {
         Ok(Self { folder, key })
     }
 
-    /// The component with machine code of before, or with code that is made now and kept.
+    /// The component with machine code of before, or with code that is made now and kept, and the file that it is mapped from; without one
+    /// if it could not be kept.
     ///
     /// # Errors
     /// When the component cannot be compiled. What goes wrong with the folder is said in the log alone.
-    pub(crate) fn component(&self, runtime: &Runtime, bytes: &[u8]) -> Result<Component, wasmtime::Error> {
-        let name = Name { component: blake3::hash(bytes), engine: digest(runtime) };
-        if let Some(component) = self.kept(runtime, &name) {
-            return Ok(component);
+    pub(crate) fn component(
+        &self,
+        runtime: &Runtime,
+        bytes: &[u8],
+    ) -> Result<(Component, Option<File>), wasmtime::Error> {
+        let name = Name { component: blake3::hash(bytes), engine: runtime.digest() };
+        if let Some((component, file)) = self.kept(runtime, &name) {
+            return Ok((component, Some(file)));
         }
-        let mut code = runtime.engine().precompile_component(bytes)?;
+        let mut code = Runtime::compile(bytes)?;
         code.extend(self.mac(&name, &code[..]).expect("memory can be read"));
         match write(&self.folder, &name.text(), &code) {
             Ok(()) => {
-                if let Some(component) = self.kept(runtime, &name) {
-                    return Ok(component);
+                if let Some((component, file)) = self.kept(runtime, &name) {
+                    return Ok((component, Some(file)));
                 }
             }
             Err(error) => tracing::warn!(file = name.text(), %error, "machine code is not kept"),
         }
-        copied(runtime, &code)
+        Ok((copied(runtime, &code)?, None))
     }
 
     /// Removes what is of none of these components, by the hashes of their bytes, or of another engine.
     pub(crate) fn keep(&self, runtime: &Runtime, components: impl Iterator<Item = blake3::Hash>) {
-        let engine = digest(runtime);
+        let engine = runtime.digest();
         let kept: BTreeSet<_> = components.map(|component| Name { component, engine }.text()).collect();
         let Ok(entries) = Dir::read_from(&self.folder) else { return };
         for entry in entries.flatten() {
@@ -113,10 +118,11 @@ impl Cache {
     }
 
     /// Code that is believed; `None` if there is none.
-    fn kept(&self, runtime: &Runtime, name: &Name) -> Option<Component> {
+    fn kept(&self, runtime: &Runtime, name: &Name) -> Option<(Component, File)> {
         match self.code(name) {
-            Ok(file) => match mapped(runtime, &file?) {
-                Ok(component) => return Some(component),
+            Ok(None) => {}
+            Ok(Some(file)) => match mapped(runtime, &file) {
+                Ok(component) => return Some((component, file)),
                 Err(error) => tracing::warn!(file = name.text(), error = flat(&error), "machine code is made anew"),
             },
             Err(error) => tracing::warn!(file = name.text(), %error, "machine code is refused and made anew"),
@@ -162,26 +168,17 @@ impl Name {
     }
 }
 
-/// What of an engine decides whether it can run code of another one.
-fn digest(runtime: &Runtime) -> blake3::Hash {
-    struct Digest(blake3::Hasher);
-    impl Hasher for Digest {
-        fn write(&mut self, bytes: &[u8]) {
-            self.0.update(bytes);
-        }
-        fn finish(&self) -> u64 {
-            let hash = self.0.finalize();
-            u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("it has 32 bytes"))
-        }
-    }
-    let mut digest = Digest(blake3::Hasher::new());
-    runtime.engine().precompile_compatibility_hash().hash(&mut digest);
-    digest.0.finalize()
+/// The component with machine code that is made now and kept nowhere.
+///
+/// # Errors
+/// When it cannot be compiled.
+pub(crate) fn made(runtime: &Runtime, bytes: &[u8]) -> Result<Component, wasmtime::Error> {
+    copied(runtime, &Runtime::compile(bytes)?)
 }
 
-/// The component of a file.
+/// The component of a file that was believed.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; the authentication above does")]
-fn mapped(runtime: &Runtime, file: &File) -> Result<Component, wasmtime::Error> {
+pub(crate) fn mapped(runtime: &Runtime, file: &File) -> Result<Component, wasmtime::Error> {
     // This very file, whatever has its name by now.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // SAFETY: the code was authenticated as written by this process's own compiler, now or before, and is never written in place.
@@ -194,6 +191,7 @@ fn mapped(runtime: &Runtime, file: &File) -> Result<Component, wasmtime::Error> 
     })
 }
 
+/// The component of code that was made just now, or that is believed.
 #[expect(unsafe_code, reason = "wasmtime cannot check machine code; the authentication above does")]
 fn copied(runtime: &Runtime, code: &[u8]) -> Result<Component, wasmtime::Error> {
     // SAFETY: the code comes from this process's own compiler: made just now, or authenticated as written by it before. What stands

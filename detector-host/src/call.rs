@@ -1,9 +1,11 @@
 //! One call of a detector in an instance of its own, and what can come of it.
 
 use crate::admission::flat;
-use crate::contract::{self, DetectorWorld, DetectorWorldPre};
+use crate::code::Code;
+use crate::contract::{self, DetectorWorld};
 use crate::engine::{Limited, Runtime};
 use crate::limits::{DEADLINE, FUEL_MAX, MEMORY_BYTES_MAX, OUTPUT_BYTES_MAX, STACK_BYTES_MAX};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::{Store, Trap};
 
@@ -28,6 +30,8 @@ pub enum Failure {
     OutputForm(String),
     #[error("what it returned is refused: {0}")]
     Output(String),
+    #[error("its machine code cannot be read again: {0}")]
+    Code(String),
 }
 
 impl Failure {
@@ -41,6 +45,7 @@ impl Failure {
             Self::Panic => "panic",
             Self::Trap(_) => "trap",
             Self::OutputSize | Self::OutputForm(_) | Self::Output(_) => "output",
+            Self::Code(_) => "code",
         }
     }
 }
@@ -50,36 +55,40 @@ impl Failure {
 pub struct Spent {
     /// Steps of the guest, those of taking over what it is shown included. The same in every run.
     pub fuel: u64,
-    /// For the instance.
+    /// For the instance, and for its machine code where that was not in memory.
     pub instantiation: Duration,
     /// From the neighbourhood to what was returned, in all.
     pub whole: Duration,
 }
 
-pub(crate) fn info(runtime: &Runtime, pre: &DetectorWorldPre<Limited>) -> Result<contract::Metadata, Failure> {
-    call(runtime, pre, |detector, store| detector.tracewell_detector_detector().call_info(store)).0
+pub(crate) fn info(runtime: &Runtime, code: &Arc<Code>) -> Result<contract::Metadata, Failure> {
+    call(runtime, code, |detector, store| detector.tracewell_detector_detector().call_info(store)).0
 }
 
 pub(crate) fn detect(
     runtime: &Runtime,
-    pre: &DetectorWorldPre<Limited>,
+    code: &Arc<Code>,
     neighbourhood: contract::Neighbourhood<'_>,
 ) -> (Result<Vec<contract::Finding>, Failure>, Spent) {
-    call(runtime, pre, |detector, store| detector.tracewell_detector_detector().call_detect(store, neighbourhood))
+    call(runtime, code, |detector, store| detector.tracewell_detector_detector().call_detect(store, neighbourhood))
 }
 
 fn call<T>(
     runtime: &Runtime,
-    pre: &DetectorWorldPre<Limited>,
+    code: &Arc<Code>,
     call: impl FnOnce(&DetectorWorld, &mut Store<Limited>) -> Result<T, wasmtime::Error>,
 ) -> (Result<T, Failure>, Spent) {
     let started = Instant::now();
     let mut spent = Spent::default();
+    let ready = match code.ready(runtime) {
+        Ok(ready) => ready,
+        Err(error) => return (Err(Failure::Code(flat(&error))), spent),
+    };
     let mut store = match runtime.store() {
         Ok(store) => store,
         Err(error) => return (Err(Failure::Trap(flat(&error))), spent),
     };
-    let returned = pre.instantiate(&mut store).and_then(|detector| {
+    let returned = ready.instantiate(&mut store).and_then(|detector| {
         spent.instantiation = started.elapsed();
         call(&detector, &mut store)
     });

@@ -1,28 +1,34 @@
-//! The engine that all detectors of a process share.
+//! The engine that all detectors of a process share. It runs machine code and makes none: the compiler, with all that it needs, is there while
+//! it compiles.
 
+use crate::code::Recent;
 use crate::contract::DetectorWorldPre;
 use crate::limits::{
     DEADLINE, DEADLINE_TICK, FUEL_MAX, INSTANCES_MAX, MEMORIES_MAX, MEMORY_BYTES_MAX, OUTPUT_BYTES_MAX,
     STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX,
 };
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, PoolingAllocationConfig, ResourceLimiter, Store};
 
 /// Calls are made one after the other; there is room for as many threads as run pipelines side by side.
 const CALLS_AT_ONCE: u32 = 8;
+/// Says how [`Runtime::compile`] compiles, as far as the engine that runs the code does not know of it.
+const COMPILED_AS: &str = "cranelift, canonical NaNs";
 /// What of an instance's memory is kept and wiped, instead of being given back to the system.
 const KEPT_BYTES: usize = 128 << 10;
 
 #[derive(Clone)]
 pub(crate) struct Runtime {
     engine: Engine,
+    recent: Recent,
 }
 
 impl Runtime {
     /// An engine, and a thread that moves its clock on for as long as it lives.
     pub(crate) fn new() -> Result<Self, wasmtime::Error> {
-        let engine = Engine::new(&config())?;
+        let engine = Engine::new(config().enable_compiler(false))?;
         let weak = engine.weak();
         std::thread::Builder::new().name("detector-clock".into()).spawn(move || {
             while let Some(engine) = weak.upgrade() {
@@ -31,11 +37,45 @@ impl Runtime {
                 std::thread::park_timeout(DEADLINE_TICK);
             }
         })?;
-        Ok(Self { engine })
+        Ok(Self { engine, recent: Recent::default() })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Machine code of a component.
+    ///
+    /// # Errors
+    /// When it is no sound one.
+    pub(crate) fn compile(component: &[u8]) -> Result<Vec<u8>, wasmtime::Error> {
+        let mut config = config();
+        // The same input gives the same output on every machine.
+        config.cranelift_nan_canonicalization(true);
+        Engine::new(&config)?.precompile_component(component)
+    }
+
+    /// What of the engine decides whether it can run machine code of another one; whether it fits this processor is found when it is loaded.
+    pub(crate) fn digest(&self) -> blake3::Hash {
+        struct Digest(blake3::Hasher);
+        impl Hasher for Digest {
+            fn write(&mut self, bytes: &[u8]) {
+                self.0.update(bytes);
+            }
+            fn finish(&self) -> u64 {
+                let hash = self.0.finalize();
+                u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("it has 32 bytes"))
+            }
+        }
+        let mut digest = Digest(blake3::Hasher::new());
+        (COMPILED_AS, std::env::consts::ARCH).hash(&mut digest);
+        self.engine.precompile_compatibility_hash().hash(&mut digest);
+        digest.0.finalize()
+    }
+
+    /// The detectors that were called last.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// What instances of a component are made of. `types` are its imports, each of which holds nothing but types.
@@ -104,8 +144,6 @@ fn config() -> Config {
         .consume_fuel(true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK_BYTES_MAX)
-        // The same input gives the same output on every machine.
-        .cranelift_nan_canonicalization(true)
         .wasm_relaxed_simd(false)
         // Nobody reads it, and it would be kept for each detector.
         .wasm_backtrace_max_frames(None::<NonZeroUsize>)

@@ -6,8 +6,8 @@
 //! pipeline's view of it: it [`lower`]s a neighbourhood, makes one [`call`] in a fresh instance, vets the [`output`], and
 //! parks a detector that keeps failing ([`health`]).
 //!
-//! A [`Loader`] keeps a library as a folder has it while pipelines run; [`signature`] says whose detectors are let in, and a
-//! [`Cache`] keeps machine code.
+//! A [`Loader`] keeps a library as a folder has it while pipelines run; [`signature`] says whose detectors are let in, a [`Cache`] keeps
+//! machine code, and [`code`] has that of the detectors in memory which were called last.
 //!
 //! A detector is hostile until it has returned: it has no imports, no clock and no memory of earlier calls, and each
 //! [`limits`] ends its call and nothing else. Nothing here knows a pipeline, a wire or a configuration.
@@ -16,6 +16,7 @@ mod contract;
 pub mod limits;
 mod engine;
 mod cache;
+mod code;
 pub mod signature;
 mod admission;
 mod metadata;

@@ -3,8 +3,8 @@
 use crate::admission::{self, Admitted, Refusal};
 use crate::cache::Cache;
 use crate::call::Spent;
-use crate::contract::DetectorWorldPre;
-use crate::engine::{Limited, Runtime};
+use crate::code::Code;
+use crate::engine::Runtime;
 use crate::limits::DETECTORS_MAX;
 use crate::metadata::{Metadata, Trigger};
 use crate::runner::Runner;
@@ -60,7 +60,7 @@ pub(crate) struct Loaded {
     component_hash: blake3::Hash,
     bytes: usize,
     signer: Option<PublicKey>,
-    pub(crate) pre: DetectorWorldPre<Limited>,
+    pub(crate) code: Arc<Code>,
     pub(crate) fares: Fares,
 }
 
@@ -133,11 +133,11 @@ impl Library {
         }
         // Who vouches comes first: what is not trusted does not reach the compiler.
         let (component, signer) = self.policy.check(file)?;
-        let Admitted { metadata, pre } = admission::admit(&self.runtime, self.cache.as_deref(), component)?;
+        let Admitted { metadata, code } = admission::admit(&self.runtime, self.cache.as_deref(), component)?;
         trigger::check(&metadata.triggers).map_err(Refusal::Metadata)?;
         let (hash, component_hash) = (blake3::hash(file), blake3::hash(component));
         let fares = Fares::default();
-        self.put(Arc::new(Loaded { metadata, hash, component_hash, bytes: file.len(), signer, pre, fares }))
+        self.put(Arc::new(Loaded { metadata, hash, component_hash, bytes: file.len(), signer, code, fares }))
     }
 
     /// Takes over what another library has loaded of this file, with how it fared. Returns whether it had, and there is room.

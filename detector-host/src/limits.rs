@@ -8,6 +8,9 @@ pub const COMPONENT_BYTES_MAX: u64 = 4 << 20;
 pub const COMPONENT_BYTES_MAX_IN_REPLAY: u64 = 64 << 20;
 /// Detectors that are loaded at once.
 pub const DETECTORS_MAX: usize = 256;
+/// Detectors whose machine code is in memory at once, of those whose code lies in a file. A call of another one begins with mapping its
+/// code, and the code of the one that was not called for longest is let go.
+pub const READY_MAX: usize = 16;
 
 /// Steps of one call, roughly one for each WebAssembly instruction: some 10 ms.
 pub const FUEL_MAX: u64 = 10_000_000;

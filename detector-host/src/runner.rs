@@ -43,7 +43,7 @@ impl Runner {
         let started = Instant::now();
         let loaded = &self.detectors[detector];
         let mut tables = self.tables.borrow_mut();
-        let (returned, spent) = call::detect(&self.runtime, &loaded.pre, tables.lower(neighbourhood));
+        let (returned, spent) = call::detect(&self.runtime, &loaded.code, tables.lower(neighbourhood));
         let checked = returned
             .and_then(|returned| output::check(&loaded.metadata, neighbourhood, returned).map_err(Failure::Output));
         (checked, Spent { whole: started.elapsed(), ..spent })

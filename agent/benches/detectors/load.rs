@@ -1,10 +1,12 @@
 //! Loading the shipped detectors, and what they take of memory. Each is done by a process of its own.
 
 use crate::{Table, median, micros};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use tracewell_detector_host::limits::COMPONENT_BYTES_MAX;
+use tracewell_detector_host::limits::{COMPONENT_BYTES_MAX, READY_MAX};
 use tracewell_detector_host::{Cache, Library, sample};
 
 /// Names, in the environment, the folder of machine code of a process that is to load and to call all; empty for none.
@@ -19,9 +21,16 @@ pub fn run(table: &mut Table, folder: &Path) {
     for (cache, what, time, memory) in
         [(None, "compiled when they are loaded", "", ""), (Some(cache.as_path()), "precompiled", "≤ 1 ms", "≤ 12 MB")]
     {
-        let Measured { n, load, bytes, private } = measure(folder, cache);
+        let Measured { n, load, again, grown } = measure(folder, cache);
         table.row(&format!("loading one, {what}"), &micros(load), time);
-        let megabytes = format!("{:.1} MB for {n}, {:.1} MB of it private", bytes as f64 / 1e6, private as f64 / 1e6);
+        if cache.is_some() {
+            table.row(&format!("calling one of {n} that {READY_MAX} others were called after"), &micros(again), "");
+        }
+        let [private, code, program] = grown.map(|bytes| bytes as f64 / 1e6);
+        let all = private + code + program;
+        let megabytes = format!(
+            "{all:.1} MB for {n}: {private:.1} private, {code:.1} machine code in files, {program:.1} of the program's own code"
+        );
         table.row(&format!("resident memory after each was called, {what}"), &megabytes, memory);
     }
 }
@@ -30,10 +39,14 @@ struct Measured {
     n: u64,
     /// The median of loading one.
     load: Duration,
-    /// By which the process grew, and what of it is not of files.
-    bytes: u64,
-    private: u64,
+    /// The median of calling one when all others were called since.
+    again: Duration,
+    /// Bytes by which the process grew.
+    grown: Resident,
 }
+
+/// Bytes in memory: of no file or changed since they were read, of the files of machine code, and of other files, such as the program.
+type Resident = [u64; 3];
 
 fn measure(folder: &Path, cache: Option<&Path>) -> Measured {
     let program = std::env::current_exe().expect("this program has a path");
@@ -43,15 +56,16 @@ fn measure(folder: &Path, cache: Option<&Path>) -> Measured {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let said = String::from_utf8(said.stdout).expect("it prints numbers");
     let numbers: Vec<u64> = said.split_whitespace().map(|n| n.parse().expect("it prints numbers")).collect();
-    let [n, ns, bytes, private] = numbers[..] else { panic!("four numbers expected: {said}") };
-    Measured { n, load: Duration::from_nanos(ns), bytes, private }
+    let [n, load, again, private, code, program] = numbers[..] else { panic!("six numbers expected: {said}") };
+    let [load, again] = [load, again].map(Duration::from_nanos);
+    Measured { n, load, again, grown: [private, code, program] }
 }
 
-/// Loads all and calls each; prints how many, the median time of loading one, and the bytes by which this process grew, in all and
-/// without pages of files.
+/// Loads all and calls each; prints how many, the median times of loading one and of calling one after all others, and the bytes by which
+/// this process grew.
 pub fn child(folder: &Path, cache: &Path) {
     let seen = sample::neighbourhood().expect("its history is in memory");
-    let before = resident();
+    let before = resident(cache);
     let mut library = Library::new().expect("the engine starts");
     if !cache.as_os_str().is_empty() {
         library.set_cache(Some(Cache::open(cache).expect("it is this user's alone")));
@@ -71,13 +85,41 @@ pub fn child(folder: &Path, cache: &Path) {
             runner.call(detector, &seen).expect("it finds or does not");
         }
     }
-    let after = resident();
-    let grown = [0, 1].map(|of| after[of].saturating_sub(before[of]));
-    println!("{} {} {} {}", times.len(), median(times).as_nanos(), grown[0], grown[1]);
+    let after = resident(cache);
+    let again = (0..times.len()).map(|detector| runner.measure(detector, &seen).1.whole).collect();
+    let [private, code, program] = [0, 1, 2].map(|of| after[of].saturating_sub(before[of]));
+    let [n, load, again] = [times.len() as u128, median(times).as_nanos(), median::<Duration>(again).as_nanos()];
+    println!("{n} {load} {again} {private} {code} {program}");
 }
 
-/// Bytes in memory, and those of them that are of no file.
-fn resident() -> [u64; 2] {
-    let statm = procfs::process::Process::myself().and_then(|process| process.statm()).expect("/proc is there");
-    [statm.resident, statm.resident - statm.shared].map(|pages| pages * procfs::page_size())
+/// What of this process is in memory. Counted page by page (proc(5), smaps), and not as the kernel's own sums, which lag behind.
+fn resident(code: &Path) -> Resident {
+    let smaps = BufReader::new(File::open("/proc/self/smaps").expect("/proc is there"));
+    let mut sums = Resident::default();
+    let (mut place, mut in_memory) = (0, 0);
+    for line in smaps.lines() {
+        let line = line.expect("/proc can be read");
+        let mut words = line.split_whitespace();
+        let bytes = |word: Option<&str>| word.and_then(|n| n.parse::<u64>().ok()).expect("a number of kB") << 10;
+        match words.next() {
+            Some("Rss:") => in_memory = bytes(words.next()),
+            Some("Anonymous:") => {
+                let anonymous = bytes(words.next());
+                sums[0] += anonymous;
+                sums[place] += in_memory - anonymous;
+            }
+            // A mapping: its place in memory, permissions, place in the file, device, number of the file, path.
+            Some(first) if first.contains('-') => {
+                let path = words.nth(4).map(Path::new);
+                let is_code = |path: &Path| !code.as_os_str().is_empty() && path.starts_with(code);
+                place = match path {
+                    Some(path) if is_code(path) => 1,
+                    Some(path) if path.is_absolute() && !path.to_string_lossy().starts_with("/memfd:") => 2,
+                    _ => 0,
+                };
+            }
+            _ => {}
+        }
+    }
+    sums
 }

@@ -2,9 +2,11 @@
 
 use crate::guest::{Guest, Said};
 use crate::scene::execution;
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use tracewell_detector_host::limits::READY_MAX;
 use tracewell_detector_host::{Cache, Library};
 use tracewell_graph_core::neighbourhood::Detectors;
 use tracewell_model::EventNs;
@@ -95,4 +97,58 @@ fn a_folder_or_file_that_is_not_for_its_user_alone_is_refused() {
     fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
     finds(&cache);
+}
+
+/// Names of the files of a folder of which this process has machine code mapped.
+fn mapped(folder: &Path) -> BTreeSet<String> {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let code = maps.lines().filter(|line| line.contains(" r-xp "));
+    code.filter_map(|line| Some(line.split_once(folder.to_str().unwrap())?.1.to_owned())).collect()
+}
+
+/// What a library of many detectors takes of memory is that of those which were called last.
+#[test]
+fn code_of_detectors_that_were_not_called_lately_is_let_go_and_mapped_again() {
+    const N: usize = READY_MAX + 4;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().canonicalize().unwrap().join("cache");
+    let mut library = Library::new().unwrap();
+    library.set_cache(Some(Cache::open(&cache).unwrap()));
+    for n in 0..N {
+        let id: &str = format!("d{n:02}").leak();
+        library.load(&Guest::saying(id, vec![Said::high(id, &[0])]).build()).unwrap();
+        assert_eq!(mapped(&cache).len(), READY_MAX.min(n + 1));
+    }
+    let mut runner = library.runner();
+    let mut finds = |detector| {
+        let findings = runner.detect(detector, &execution(EventNs::SECOND));
+        findings.iter().map(|finding| finding.title.to_string()).collect::<Vec<_>>()
+    };
+    for detector in (0..N).chain((0..N).rev()) {
+        assert_eq!(finds(detector), [format!("d{detector:02}")]);
+        assert_eq!(mapped(&cache).len(), READY_MAX);
+    }
+    // Whoever is called all the time stays, and whoever tidied the folder up changed nothing.
+    let before = mapped(&cache);
+    for entry in fs::read_dir(&cache).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    for detector in 0..READY_MAX {
+        finds(detector);
+    }
+    assert!(mapped(&cache).iter().all(|name| before.contains(name.trim_end_matches(" (deleted)"))));
+    assert_eq!(finds(N - 1), [format!("d{:02}", N - 1)]);
+    assert_eq!(mapped(&cache).len(), READY_MAX);
+}
+
+#[test]
+fn without_a_folder_code_stays() {
+    let mut library = Library::new().unwrap();
+    for n in 0..READY_MAX + 2 {
+        library.load(&Guest::saying(format!("d{n:02}").leak(), vec![Said::high("found", &[0])]).build()).unwrap();
+    }
+    let mut runner = library.runner();
+    for detector in 0..READY_MAX + 2 {
+        assert_eq!(runner.detect(detector, &execution(EventNs::SECOND)).len(), 1);
+    }
 }
