@@ -1,12 +1,15 @@
 //! The triggers of all detectors, compiled together: which detectors an event is for.
 //!
 //! The operation decides first, and most events end there. What is no text comes next; what is left is decided by one look at each
-//! text for all globs of the operation at once, whatever the number of detectors, and by none for a text that was looked at lately.
-//! Rules are bits meanwhile: 64 are decided at a time.
+//! text for all globs of the operation at once, whatever the number of detectors, and by none for a text whose [`ends`] fit no glob or that
+//! was looked at lately. Rules are bits meanwhile: 64 are decided at a time.
+
+mod ends;
 
 use crate::contract::Facts;
 use crate::lower::fact;
 use crate::metadata::{self, FactSet, Trigger};
+use ends::Ends;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::BTreeMap;
 use tracewell_graph_core::neighbourhood::lately::Lately;
@@ -54,14 +57,16 @@ struct Narrow {
 struct Globs {
     /// The same for none other of an operation's sets, nor for another operation's.
     number: u32,
+    ends: Ends,
     set: GlobSet,
     rules: Vec<Bits>,
-    /// The rules that name any.
+    /// The rules that any text fits, and those that name any glob.
+    of_any: Bits,
     naming: Bits,
 }
 
 /// A set of rules.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Bits(Vec<u64>);
 
 impl Triggers {
@@ -125,10 +130,13 @@ pub(crate) fn check(triggers: &[Trigger]) -> Result<(), String> {
 }
 
 impl Texts {
-    fn fitting(&mut self, globs: &Globs, text: &str) -> &Bits {
+    fn fitting<'a>(&'a mut self, globs: &'a Globs, text: &str) -> &'a Bits {
+        if !globs.ends.may_fit(text) {
+            return &globs.of_any;
+        }
         let hits = &mut self.hits;
         self.lately.decided(globs.number, text, |fitting| {
-            fitting.clear_as(&globs.naming);
+            fitting.clone_from(&globs.of_any);
             globs.set.matches_into(text, hits);
             hits.iter().for_each(|&hit| fitting.add(&globs.rules[hit]));
         })
@@ -195,16 +203,31 @@ impl Globs {
         separated: bool,
     ) -> Result<Self, globset::Error> {
         let mut by_glob = BTreeMap::<_, Bits>::new();
-        let mut naming = Bits::of(n_rules, []);
+        let (mut of_any, mut naming) = (Bits::of(n_rules, []), Bits::of(n_rules, []));
         for (rule, glob) in globs {
-            by_glob.entry(glob).or_insert_with(|| Bits::of(n_rules, [])).insert(rule);
             naming.insert(rule);
+            match glob {
+                "**" => of_any.insert(rule),
+                _ => by_glob.entry(glob).or_insert_with(|| Bits::of(n_rules, [])).insert(rule),
+            }
         }
-        let mut set = GlobSetBuilder::new();
+        let (mut set, mut ends) = (GlobSetBuilder::new(), Ends::default());
         for glob in by_glob.keys() {
+            ends.add(glob, separated);
             set.add(GlobBuilder::new(glob).literal_separator(separated).build()?);
         }
-        Ok(Self { number, set: set.build()?, rules: by_glob.into_values().collect(), naming })
+        Ok(Self { number, ends, set: set.build()?, rules: by_glob.into_values().collect(), of_any, naming })
+    }
+}
+
+impl Clone for Bits {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Into the room that is there.
+    fn clone_from(&mut self, other: &Self) {
+        self.0.clone_from(&other.0);
     }
 }
 
@@ -219,12 +242,6 @@ impl Bits {
     fn clear(&mut self, n_rules: usize) {
         self.0.clear();
         self.0.resize(n_rules.div_ceil(64), 0);
-    }
-
-    /// None of as many rules.
-    fn clear_as(&mut self, other: &Self) {
-        self.0.clear();
-        self.0.resize(other.0.len(), 0);
     }
 
     fn insert(&mut self, rule: usize) {
@@ -281,6 +298,7 @@ mod tests {
             }],
             vec![Trigger { paths: texts(&["/etc/cron.d/*", "/tmp/**"]), ..trigger(&[Exec, Rename]) }, trigger(&[Exec])],
             vec![Trigger { command_lines: texts(&["*/dev/tcp/*"]), users: vec![0], ..trigger(&[Connect]) }],
+            vec![Trigger { paths: texts(&["**"]), users: vec![7], ..trigger(&[Exec, Rename]) }],
             vec![Trigger {
                 facts: metadata::facts(Facts::CALLS_OUT | Facts::RAN_OWN_WRITE),
                 conditions: Conditions::WRITTEN.or(Conditions::BELOW_SERVER, true),
@@ -294,9 +312,9 @@ mod tests {
         let all = Conditions::WRITTEN.or(Conditions::BELOW_SERVER, true).or(Conditions::IN_CONTAINER, true);
         let read = Glimpse { facts: &facts, conditions: all, ..Glimpse::default() };
         let cases = [
-            (Read, read, vec![3]),
+            (Read, read, vec![4]),
             (Read, Glimpse { facts: &facts[1..], ..read }, vec![]),
-            (Read, Glimpse { facts: &facts[1..], usual: &facts[..1], ..read }, vec![3]),
+            (Read, Glimpse { facts: &facts[1..], usual: &facts[..1], ..read }, vec![4]),
             (Read, Glimpse { conditions: Conditions::WRITTEN, ..read }, vec![]),
             (Listen, nc, vec![0]),
             (Listen, Glimpse { port: Some(8889), ..nc }, vec![]),
@@ -306,6 +324,10 @@ mod tests {
             (Connect, nc, vec![]),
             (Exec, Glimpse { path: Some("/tmp/a/b"), ..nc }, vec![1]),
             (Exec, Glimpse::default(), vec![1]),
+            // Any path, but one.
+            (Rename, Glimpse { user: Some(7), path: Some("/x"), ..nc }, vec![3]),
+            (Rename, Glimpse { user: Some(7), ..nc }, vec![]),
+            (Rename, Glimpse { user: Some(7), path: Some("/tmp/x"), new_path: Some("/x"), ..nc }, vec![1, 3]),
             (Rename, Glimpse::default(), vec![]),
             (Rename, Glimpse { path: Some("/x"), new_path: Some("/etc/cron.d/x"), ..nc }, vec![1]),
             (Rename, Glimpse { new_path: Some("/etc/cron.d/x/y"), ..nc }, vec![]),
