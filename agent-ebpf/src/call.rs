@@ -49,6 +49,12 @@ impl Call {
         }
     }
 
+    /// Whether it is one of a 32-bit program.
+    #[inline(always)]
+    pub fn is_compat(&self) -> bool {
+        self.is_compat
+    }
+
     /// A pointer in the memory of the process, as wide as the process has them.
     #[inline(always)]
     pub fn user_pointer(&self, address: u64) -> u64 {

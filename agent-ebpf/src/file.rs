@@ -59,8 +59,14 @@ impl OpenFile {
 
     /// Sends a record about this file, with its path, unless it lies where nothing is wanted.
     #[inline(always)]
-    pub fn submit(&self, mut record: Record, id: FileId) {
-        record.body(Body::File, &body::File { file: id });
+    pub fn submit(&self, record: Record, id: FileId) {
+        self.submit_as(record, Body::File, &body::File { file: id });
+    }
+
+    /// The same with a body that says more.
+    #[inline(always)]
+    pub fn submit_as<T: Copy>(&self, mut record: Record, kind: Body, body: &T) {
+        record.body(kind, body);
         let (mnt, dentry) = self.place();
         match path::add_wanted(&mut record, Kind::Path, mnt, dentry) {
             Wanted::Yes => record.submit(),

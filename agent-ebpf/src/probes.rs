@@ -24,6 +24,7 @@ mod read_write;
 mod hooks;
 mod names;
 mod attributes;
+mod times;
 mod map_executable;
 mod connect;
 mod accept;

@@ -16,7 +16,14 @@ use tracewell_graph_core::checkpoint::{LoadError, LoadRows, ROW_BYTES_MAX, SaveR
 use tracewell_graph_core::history::HistoryError;
 
 /// Raised with every change of a row.
-pub const VERSION: u32 = 4;
+///
+/// | Version | What is new |
+/// |---|---|
+/// | 5 | rows of files say their mode, and how far their times were set back; operation `set-times` |
+pub const VERSION: u32 = 5;
+
+/// The oldest that is read: its rows say less.
+const OLDEST: u32 = 4;
 
 const MAGIC: [u8; 8] = *b"TWSTATE\n";
 const NO_ROW: u32 = u32::MAX;
@@ -81,7 +88,7 @@ pub fn read<T>(
         return Err(CheckpointError::Foreign);
     }
     let found = framed.number()?;
-    if found != VERSION {
+    if !(OLDEST..=VERSION).contains(&found) {
         return Err(CheckpointError::Version { found });
     }
     let loaded = load(&mut LoadRows::new(&mut |row| framed.row(row).map_err(|error| error.to_string())))?;

@@ -6,11 +6,13 @@
 use crate::profiling::Profiling;
 use std::any::Any;
 use std::sync::Arc;
-use tracewell_graph_core::graph::{Graph, Inserted, NodeIdx};
+use tracewell_graph_core::graph::{Graph, Inserted, NodeIdx, set_back_ns};
 use tracewell_graph_core::history::HistoryError;
-use tracewell_graph_core::neighbourhood::{Conditions, Detectors, Glimpse, Neighbourhood, Parent, Reach};
+use tracewell_graph_core::neighbourhood::{Conditions, Detectors, Glimpse, Neighbourhood, Parent, Reach, SET_BACK_NS};
 use tracewell_graph_core::structure::{Structure, is_other_machine};
-use tracewell_model::{Detail, Event, FileKind, Finding, NodeAttrs, NodeKey, NodeKind, Operation, Reason};
+use tracewell_model::{
+    Detail, Event, FileKind, Finding, Millibits, Mode, NodeAttrs, NodeKey, NodeKind, Operation, Reason,
+};
 use tracewell_parameters::Parameters;
 
 pub struct Detection {
@@ -42,7 +44,8 @@ impl Detection {
 
     /// Calls the detectors that an event is for and gives the processes about which they found something new.
     ///
-    /// An event that only repeats an edge is for nobody: it says what was said when the edge was made.
+    /// An event that only repeats an edge is for nobody: it says what was said when the edge was made. But one that tells what no event
+    /// before it did, a mode or a time, is like a new one. `fleet_rarity` is that of what was done to the object.
     ///
     /// # Errors
     /// When the history fails. A detector that fails finds nothing.
@@ -53,13 +56,16 @@ impl Detection {
         profiling: &mut Profiling,
         event: &Event,
         inserted: Inserted,
+        fleet_rarity: Option<Millibits>,
     ) -> Result<Vec<NodeIdx>, HistoryError> {
-        let is_repeated = inserted.edge.is_some() && !inserted.is_new;
+        let is_repeated = inserted.edge.is_some() && !inserted.is_new && !inserted.is_news;
         let is_asked_for = |detectors: &dyn Detectors| detectors.operations().contains(event.op);
         if !inserted.succeeded || is_repeated || !self.kinds.iter().any(|detectors| is_asked_for(&**detectors)) {
             return Ok(Vec::new());
         }
         self.called.clear();
+        let known_better = with_mode_before(event, inserted);
+        let event = known_better.as_ref().unwrap_or(event);
         let glimpse = glimpse(graph, event, inserted);
         for (kind, detectors) in self.kinds.iter_mut().enumerate() {
             if !is_asked_for(&**detectors) {
@@ -78,7 +84,11 @@ impl Detection {
             let reach = detectors.reach(detector);
             let neighbourhood = match seen.take() {
                 Some((known, neighbourhood)) if known == reach => neighbourhood,
-                _ => Neighbourhood::around(graph, event, ends, reach, self.rare_min_millibits)?,
+                _ => {
+                    let mut around = Neighbourhood::around(graph, event, ends, reach, self.rare_min_millibits)?;
+                    tell_rarity(&mut around, profiling, fleet_rarity);
+                    around
+                }
             };
             for finding in detectors.detect(detector, &neighbourhood) {
                 let process = process_of(&neighbourhood, &finding).unwrap_or(ends.0);
@@ -95,6 +105,24 @@ impl Detection {
     }
 }
 
+/// The event with what the graph knows of a mode from before it, where the source does not say.
+fn with_mode_before(event: &Event, inserted: Inserted) -> Option<Event> {
+    let Detail::Mode { set, before: None } = event.detail else { return None };
+    let before = inserted.mode_before?;
+    Some(Event { detail: Detail::Mode { set, before: Some(before) }, ..event.clone() })
+}
+
+/// How rare in the fleet is what a detector sees.
+fn tell_rarity(around: &mut Neighbourhood, profiling: &mut Profiling, of_object: Option<Millibits>) {
+    for place in &mut around.nodes {
+        place.fleet_rarity = profiling.fleet_rarity_of(&place.state.attrs);
+    }
+    let object = around.nodes.get_mut(1).filter(|_| around.event.has_object);
+    if let Some(object) = object.filter(|object| object.state.attrs.kind() != NodeKind::Process) {
+        object.fleet_rarity = of_object;
+    }
+}
+
 /// The first process that a finding names: who did it.
 fn process_of(neighbourhood: &Neighbourhood, finding: &Finding) -> Option<NodeKey> {
     let is_process = |key: &NodeKey| {
@@ -102,6 +130,17 @@ fn process_of(neighbourhood: &Neighbourhood, finding: &Finding) -> Option<NodeKe
         place.is_some_and(|place| place.state.attrs.kind() == NodeKind::Process)
     };
     finding.nodes.iter().copied().find(is_process)
+}
+
+/// As [`Conditions::SET_ID`] says.
+fn sets_id(event: &Event, kind: FileKind) -> bool {
+    let Detail::Mode { set, before } = event.detail else { return false };
+    let bits = match kind {
+        FileKind::Regular | FileKind::Memory => Mode::SET_ID,
+        FileKind::Unknown => Mode::SET_USER_ID,
+        FileKind::Directory | FileKind::Device | FileKind::Pipe => 0,
+    };
+    set.gains(bits, before) != 0
 }
 
 fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimpse<'a> {
@@ -140,6 +179,14 @@ fn glimpse<'a>(graph: &'a Graph, event: &'a Event, inserted: Inserted) -> Glimps
             let is_written = object.role.file().is_some_and(|file| file.writer.is_some());
             glimpse.conditions = glimpse.conditions.or(Conditions::WRITTEN, is_written);
             glimpse.conditions = glimpse.conditions.or(Conditions::PIPE, *kind == FileKind::Pipe);
+            let is_own = object.role.file().is_some_and(|file| file.writer == Some(graph.key(inserted.subject)));
+            glimpse.conditions = glimpse.conditions.or(Conditions::OTHERS_FILE, !is_own);
+            glimpse.conditions = glimpse.conditions.or(Conditions::SET_ID, sets_id(event, *kind));
+            let is_set_back = match event.detail {
+                Detail::Times { modified_ns } => set_back_ns(event.time, modified_ns) >= SET_BACK_NS,
+                _ => false,
+            };
+            glimpse.conditions = glimpse.conditions.or(Conditions::SET_BACK, is_set_back);
         }
         NodeAttrs::Process { .. } => {}
     }

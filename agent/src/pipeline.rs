@@ -257,10 +257,11 @@ impl Pipeline {
 
     fn event(&mut self, event: &Event) -> Result<(), PipelineError> {
         let inserted = self.graph.insert(event)?;
-        let (mut stands_out, mut is_rare_here, mut is_rare) = (false, false, false);
+        let (mut stands_out, mut is_rare_here, mut is_rare, mut fleet_rarity) = (false, false, false, None);
         if let (true, Some(edge), Some(object)) = (inserted.is_new, inserted.edge, inserted.object) {
             let seen = self.profiling.observe(&mut self.graph, event, inserted.subject, object);
-            if let Some((Observation { surprise, own, .. }, leaf)) = seen {
+            if let Some((observation @ Observation { surprise, own, .. }, leaf)) = seen {
+                fleet_rarity = self.profiling.fleet_rarity(&observation);
                 self.graph.set_surprise(edge, surprise.0);
                 (is_rare_here, is_rare) = (self.structure.is_rare(own), self.structure.is_rare(surprise));
                 if is_rare {
@@ -280,7 +281,7 @@ impl Pipeline {
             stands_out |= structure.take_up(&mut self.graph, inserted.subject, fact, is_usual)?;
         }
         let (graph, structure) = (&mut self.graph, &self.structure);
-        let found = self.detection.detect(graph, structure, &mut self.profiling, event, inserted)?;
+        let found = self.detection.detect(graph, structure, &mut self.profiling, event, inserted, fleet_rarity)?;
         let told = self.profiling.take_told();
         if event.time < self.train_until {
             return Ok(());

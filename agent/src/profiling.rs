@@ -1,5 +1,6 @@
 //! What the host profile makes of new edges, and the threshold that its own history gives.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows};
 use tracewell_graph_core::fleet::FleetView;
@@ -18,7 +19,12 @@ pub struct Profiling {
     tail: Tail,
     alarms_per_kiloday: u32,
     told: Told,
+    /// Of executables in workloads under the fleet's view, as far as they were asked for.
+    rarities: BTreeMap<(Option<Str>, Str), Option<Millibits>>,
 }
+
+/// Executables whose rarity is remembered; at the bound all are forgotten.
+const RARITIES_MAX: usize = 1024;
 
 /// Whether anything was told of an event that is not usual: as far as the host's own profile knows, and as far as the fleet does too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +40,7 @@ impl Profiling {
             tail: Tail::new(&parameters.profile),
             alarms_per_kiloday: parameters.link.alarms_per_kiloday,
             told: Told::default(),
+            rarities: BTreeMap::new(),
         }
     }
 
@@ -52,6 +59,7 @@ impl Profiling {
             tail: Tail::load(&parameters.profile, rows)?,
             alarms_per_kiloday: parameters.link.alarms_per_kiloday,
             told: Told::default(),
+            rarities: BTreeMap::new(),
         })
     }
 
@@ -61,6 +69,7 @@ impl Profiling {
 
     /// Lowers surprise by what the fleet vouches for, from now on.
     pub fn set_fleet(&mut self, view: FleetView) {
+        self.rarities.clear();
         self.profile.set_fleet(Arc::new(view));
     }
 
@@ -122,6 +131,28 @@ impl Profiling {
     /// What [`Self::is_usual`] found since this was last asked.
     pub fn take_told(&mut self) -> Told {
         std::mem::take(&mut self.told)
+    }
+
+    /// How rare what was observed is in the fleet, where it is known what the fleet does.
+    pub fn fleet_rarity(&self, observation: &Observation) -> Option<Millibits> {
+        self.profile.fleet_rarity(observation.votes)
+    }
+
+    /// The same of what a process runs.
+    pub fn fleet_rarity_of(&mut self, process: &NodeAttrs) -> Option<Millibits> {
+        let NodeAttrs::Process { exe: Some(exe), container, .. } = process else { return None };
+        // Without a view there is nothing to remember.
+        self.profile.fleet_rarity(0)?;
+        let known = (container.clone(), exe.clone());
+        if let Some(rarity) = self.rarities.get(&known) {
+            return *rarity;
+        }
+        if self.rarities.len() >= RARITIES_MAX {
+            self.rarities.clear();
+        }
+        let rarity = self.profile.fleet_rarity_of(container.as_deref().unwrap_or_default(), exe);
+        self.rarities.insert(known, rarity);
+        rarity
     }
 
     /// The generalised object that a leaf stands for.

@@ -102,7 +102,9 @@ impl Translator {
                 self.out.push(Record::Event(event));
             };
             for (file, path) in files {
-                let path = self.paths.learn(namespace, paths::inode(&file), path.into());
+                let path = Str::from(path);
+                let kind = file::kind_of(&file, Some(&path));
+                let path = self.paths.learn(namespace, paths::inode(&file), kind, path);
                 push(Operation::Open, Object::File(file::file_ref(&file, Some(path))));
             }
             for socket in sockets {
@@ -150,6 +152,8 @@ impl Translator {
             (Op::Unlink | Op::Symlink | Op::Mount, Body::File) => self.at_object(parsed, subject),
             (Op::Rename | Op::Link, Body::Files) => self.moved_object(parsed, subject),
             (_, Body::File) => self.file(parsed, subject),
+            (Op::Chmod, Body::Mode) => self.mode(parsed, subject),
+            (Op::SetTimes, Body::Times) => self.times(parsed, subject),
             (_, Body::Socket) => self.socket(parsed, subject),
             (_, Body::Target) => self.target(parsed, subject),
             (op, Body::Names | Body::None) => self.named(op, parsed, subject),

@@ -280,6 +280,7 @@ fn verb(op: Operation) -> &'static str {
         Operation::Memfd => "made the memory file",
         Operation::IoUring => "used io_uring on",
         Operation::Namespace => "changed into",
+        Operation::SetTimes => "set the times of",
     }
 }
 

@@ -13,6 +13,7 @@ use crate::reader::{Counts, ReadOptions, Source};
 use crate::text::Text;
 use call::Translator;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::VecDeque;
 use tracewell_model::Record;
 
@@ -87,6 +88,8 @@ struct Call<'a> {
     arg_uid: Option<i64>,
     arg_euid: Option<i64>,
     signum: Option<i64>,
+    /// Of chmod what it sets; other calls have modes of their own, of which nothing is expected.
+    mode: Option<Value>,
 }
 
 impl Source for Cadets {

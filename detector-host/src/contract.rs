@@ -13,4 +13,4 @@ pub(crate) use exports::tracewell::detector::detector::*;
 pub(crate) const INTERFACE: &str = "tracewell:detector/detector";
 pub(crate) const PACKAGE: &str = "tracewell:detector/";
 /// The version of the contract that this host speaks.
-pub(crate) const VERSION: &str = "0.2.0";
+pub(crate) const VERSION: &str = "0.3.0";

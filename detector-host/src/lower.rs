@@ -10,7 +10,7 @@ use columns::{Edges, Files, Nodes, Processes, Sockets, Texts, length};
 use std::net::{IpAddr, SocketAddr};
 use tracewell_graph_core::graph::{FileState, NodeState, ProcessState, Role, SocketState};
 use tracewell_graph_core::neighbourhood::{EventSeen, Neighbourhood, Place, Way};
-use tracewell_model::{self as model, FileKind, NodeAttrs, Operation, Protocol, Reason};
+use tracewell_model::{self as model, FileKind, Mode, NodeAttrs, Operation, Protocol, Reason};
 
 /// Room for what a call is passed, which the next one takes over.
 #[derive(Default)]
@@ -63,6 +63,10 @@ impl Tables {
                 model::Detail::NewPath { path, .. } => Detail::NewPath(self.texts.number(Some(path))),
                 model::Detail::Credentials { uid } => Detail::User(*uid),
                 model::Detail::Signal { number } => Detail::Signal(*number),
+                model::Detail::Mode { set, before } => {
+                    Detail::Mode(contract::ModeChange { set: set.bits(), before: before.map(Mode::bits) })
+                }
+                model::Detail::Times { modified_ns } => Detail::Modified(*modified_ns),
                 // The command line stands with the process.
                 model::Detail::None | model::Detail::Exec { .. } => Detail::None,
             },
@@ -85,6 +89,7 @@ impl Tables {
         nodes.first.push(state.first.0);
         nodes.last.push(state.last.0);
         nodes.surprise.push(place.surprise.0);
+        nodes.fleet_rarity.push(place.fleet_rarity.map(|rarity| rarity.0));
         nodes.incomplete.extend(state.incomplete.then_some(index));
         nodes.cut.extend(place.is_cut.then_some(index));
     }
@@ -127,6 +132,7 @@ impl Tables {
         files.written.push(file.writer.map(|_| file.written.0));
         files.executed.push(file.executed);
         files.unlinked.push(file.unlinked);
+        files.mode.push(file.mode.map(Mode::bits));
         files.path.len() - 1
     }
 
@@ -247,6 +253,7 @@ fn operation(op: Operation) -> contract::Operation {
         Operation::Memfd => contract::Operation::Memfd,
         Operation::IoUring => contract::Operation::IoUring,
         Operation::Namespace => contract::Operation::Namespace,
+        Operation::SetTimes => contract::Operation::SetTimes,
     }
 }
 
@@ -254,6 +261,20 @@ fn operation(op: Operation) -> contract::Operation {
 mod tests {
     use super::*;
     use crate::sample;
+
+    #[test]
+    fn what_an_event_sets_is_told() {
+        let mut seen = sample::neighbourhood().unwrap();
+        let (set, before) = (model::Mode::of(0o4755), Some(model::Mode::of(0o644)));
+        let mut told = |detail| {
+            seen.event.detail = detail;
+            Tables::default().lower(&seen).event.detail
+        };
+        let mode = told(model::Detail::Mode { set, before });
+        assert!(matches!(mode, Detail::Mode(contract::ModeChange { set: 0o4755, before: Some(0o644) })), "{mode:?}");
+        let times = told(model::Detail::Times { modified_ns: -1 });
+        assert!(matches!(times, Detail::Modified(-1)), "{times:?}");
+    }
 
     #[test]
     fn tables_hold_what_the_graph_shows() {
@@ -280,6 +301,10 @@ mod tests {
             assert_eq!(seen.nodes.entity[index], entity);
             assert_eq!(Some(path.0).filter(|number| *number > 0).map(text), path.1, "node {index}");
             assert_eq!(seen.nodes.cut.contains(&length(index)), place.is_cut);
+            assert_eq!(seen.nodes.fleet_rarity[index], Some(100 * length(index)));
+            if let Role::File(_) = &place.state.role {
+                assert_eq!(seen.files.mode[row].map(u32::from), Some(0o600 + length(index)));
+            }
         }
         let ancestors = &seen.processes.ancestors[..seen.processes.ancestors_end[0] as usize];
         let known: Vec<_> = sample.nodes[0].ancestors.iter().flatten().map(|ancestor| &**ancestor).collect();

@@ -67,13 +67,16 @@ const FACTS: [&str; 11] = [
     "mass-change",
     "collected-and-sent",
 ];
-const CONDITIONS: [(Conditions, &str); 6] = [
+const CONDITIONS: [(Conditions, &str); 9] = [
     (Conditions::IN_CONTAINER, "in-container"),
     (Conditions::BELOW_SERVER, "below-server"),
     (Conditions::WRITTEN, "written"),
     (Conditions::PIPE, "pipe"),
     (Conditions::OTHER_MACHINE, "other-machine"),
     (Conditions::OWN_EXECUTABLE, "own-executable"),
+    (Conditions::SET_ID, "set-id"),
+    (Conditions::SET_BACK, "set-back"),
+    (Conditions::OTHERS_FILE, "others-file"),
 ];
 
 impl Trigger {
@@ -178,7 +181,7 @@ fn trigger(said: contract::Trigger) -> Result<Trigger, String> {
         ports: said.ports.into_iter().map(|range| (range.first, range.last)).collect(),
         users: said.users,
         facts: facts(said.facts),
-        conditions: Conditions(bits(&said.conditions.as_array()) as u8 & Conditions::ALL.0),
+        conditions: Conditions(bits(&said.conditions.as_array()) as u16 & Conditions::ALL.0),
     })
 }
 
@@ -217,7 +220,7 @@ fn reach(said: contract::Reach) -> Result<Reach, String> {
 
 /// The contract lists operations in the order of [`Operation::ALL`].
 fn operations(said: contract::Operations) -> OperationSet {
-    const { assert!(Operation::ALL.len() == 29) };
+    const { assert!(Operation::ALL.len() == 30) };
     OperationSet(bits(&said.as_array()) & OperationSet::ALL.0)
 }
 

@@ -1,12 +1,12 @@
 //! A neighbourhood as large as detectors are measured with: 100 nodes and 200 edges, every field of the contract filled.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use tracewell_graph_core::graph::Graph;
+use tracewell_graph_core::graph::{Graph, Role};
 use tracewell_graph_core::history::{HistoryError, MemoryHistory};
-use tracewell_graph_core::neighbourhood::{Neighbourhood, OperationSet, Reach};
+use tracewell_graph_core::neighbourhood::{Neighbourhood, OperationSet, Place, Reach};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileRef, HostId, Object, Operation, ProcessRecord, ProcessRef, Protocol,
-    SocketRef,
+    Detail, Event, EventFlags, EventNs, FileRef, HostId, Millibits, Mode, Object, Operation, ProcessRecord, ProcessRef,
+    Protocol, SocketRef,
 };
 use tracewell_parameters::Parameters;
 
@@ -62,7 +62,17 @@ pub fn neighbourhood() -> Result<Neighbourhood, HistoryError> {
     graph.insert(&event)?;
     let reach = Reach { hops: 4, nodes_max: 100, edges_max: 200, operations: OperationSet::ALL };
     let ends = (process(SUBJECT).key(HOST), Some(file.key(HOST)));
-    Neighbourhood::around(&mut graph, &event, ends, reach, parameters.structure.rare_min_millibits)
+    let mut around = Neighbourhood::around(&mut graph, &event, ends, reach, parameters.structure.rare_min_millibits)?;
+    around.nodes.iter_mut().zip(0..).for_each(|(place, n)| attribute(place, n));
+    Ok(around)
+}
+
+/// What a chmod and a view of the fleet would have told.
+fn attribute(place: &mut Place, n: u32) {
+    place.fleet_rarity = Some(Millibits(100 * n));
+    if let Role::File(file) = &mut place.state.role {
+        file.mode = Some(Mode::of(0o600 + n));
+    }
 }
 
 /// A second for each event.

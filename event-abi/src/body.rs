@@ -17,6 +17,10 @@ pub enum Body {
     Names,
     /// A file that got another path.
     Files,
+    /// A file that got other permissions.
+    Mode,
+    /// A file that got another modification time.
+    Times,
 }
 
 impl Body {
@@ -30,6 +34,8 @@ impl Body {
         Self::Target,
         Self::Names,
         Self::Files,
+        Self::Mode,
+        Self::Times,
     ];
 
     pub fn from_u8(value: u8) -> Option<Self> {
@@ -98,6 +104,31 @@ pub struct Files {
     pub replaced: FileId,
 }
 
+/// Of [`Body::Mode`]. Segments: path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Mode {
+    pub file: FileId,
+    /// Permissions that it got, as in `stat`; other bits say nothing.
+    pub set: u32,
+    /// Those that it had before, or [`Mode::UNKNOWN`].
+    pub before: u32,
+}
+
+impl Mode {
+    /// In the place of what it was before: it was only seen afterwards.
+    pub const UNKNOWN: u32 = u32::MAX;
+}
+
+/// Of [`Body::Times`]. Segments: path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Times {
+    pub file: FileId,
+    /// The modification time that it got, in ns since 1970. At most about 292 years from there.
+    pub modified: i64,
+}
+
 /// A socket as the kernel has it. Also what sums are kept by, so the unused is zero.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, FromBytes, IntoBytes, Immutable, KnownLayout,
@@ -134,11 +165,11 @@ pub struct Target {
     pub number: u32,
 }
 
-/// Of [`Body::Names`]: an operation that names what it works on, and the mount, mode or owner it sets.
+/// Of [`Body::Names`]: an operation that names what it works on, and the mount, mode, owner or modification time it sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Names {
-    /// The new mode, owner, length or flags.
+    /// The new mode, owner, length, modification time as in [`Times`], or flags.
     pub value: u64,
 }
 
@@ -148,6 +179,8 @@ const _: () = assert!(size_of::<Exec>() == 24);
 const _: () = assert!(size_of::<Exit>() == 8);
 const _: () = assert!(size_of::<File>() == 24);
 const _: () = assert!(size_of::<Files>() == 48);
+const _: () = assert!(size_of::<Mode>() == 32);
+const _: () = assert!(size_of::<Times>() == 32);
 const _: () = assert!(size_of::<Socket>() == 56);
 const _: () = assert!(size_of::<Target>() == 24);
 const _: () = assert!(size_of::<Names>() == 8);

@@ -87,6 +87,8 @@ ops! {
     Symlink = "symlink",
     Chmod = "chmod",
     Chown = "chown",
+    /// Only where the modification time is set to a given moment: not to the present, and not left as it is.
+    SetTimes = "set-times",
     Truncate = "truncate",
     MapExecutable = "map-executable",
     Connect = "connect",

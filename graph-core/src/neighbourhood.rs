@@ -16,6 +16,9 @@ pub const EDGES_MAX: u32 = 512;
 /// Ancestors of which the place of a process tells the executable.
 pub const ANCESTORS_MAX: usize = 12;
 
+/// What lies less far back may be a matter of clocks and of how long something took.
+pub const SET_BACK_NS: u64 = 3600 * EventNs::SECOND;
+
 /// How much a detector wants to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
@@ -70,6 +73,9 @@ pub struct Place {
     pub from: Option<u32>,
     /// The highest surprise of its edges in the neighbourhood.
     pub surprise: Millibits,
+    /// How rare it is in the fleet ([`FleetView::rarity`](crate::fleet::FleetView::rarity)), where there is a view of it: a process by its
+    /// executable, the event's object by what was done to it. [`Neighbourhood::around`] knows of no view.
+    pub fleet_rarity: Option<Millibits>,
     /// It has more edges than are in the neighbourhood.
     pub is_cut: bool,
 }
@@ -123,7 +129,7 @@ pub enum Parent<'a> {
 
 /// What holds of an event's ends, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Conditions(pub u8);
+pub struct Conditions(pub u16);
 
 /// Those who look at neighbourhoods. Which detector is which, they alone know.
 pub trait Detectors: Any + Send {
@@ -153,7 +159,15 @@ impl Conditions {
     /// The object has the path of the process's executable.
     pub const OWN_EXECUTABLE: Self = Self(1 << 5);
 
-    pub const ALL: Self = Self((1 << 6) - 1);
+    /// The operation sets the set-user-id or set-group-id bit of a file that is no folder and is not known to have had it. Of a file of
+    /// which nobody says what it is, only the first counts: folders have the second.
+    pub const SET_ID: Self = Self(1 << 6);
+    /// The operation sets a file's modification time at least [`SET_BACK_NS`] back.
+    pub const SET_BACK: Self = Self(1 << 7);
+    /// The object is a file, and the process is not the one that is known to have written it last.
+    pub const OTHERS_FILE: Self = Self(1 << 8);
+
+    pub const ALL: Self = Self((1 << 9) - 1);
 
     pub fn contains(self, all: Self) -> bool {
         self.0 & all.0 == all.0

@@ -324,6 +324,19 @@ impl HostProfile {
         self.fleet.as_ref()
     }
 
+    /// How rare what so many of its hosts vouch for is in the fleet; `None` without a view of it.
+    pub fn fleet_rarity(&self, votes: u32) -> Option<Millibits> {
+        self.fleet.as_ref()?.rarity(votes)
+    }
+
+    /// The same of an executable in a workload, whether or not this host knows it. An empty workload name means the host itself.
+    pub fn fleet_rarity_of(&self, scope: &str, exe: &str) -> Option<Millibits> {
+        let fleet = self.fleet.as_ref().filter(|fleet| fleet.n_hosts() > 0)?;
+        let scope = fleet.child(None, &self.scope_label(scope));
+        let (votes, _) = fleet.votes(fleet.child(Some(scope), &name_label(exe, &self.parameters)));
+        fleet.rarity(votes)
+    }
+
     pub fn counters(&self) -> ProfileCounters {
         self.counters
     }

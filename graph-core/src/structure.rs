@@ -100,6 +100,7 @@ impl Structure {
             | Operation::Memfd
             | Operation::IoUring
             | Operation::Namespace
+            | Operation::SetTimes
             | Operation::Exec => None,
         })
     }

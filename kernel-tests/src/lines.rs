@@ -87,6 +87,12 @@ impl Names<'_> {
             }
             Detail::Credentials { uid } => format!(" to user {uid}"),
             Detail::Signal { number } => format!(" with {number}"),
+            Detail::Mode { set, before } => {
+                let is_folder = matches!(&event.object, Object::File(file) if file.kind == FileKind::Directory);
+                let before = before.map_or_else(String::new, |before| format!(" from {before}"));
+                format!("{}{before} to {set}", if is_folder { ", a folder," } else { "" })
+            }
+            Detail::Times { modified_ns } => format!(" to {modified_ns}"),
         };
         let failed = if event.errno == 0 { String::new() } else { format!(" fails with {}", event.errno) };
         let cut = if event.flags.contains(EventFlags::TRUNCATED) { ", truncated" } else { "" };

@@ -177,7 +177,7 @@ impl Low {
 }
 
 /// A system call as a 32-bit program makes it (arch/x86/entry/syscalls/syscall_32.tbl). Arguments are numbers, or
-/// addresses in [`Low`], which stays.
+/// addresses in [`Low`], which stays. The fourth is 0.
 pub fn narrow_call(number: u32, arguments: [u32; 3]) -> io::Result<i32> {
     let mut result = number;
     // SAFETY: the kernel keeps all registers but those named; what it reads and writes is in `Low`.
@@ -190,6 +190,7 @@ pub fn narrow_call(number: u32, arguments: [u32; 3]) -> io::Result<i32> {
             inout("eax") result,
             in("ecx") arguments[1],
             in("edx") arguments[2],
+            in("esi") 0,
             lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
         );
     }

@@ -212,7 +212,7 @@ fn compare(watched: &Watched, tier: Asked, tests: &mut Tests) {
 /// memory of processes, and flagged so.
 fn trusted(watched: &Watched, tier: Asked) -> Result<()> {
     const BY_NAME: [Operation; 4] = [Operation::Rename, Operation::Link, Operation::Unlink, Operation::Mount];
-    const ALSO_BY_NAME: [Operation; 3] = [Operation::Chmod, Operation::Chown, Operation::Truncate];
+    const ALSO_BY_NAME: [Operation; 4] = [Operation::Chmod, Operation::Chown, Operation::SetTimes, Operation::Truncate];
     let events = || {
         watched.records.iter().filter_map(|record| match record {
             Record::Event(event) => Some(event),

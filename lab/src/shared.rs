@@ -16,7 +16,7 @@ const FOLDERS: &[(&str, &str)] = &[
 /// Logs: a line more is written by every login and job; taking lines out of them, removing or replacing them is an act.
 const LOGS: &str = "/var/log/";
 
-/// Operations that change a file, its name, its owner or what may be done with it.
+/// Operations that change a file, its name, its owner, its times or what may be done with it.
 pub const CHANGES: &[Operation] = &[
     Operation::Write,
     Operation::Create,
@@ -25,6 +25,7 @@ pub const CHANGES: &[Operation] = &[
     Operation::Link,
     Operation::Chmod,
     Operation::Chown,
+    Operation::SetTimes,
     Operation::Truncate,
     Operation::Memfd,
 ];

@@ -1,4 +1,4 @@
-use crate::{EventNs, FileRef, HostId, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str};
+use crate::{EventNs, FileRef, HostId, Mode, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str};
 use std::sync::Arc;
 
 /// One entry of an event stream, in the order in which the source gave it.
@@ -151,6 +151,11 @@ pub enum Detail {
     Credentials { uid: u32 },
     /// Of signal: its number.
     Signal { number: u32 },
+    /// Of chmod: what it set, and what was there before where the source knows.
+    Mode { set: Mode, before: Option<Mode> },
+    /// Of set-times: the modification time that was set, in nanoseconds since 1970, negative before. What is more than 292 years away
+    /// from 1970 is the nearest that there is room for.
+    Times { modified_ns: i64 },
 }
 
 /// What an analyst must know about how an event was seen.

@@ -9,6 +9,7 @@ mod event;
 mod far_end;
 mod finding;
 mod identity;
+mod mode;
 mod operation;
 mod reason;
 mod units;
@@ -21,6 +22,7 @@ pub use event::{
 pub use far_end::FarEnd;
 pub use finding::{Finding, FindingSeverity};
 pub use identity::{FileKind, FileRef, HostId, Inode, NodeKey, NodeKind, ProcessRef, Protocol, SocketRef, Uuid};
+pub use mode::Mode;
 pub use operation::{OpClass, Operation};
 pub use reason::Reason;
 pub use units::{EventNs, Millibits};

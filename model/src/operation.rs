@@ -32,6 +32,8 @@ pub enum Operation {
     IoUring,
     /// Entering or leaving namespaces (`setns`, `unshare`).
     Namespace,
+    /// Setting a file's modification time to a given moment: not to that of the call.
+    SetTimes,
 }
 
 /// The operations that the host profile counts together.
@@ -45,7 +47,7 @@ pub enum OpClass {
     FileRead,
     /// Writing, creating, truncating.
     FileWrite,
-    /// Renaming, unlinking, linking, changing mode or owner.
+    /// Renaming, unlinking, linking, changing mode, owner or times.
     FileChange,
     /// Mapping code.
     Load,
@@ -58,7 +60,7 @@ pub enum OpClass {
 }
 
 impl Operation {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Fork,
         Self::Exec,
         Self::Exit,
@@ -88,6 +90,7 @@ impl Operation {
         Self::Memfd,
         Self::IoUring,
         Self::Namespace,
+        Self::SetTimes,
     ];
 
     /// The name in files, messages and on the screen.
@@ -122,6 +125,7 @@ impl Operation {
             Self::Memfd => "memfd",
             Self::IoUring => "io_uring",
             Self::Namespace => "namespace",
+            Self::SetTimes => "set-times",
         }
     }
 
@@ -135,7 +139,9 @@ impl Operation {
             Self::Exec => OpClass::Exec,
             Self::Open | Self::Read => OpClass::FileRead,
             Self::Write | Self::Create | Self::Truncate => OpClass::FileWrite,
-            Self::Rename | Self::Unlink | Self::Link | Self::Chmod | Self::Chown => OpClass::FileChange,
+            Self::Rename | Self::Unlink | Self::Link | Self::Chmod | Self::Chown | Self::SetTimes => {
+                OpClass::FileChange
+            }
             Self::MapExecutable => OpClass::Load,
             Self::Connect | Self::Send => OpClass::NetOut,
             Self::Accept | Self::Bind | Self::Listen | Self::Receive => OpClass::NetIn,

@@ -158,11 +158,11 @@ mod tests {
             hex(&edges(HostId(7), NodeKey(8), Minute(24 * 60), 1)),
             concat!("0000000000000007", "00000001", "00000000000000000000000000000008", "fffffa5f", "fffffffffffffffe")
         );
-        let op = Operation::Namespace as u8;
-        assert_eq!((op, operation(op).unwrap()), (28, Operation::Namespace));
+        let op = Operation::SetTimes as u8;
+        assert_eq!((op, operation(op).unwrap()), (29, Operation::SetTimes));
         for (code, op) in (0..).zip(Operation::ALL) {
             assert_eq!((op as u8, operation(code).unwrap()), (code, op));
         }
-        assert!(operation(29).is_err());
+        assert!(operation(30).is_err());
     }
 }

@@ -13,9 +13,10 @@ use std::path::Path;
 /// | 5 | families `edges`, `nodes`, `heads`, `blobs`; keys as in `key.rs`, edges as in `edges.rs` |
 /// | 6 | rows of nodes say what recurs |
 /// | 7 | family `spool` |
-pub const SCHEMA: u32 = 7;
+/// | 8 | operation `set-times`; rows of files say their mode, and how far their times were set back |
+pub const SCHEMA: u32 = 8;
 
-/// The oldest layout that opening brings up to date: it makes the families that are missing.
+/// The oldest layout that opening brings up to date: it makes the families that are missing, and reads rows that say less.
 const OLDEST: u32 = 6;
 
 const KEY: &[u8] = b"schema";

@@ -75,8 +75,14 @@ pub fn one(call: Call, op: Op, named: Named, value: u64) -> Option<()> {
 /// A record of a call that no hook has told of.
 #[inline(always)]
 pub fn begin(call: Call, op: Op) -> Option<Record> {
+    begin_if(call, op, true)
+}
+
+/// The same, unless what the process gave the call says that nobody wants to know.
+#[inline(always)]
+pub fn begin_if(call: Call, op: Op, is_telling: bool) -> Option<Record> {
     let hooked = held::tell(&call, op);
-    if hooked == Hooked::Told || call.ret != 0 {
+    if hooked == Hooked::Told || call.ret != 0 || !is_telling {
         return None;
     }
     let mut record = Record::start(op, Slot::Call)?;
@@ -103,7 +109,7 @@ pub fn two(call: Call, op: Op, first: Named, second: Named) -> Option<()> {
 }
 
 #[inline(always)]
-fn add(record: &mut Record, named: Named, base: Kind, name: Kind) {
+pub fn add(record: &mut Record, named: Named, base: Kind, name: Kind) {
     record.head().flags |= flag::FROM_USER;
     if read_user::<u8>(named.name) != b'/' {
         if named.dirfd == AT_FDCWD {

@@ -37,6 +37,7 @@ impl Group {
             | Op::Symlink
             | Op::Chmod
             | Op::Chown
+            | Op::SetTimes
             | Op::Truncate
             | Op::MapExecutable
             | Op::Memfd => Self::File,
@@ -114,6 +115,10 @@ pub const HANDLERS: &[Handler] = &[
     handler("chown", &[Op::Chown], &[92, 94], &[16, 182, 198, 212]),
     handler("fchown", &[Op::Chown], &[93], &[95, 207]),
     handler("fchownat", &[Op::Chown], &[260], &[298]),
+    handler("utime", &[Op::SetTimes], &[132], &[30]),
+    handler("utimes", &[Op::SetTimes], &[235], &[271]),
+    handler("futimesat", &[Op::SetTimes], &[261], &[299]),
+    handler("utimensat", &[Op::SetTimes], &[280], &[320, 412]),
     handler("truncate", &[Op::Truncate], &[76], &[92, 193]),
     handler("ftruncate", &[Op::Truncate], &[77], &[93, 194]),
     handler("map_executable", &[Op::MapExecutable], &[9], &[192]),

@@ -58,6 +58,7 @@ const HOOKS: &[Hook] = &[
     hook("hook_chmod", &["security_path_chmod"], Op::Chmod),
     // Before 6.1 no function with structures as arguments, which `kuid_t` is, can be hooked; its caller in fs/open.c can.
     hook("hook_chown", &["security_path_chown", "chown_common"], Op::Chown),
+    hook("hook_set_times", &["vfs_utimes"], Op::SetTimes),
     hook("hook_truncate", &["vfs_truncate"], Op::Truncate),
     hook("hook_mount", &["security_sb_mount"], Op::Mount),
     hook("hook_move_mount", &["security_move_mount"], Op::Mount),

@@ -6,7 +6,7 @@ use super::{Translator, text};
 use tracewell_event_abi::body::{self, FileId};
 use tracewell_event_abi::head::{Head, Op, flag};
 use tracewell_event_abi::segment::Kind;
-use tracewell_model::{Detail, FileKind, FileRef, Object, Operation, ProcessRef};
+use tracewell_model::{Detail, FileKind, FileRef, Mode, Object, Operation, ProcessRef, Str};
 
 /// Types in `mode` (include/uapi/linux/stat.h).
 const S_IFMT: u32 = 0o170_000;
@@ -26,6 +26,21 @@ impl Translator {
         self.push(&parsed.head, subject, op, Object::File(file), Detail::None);
     }
 
+    pub(super) fn mode(&mut self, parsed: &Parsed<'_>, subject: ProcessRef) {
+        let Some(body::Mode { file, set, before }) = parsed.body() else { return };
+        let file = self.file_ref(parsed, &file);
+        let before = (before != body::Mode::UNKNOWN).then(|| Mode::of(before));
+        let detail = Detail::Mode { set: Mode::of(set), before };
+        self.push(&parsed.head, subject, Operation::Chmod, Object::File(file), detail);
+    }
+
+    pub(super) fn times(&mut self, parsed: &Parsed<'_>, subject: ProcessRef) {
+        let Some(body::Times { file, modified }) = parsed.body() else { return };
+        let file = self.file_ref(parsed, &file);
+        let detail = Detail::Times { modified_ns: modified };
+        self.push(&parsed.head, subject, Operation::SetTimes, Object::File(file), detail);
+    }
+
     /// `None` for what says nothing by itself: a file that was there, opened only to be written, tells nobody anything.
     pub(super) fn file_operation(&self, op: Op, head: &Head) -> Option<Operation> {
         Some(match op {
@@ -34,7 +49,6 @@ impl Translator {
             Op::Open => Operation::Open,
             Op::Read => Operation::Read,
             Op::Write => Operation::Write,
-            Op::Chmod => Operation::Chmod,
             Op::Chown => Operation::Chown,
             Op::Truncate => Operation::Truncate,
             Op::MapExecutable => Operation::MapExecutable,
@@ -52,7 +66,10 @@ impl Translator {
         let path = names.map(|names| text::path(names, has_root));
         let inode = inode(file);
         let path = match path {
-            Some(path) => Some(self.paths.learn(parsed.head.mount_namespace, inode, path)),
+            Some(path) => {
+                let kind = kind_of(file, Some(&path));
+                Some(self.paths.learn(parsed.head.mount_namespace, inode, kind, path))
+            }
             None => self.paths.of(inode),
         };
         file_ref(file, path)
@@ -65,14 +82,18 @@ impl Translator {
     }
 }
 
-pub(super) fn file_ref(file: &FileId, path: Option<tracewell_model::Str>) -> FileRef {
-    let kind = match file.mode & S_IFMT {
-        S_IFREG if path.as_deref().is_some_and(|path| path.starts_with(MEMFD_PREFIX)) => FileKind::Memory,
+pub(super) fn file_ref(file: &FileId, path: Option<Str>) -> FileRef {
+    FileRef { uuid: None, inode: Some(inode(file)), kind: kind_of(file, path.as_deref()), path }
+}
+
+/// What a file is, as its inode and its name say.
+pub(super) fn kind_of(file: &FileId, path: Option<&str>) -> FileKind {
+    match file.mode & S_IFMT {
+        S_IFREG if path.is_some_and(|path| path.starts_with(MEMFD_PREFIX)) => FileKind::Memory,
         S_IFREG => FileKind::Regular,
         S_IFDIR => FileKind::Directory,
         S_IFCHR | S_IFBLK => FileKind::Device,
         S_IFIFO => FileKind::Pipe,
         _ => FileKind::Unknown,
-    };
-    FileRef { uuid: None, inode: Some(inode(file)), path, kind }
+    }
 }

@@ -3,7 +3,7 @@
 //! Where a hook of the better tier saw them they come with the kernel's objects (`Body::File` and `Body::Files`), else with
 //! names that have yet to be resolved (`Body::Names`).
 
-use super::file::file_ref;
+use super::file::{file_ref, kind_of};
 use super::parse::Parsed;
 use super::paths::inode;
 use super::{Translator, text};
@@ -11,7 +11,7 @@ use std::path::Path;
 use tracewell_event_abi::body::{File, FileId, Files, Names};
 use tracewell_event_abi::head::{Op, flag};
 use tracewell_event_abi::segment::Kind;
-use tracewell_model::{Detail, FileKind, FileRef, Inode, Object, Operation, ProcessRef, Str};
+use tracewell_model::{Detail, FileKind, FileRef, Inode, Mode, Object, Operation, ProcessRef, Str};
 
 impl Translator {
     pub(super) fn named(&mut self, op: Op, parsed: &Parsed<'_>, subject: ProcessRef) {
@@ -28,15 +28,20 @@ impl Translator {
                 let gone = |this: &mut Self, path: &Str| this.paths.removed(parsed.head.mount_namespace, path);
                 self.at_path(parsed, subject, Operation::Unlink, first, gone);
             }
-            Op::Chmod | Op::Chown | Op::Truncate | Op::Mount => {
-                let operation = match op {
-                    Op::Chmod => Operation::Chmod,
-                    Op::Chown => Operation::Chown,
-                    Op::Truncate => Operation::Truncate,
-                    _ => Operation::Mount,
-                };
+            Op::Truncate | Op::Mount => {
+                let operation = if op == Op::Truncate { Operation::Truncate } else { Operation::Mount };
                 let find = |this: &mut Self, path: &Str| this.file_at(parsed, path);
                 self.at_path(parsed, subject, operation, first, find);
+            }
+            Op::Chmod | Op::Chown | Op::SetTimes => {
+                let (Some(path), Some(Names { value })) = (first, parsed.body()) else { return };
+                let (operation, detail) = match op {
+                    Op::Chmod => (Operation::Chmod, Detail::Mode { set: Mode::of(value as u32), before: None }),
+                    Op::SetTimes => (Operation::SetTimes, Detail::Times { modified_ns: value.cast_signed() }),
+                    _ => (Operation::Chown, Detail::None),
+                };
+                let file = self.named_file(parsed, path);
+                self.push(&parsed.head, subject, operation, Object::File(file), detail);
             }
             Op::BpfLoad => {
                 let name = parsed.segment(Kind::Label).map(text::until_zero).unwrap_or_default();
@@ -80,7 +85,7 @@ impl Translator {
         } else {
             Operation::Link
         };
-        self.paths.learn(namespace, inode(&file), to.clone());
+        self.paths.learn(namespace, inode(&file), kind_of(&file, Some(&to)), to.clone());
         let is_other = replaced.ino != 0 && inode(&replaced) != inode(&file);
         let replaced = is_other.then(|| object(&replaced, to.clone()));
         let detail = Detail::NewPath { path: to, replaced };
@@ -117,7 +122,7 @@ impl Translator {
         };
         let file = file.or_else(|| self.on_disk(parsed, &to));
         if let Some(file) = file {
-            self.paths.learn(namespace, file, to.clone());
+            self.paths.learn(namespace, file, FileKind::Unknown, to.clone());
         }
         let replaced = replaced.filter(|replaced| Some(*replaced) != file);
         let replaced = replaced.map(|inode| FileRef { inode: Some(inode), ..FileRef::at_path(to.clone()) });
@@ -132,6 +137,23 @@ impl Translator {
         self.paths.at(namespace, path).or_else(|| self.on_disk(parsed, path))
     }
 
+    /// The file at a path with what it is: attributes are given to folders as to files.
+    fn named_file(&mut self, parsed: &Parsed<'_>, path: Str) -> FileRef {
+        let namespace = parsed.head.mount_namespace;
+        let known = self.paths.at(namespace, &path).map(|file| (file, self.paths.kind_of(file)));
+        let (inode, kind) = match known.filter(|(_, kind)| *kind != FileKind::Unknown) {
+            Some((file, kind)) => (Some(file), kind),
+            None => {
+                let there = self.there_now(parsed, &path).map(|file| (inode(&file), kind_of(&file, Some(&path))));
+                // What was there then counts, though something else may be there now.
+                let file = known.map(|(file, _)| file).or(there.map(|(file, _)| file));
+                let kind = there.filter(|(there, _)| Some(*there) == file).map_or(FileKind::Unknown, |(_, kind)| kind);
+                (file, kind)
+            }
+        };
+        FileRef { uuid: None, inode, path: Some(path), kind }
+    }
+
     /// A path from a name and what it is relative to.
     pub(super) fn path_of(&mut self, parsed: &Parsed<'_>, base: Kind, name: Kind) -> Option<Str> {
         let name = text::until_zero(parsed.segment(name)?);
@@ -142,9 +164,13 @@ impl Translator {
 
     /// Looks at the filesystem as the process sees it. The process may have changed it since, which is why the event
     /// that this goes into is flagged as repaired.
+    fn there_now(&mut self, parsed: &Parsed<'_>, path: &str) -> Option<FileId> {
+        (self.machine.identify)(Path::new(&format!("/proc/{}/root{path}", parsed.head.tgid)))
+    }
+
+    /// The identity of what [`Self::there_now`] finds.
     fn on_disk(&mut self, parsed: &Parsed<'_>, path: &str) -> Option<Inode> {
-        let seen = format!("/proc/{}/root{path}", parsed.head.tgid);
-        (self.machine.identify)(Path::new(&seen)).map(|file| inode(&file))
+        self.there_now(parsed, path).map(|file| inode(&file))
     }
 }
 

@@ -52,6 +52,8 @@ fn size_of_body(body: Body) -> usize {
         Body::Target => size_of::<abi::Target>(),
         Body::Names => size_of::<abi::Names>(),
         Body::Files => size_of::<abi::Files>(),
+        Body::Mode => size_of::<abi::Mode>(),
+        Body::Times => size_of::<abi::Times>(),
     }
 }
 

@@ -1,14 +1,14 @@
 use lru::LruCache;
 use std::num::NonZeroUsize;
 use tracewell_event_abi::body::FileId;
-use tracewell_model::{Inode, Str};
+use tracewell_model::{FileKind, Inode, Str};
 
 /// Files remembered. At the bound the ones not used longest are forgotten, and are then known by what records say.
 const FILES_MAX: NonZeroUsize = NonZeroUsize::new(8192).expect("it is not zero");
 
-/// Which path each file was last known by, and which file each path was last known to be.
+/// Which path each file was last known by, what it is, and which file each path was last known to be.
 pub struct Paths {
-    of_file: LruCache<Inode, Str>,
+    of_file: LruCache<Inode, (Str, FileKind)>,
     /// By mount namespace, for paths mean different files in different ones.
     at_path: LruCache<(u32, Str), Inode>,
 }
@@ -25,19 +25,26 @@ pub fn inode(file: &FileId) -> Inode {
 }
 
 impl Paths {
-    /// Learns where a file is; gives the path back, the same one in memory where it was known.
-    pub fn learn(&mut self, namespace: u32, file: Inode, path: Str) -> Str {
-        let path = match self.of_file.get(&file) {
-            Some(known) if *known == path => known.clone(),
-            _ => path,
+    /// Learns where a file is and, unless it is unknown, what it is; gives the path back, the same one in memory where it was known.
+    pub fn learn(&mut self, namespace: u32, file: Inode, kind: FileKind, path: Str) -> Str {
+        let (path, kind) = match self.of_file.get(&file) {
+            Some((known, known_kind)) => (
+                if *known == path { known.clone() } else { path },
+                if kind == FileKind::Unknown { *known_kind } else { kind },
+            ),
+            None => (path, kind),
         };
-        self.of_file.put(file, path.clone());
+        self.of_file.put(file, (path.clone(), kind));
         self.at_path.put((namespace, path.clone()), file);
         path
     }
 
     pub fn of(&mut self, file: Inode) -> Option<Str> {
-        self.of_file.get(&file).cloned()
+        self.of_file.get(&file).map(|(path, _)| path.clone())
+    }
+
+    pub fn kind_of(&mut self, file: Inode) -> FileKind {
+        self.of_file.get(&file).map_or(FileKind::Unknown, |(_, kind)| *kind)
     }
 
     pub fn at(&mut self, namespace: u32, path: &Str) -> Option<Inode> {
@@ -49,7 +56,8 @@ impl Paths {
         let file = self.at_path.pop(&(namespace, from.clone()));
         let replaced = match file {
             Some(file) => {
-                self.of_file.put(file, to.clone());
+                let kind = self.kind_of(file);
+                self.of_file.put(file, (to.clone(), kind));
                 self.at_path.put((namespace, to.clone()), file)
             }
             None => self.at_path.pop(&(namespace, to.clone())),
@@ -74,10 +82,12 @@ mod tests {
     #[test]
     fn files_move_with_their_paths() {
         let mut paths = Paths::default();
-        paths.learn(1, file(1), "/a".into());
-        paths.learn(1, file(2), "/b".into());
+        paths.learn(1, file(1), FileKind::Regular, "/a".into());
+        paths.learn(1, file(2), FileKind::Directory, "/b".into());
         assert_eq!(paths.moved(1, &"/a".into(), &"/b".into()), (Some(file(1)), Some(file(2))));
         assert_eq!(paths.of(file(1)).as_deref(), Some("/b"));
+        paths.learn(1, file(1), FileKind::Unknown, "/b".into());
+        assert_eq!((paths.kind_of(file(1)), paths.kind_of(file(3))), (FileKind::Regular, FileKind::Unknown));
         assert_eq!(paths.at(1, &"/b".into()), Some(file(1)));
         assert_eq!(paths.at(1, &"/a".into()), None);
         assert_eq!(paths.at(2, &"/b".into()), None, "another namespace");

@@ -15,8 +15,8 @@ use tracewell_graph_core::fleet::{FleetMap, FleetView, HostEntry, Version};
 use tracewell_graph_core::history::Witness;
 use tracewell_graph_core::profile::{HostProfile, ObjectLabel};
 use tracewell_model::{
-    AlertId, CheckpointRecord, Event, EventNs, FileRef, HistoryRecord, HostId, HostRecord, Object, Operation,
-    ProcessRef, Record,
+    AlertId, CheckpointRecord, Detail, Event, EventNs, FileRef, HistoryRecord, HostId, HostRecord, Mode, Object,
+    Operation, ProcessRef, Record,
 };
 use tracewell_parameters::Parameters;
 use tracewell_wire::{MemoryEnd, Message, Payload, Transport, memory_pair};
@@ -394,7 +394,8 @@ fn what_is_no_checkpoint_is_refused_with_the_reason_and_changes_nothing() {
         assert!(host.save() == saved, "{expected}");
     };
     check(&|bytes| bytes[0] = b'X', "expected \"TWSTATE\" at byte 0");
-    check(&|bytes| bytes[8] = 9, "it has version 9, this program reads version 4");
+    check(&|bytes| bytes[8] = 9, "it has version 9, this program reads version 5");
+    check(&|bytes| bytes[8] = 3, "it has version 3, this program reads version 5");
     check(&|bytes| bytes.truncate(14), "row 1, a pipeline: failed to fill whole buffer");
     check(&|bytes| bytes.truncate(200), "unexpected end of file");
     check(&|bytes| bytes.truncate(bytes.len() - 1), "failed to fill whole buffer");
@@ -441,10 +442,8 @@ fn no_damage_panics_even_if_the_hash_is_right() {
         .unwrap();
 }
 
-/// The rows of a small checkpoint, byte for byte: what they mean changes only with the version, whose reader then stays. They
-/// are the seed of the fuzz target as well.
-#[test]
-fn the_rows_of_version_4_stay_what_they_are() {
+/// A small checkpoint, and its rows alone.
+fn small(more: &[Record]) -> (Host, Vec<u8>, Vec<u8>) {
     let mut parameters = Parameters::default();
     parameters.graph.spilled_filter_bytes = 1 << 10;
     let mut host = Host::new(HOST, &parameters);
@@ -459,17 +458,55 @@ fn the_rows_of_version_4_stay_what_they_are() {
         event(1, Operation::Write, file("/tmp/made")),
         event(2, Operation::Exec, file("/tmp/made")),
         event(3, Operation::Fork, Object::Process(ProcessRef { pid: 3, ..shell })),
-        Record::Tick { host: HOST, time: time.after(EventNs::DAY) },
     ]);
+    host.take(more);
+    // Far ahead, it waits.
+    host.take(&[Record::Tick { host: HOST, time: time.after(EventNs::DAY) }]);
     let saved = host.save();
-    assert_eq!(saved[..12], *b"TWSTATE\n\x04\0\0\0");
-    let rows = &saved[12..saved.len() - 4 - blake3::OUT_LEN];
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/checkpoint/rows");
-    if std::fs::read(golden).ok().as_deref() != Some(rows) {
+    let rows = saved[12..saved.len() - 4 - blake3::OUT_LEN].to_vec();
+    (host, saved, rows)
+}
+
+/// What sets attributes, the last of it so far ahead that it waits.
+fn attributes() -> Vec<Record> {
+    let time = EventNs(1_700_000_000 * EventNs::SECOND);
+    let event = |ns, op, path, detail| {
+        let (subject, file) = (ProcessRef { pid: 2, start: 1, uuid: None }, Object::File(FileRef::at_path(path)));
+        Record::Event(Event { detail, ..Event::new(time.after(ns), HOST, subject, op, file) })
+    };
+    let mode = |before: Option<u32>| Detail::Mode { set: Mode::of(0o4755), before: before.map(Mode::of) };
+    let times = Detail::Times { modified_ns: -5 };
+    vec![
+        event(4, Operation::Chmod, "/tmp/made", mode(None)),
+        event(5, Operation::SetTimes, "/tmp/made", times),
+        event(EventNs::DAY, Operation::Chmod, "/tmp/made", mode(Some(0o600))),
+    ]
+}
+
+/// Byte for byte: what they mean changes only with the version, whose reader then stays. They are a seed of the fuzz target as well.
+#[test]
+fn the_rows_of_version_5_stay_what_they_are() {
+    let (mut host, saved, rows) = small(&attributes());
+    assert_eq!(saved[..12], *b"TWSTATE\n\x05\0\0\0");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/checkpoint/rows-5");
+    if std::fs::read(golden).ok().as_deref() != Some(&rows) {
         let now = concat!(env!("CARGO_TARGET_TMPDIR"), "/rows");
         std::fs::write(now, rows).expect("it is written");
         panic!(
             "rows of a checkpoint have changed: raise its version, keep the reader, and put {now} in the place of {golden}"
         );
     }
+    host.restart(&saved);
+    assert!(host.save() == saved);
+}
+
+/// They say no attributes, and are else what version 5 has.
+#[test]
+fn the_rows_of_version_4_are_read() {
+    let rows = include_bytes!("../../../fuzz/seeds/checkpoint/rows");
+    let mut before = [b"TWSTATE\n\x04\0\0\0", &rows[..], &u32::MAX.to_le_bytes()].concat();
+    before.extend_from_slice(blake3::hash(&before).as_bytes());
+    let (mut host, saved, _) = small(&[]);
+    host.restart(&before);
+    assert!(host.save() == saved);
 }

@@ -63,12 +63,12 @@ fn refused(key: &PrivateKey) -> BTreeMap<&'static str, Vec<u8>> {
     };
     let greedy = Guest {
         wit: Some(
-            "package tracewell:detector@0.2.0;
+            "package tracewell:detector@0.3.0;
              interface clock { now: func() -> u64; }
              interface detector { info: func() -> u32; detect: func(n: list<u8>) -> list<u8>; }
              world greedy { import clock; export detector; }",
         ),
-        more: r#"(import "tracewell:detector/clock@0.2.0" "now" (func $now (result i64)))"#,
+        more: r#"(import "tracewell:detector/clock@0.3.0" "now" (func $now (result i64)))"#,
         parameters: list,
         ..Guest::new("greedy", "(drop (call $now)) (i32.const 0)")
     };

@@ -1,6 +1,7 @@
 #[path = "../../../graph-core/tests/it/arbitrary.rs"]
 #[expect(dead_code, reason = "the core's tests use the rest")]
 mod arbitrary;
+mod attributes;
 mod checkpoint;
 mod determinism;
 #[cfg(feature = "program")]

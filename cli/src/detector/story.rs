@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileKind, FileRef, FindingSeverity, HostId, HostRecord, Object, Operation,
-    ProcessRecord, ProcessRef, Protocol, Record, SocketRef,
+    Detail, Event, EventFlags, EventNs, FileKind, FileRef, FindingSeverity, HostId, HostRecord, Mode, Object,
+    Operation, ProcessRecord, ProcessRef, Protocol, Record, SocketRef,
 };
 
 pub struct Story {
@@ -145,6 +145,16 @@ impl Teller {
             (Operation::Exit | Operation::ChangeCredentials | Operation::Rename | Operation::Link, _) => {
                 return Err(format!("{} was given {} words", op.name(), said.len()));
             }
+            (Operation::Chmod, [object, mode]) => {
+                event.object = self.object(object)?;
+                event.detail = Detail::Mode { set: self::mode(mode)?, before: None };
+            }
+            (Operation::SetTimes, [object, age]) => {
+                event.object = self.object(object)?;
+                let age_ns = seconds(age)?.saturating_mul(EventNs::SECOND);
+                let modified_ns = i64::try_from(self.now.0.saturating_sub(age_ns)).unwrap_or(i64::MAX);
+                event.detail = Detail::Times { modified_ns };
+            }
             (_, [object]) => event.object = self.object(object)?,
             _ => return Err(format!("{} was given {} words, expected what it was done to", op.name(), said.len())),
         }
@@ -158,7 +168,7 @@ impl Teller {
         ProcessRef { pid, start: pid.into(), uuid: None }
     }
 
-    /// `/path`, `memfd:NAME`, `pipe:NAME`, `device:PATH`, `unix:PATH`, or `tcp:` or `udp:` and `LOCAL>REMOTE` or one of both.
+    /// `/path`, `folder:PATH`, `memfd:NAME`, `pipe:NAME`, `device:PATH`, `unix:PATH`, or `tcp:` or `udp:` and `LOCAL>REMOTE` or one of both.
     fn object(&mut self, text: &str) -> Result<Object, String> {
         let named = |kind| Object::File(FileRef { path: Some(text.into()), kind, ..FileRef::default() });
         let (kind, rest) = text.split_once(':').filter(|_| !text.starts_with('/')).unwrap_or(("file", text));
@@ -166,6 +176,9 @@ impl Teller {
             "file" if text.starts_with('/') => named(FileKind::Regular),
             "memfd" => named(FileKind::Memory),
             "pipe" => named(FileKind::Pipe),
+            "folder" => {
+                Object::File(FileRef { path: Some(rest.into()), kind: FileKind::Directory, ..FileRef::default() })
+            }
             "device" => Object::File(FileRef { path: Some(rest.into()), kind: FileKind::Device, ..FileRef::default() }),
             "unix" => {
                 Object::Socket(SocketRef { protocol: Protocol::Unix, path: Some(rest.into()), ..SocketRef::default() })
@@ -188,11 +201,23 @@ impl Teller {
             }
             _ => {
                 return Err(format!(
-                    "{text:?} is no object: expected /PATH, tcp:, udp:, unix:, memfd:, pipe: or device:"
+                    "{text:?} is no object: expected /PATH, folder:, tcp:, udp:, unix:, memfd:, pipe: or device:"
                 ));
             }
         })
     }
+}
+
+/// `4755` or `04755`.
+fn mode(text: &str) -> Result<Mode, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= Mode::BITS.into());
+    mode.map(Mode::of).ok_or_else(|| format!("{text:?} is no mode in octal digits"))
+}
+
+/// `60s` or `400d`.
+fn seconds(text: &str) -> Result<u64, String> {
+    let unit = |suffix, seconds: u64| text.strip_suffix(suffix)?.parse::<u64>().ok()?.checked_mul(seconds);
+    unit("s", 1).or_else(|| unit("d", 86_400)).ok_or_else(|| format!("{text:?} is no age as in 60s or 400d"))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
@@ -248,6 +273,8 @@ mod tests {
             ("sh exec \"/bin/ls", "line 1: a quote is not closed"),
             ("wait long", "line 1: expected a time"),
             ("expect loud noise", "line 1: \"loud noise\" does not begin with a severity"),
+            ("sh chmod /tmp/x u+s", "line 1: \"u+s\" is no mode"),
+            ("sh set-times /tmp/x long", "line 1: \"long\" is no age"),
             ("sh is /bin/sh uid=root", "line 1: \"root\" is no number"),
         ];
         for (text, why) in cases {

@@ -90,7 +90,11 @@ impl Names {
                             self.text(&mut file.path);
                         }
                     }
-                    Detail::None | Detail::Credentials { .. } | Detail::Signal { .. } => {}
+                    Detail::None
+                    | Detail::Credentials { .. }
+                    | Detail::Signal { .. }
+                    | Detail::Mode { .. }
+                    | Detail::Times { .. } => {}
                 }
             }
             Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) | Record::History(_) => {}

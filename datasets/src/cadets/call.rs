@@ -5,11 +5,12 @@ use super::process::{Process, Processes};
 use crate::reader::Counts;
 use crate::text::{Interner, Text};
 use lru::LruCache;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, HostRecord, Object, Operation, ProcessRecord,
+    Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, HostRecord, Mode, Object, Operation, ProcessRecord,
     ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
 };
 
@@ -124,7 +125,9 @@ impl Translator {
             "unlink" | "unlinkat" => plain(Operation::Unlink, Object::File(self.named(call, FileKind::Unknown)?)),
             "truncate" | "ftruncate" => plain(Operation::Truncate, Object::File(self.named(call, FileKind::Regular)?)),
             "chmod" | "fchmod" | "fchmodat" | "lchmod" => {
-                plain(Operation::Chmod, Object::File(self.named(call, FileKind::Unknown)?))
+                let set = call.mode.as_ref().and_then(Value::as_u64).and_then(|mode| u32::try_from(mode).ok());
+                let detail = set.map_or(Detail::None, |set| Detail::Mode { set: Mode::of(set), before: None });
+                Some((Operation::Chmod, Object::File(self.named(call, FileKind::Unknown)?), detail))
             }
             "chown" | "fchown" | "fchownat" | "lchown" => {
                 plain(Operation::Chown, Object::File(self.named(call, FileKind::Unknown)?))

@@ -7,7 +7,7 @@ use crate::text::Interner;
 use serde_json::Value;
 use std::collections::VecDeque;
 use tracewell_model::{
-    Detail, Event, EventNs, FileRef, HostId, HostRecord, Object, Operation, ProcessRecord, Record, Str, Uuid,
+    Detail, Event, EventNs, FileRef, HostId, HostRecord, Mode, Object, Operation, ProcessRecord, Record, Str, Uuid,
 };
 
 pub(super) struct Translator {
@@ -71,7 +71,11 @@ impl Translator {
             "load" => (Operation::MapExecutable, object),
             "create" => (Operation::Create, object),
             "remove" => (Operation::Unlink, object),
-            "chmod" => (Operation::Chmod, object),
+            "chmod" => {
+                let set = params.and_then(Value::as_u64).and_then(|mode| u32::try_from(mode).ok());
+                detail = set.map_or(Detail::None, |set| Detail::Mode { set: Mode::of(set), before: None });
+                (Operation::Chmod, object)
+            }
             "clone" => (Operation::Fork, object),
             "exit" => (Operation::Exit, object),
             "inject" => (Operation::Ptrace, object),

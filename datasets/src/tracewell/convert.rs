@@ -1,8 +1,8 @@
 //! Between the model and its JSON form.
 
 use super::line::{
-    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, History, Host, Inode, Line, Loss, NewPath, Object,
-    Process, ProcessRef, Signal, Socket, Tick,
+    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, History, Host, Inode, Line, Loss, Mode, NewPath,
+    Object, Process, ProcessRef, Signal, Socket, Tick, Times,
 };
 use super::names;
 use super::packed::Packed;
@@ -102,6 +102,10 @@ fn detail_line(detail: &model::Detail) -> Option<Detail<'_>> {
         }
         model::Detail::Credentials { uid } => Detail::Credentials(Credentials { uid: *uid }),
         model::Detail::Signal { number } => Detail::Signal(Signal { number: *number }),
+        model::Detail::Mode { set, before } => {
+            Detail::Mode(Mode { set: names::Mode(*set), before: before.map(names::Mode) })
+        }
+        model::Detail::Times { modified_ns } => Detail::Times(Times { modified: *modified_ns }),
     })
 }
 
@@ -200,5 +204,9 @@ fn detail_of(detail: Option<&Detail<'_>>, strings: &mut Interner) -> model::Deta
         },
         Some(Detail::Credentials(credentials)) => model::Detail::Credentials { uid: credentials.uid },
         Some(Detail::Signal(signal)) => model::Detail::Signal { number: signal.number },
+        Some(Detail::Mode(mode)) => {
+            model::Detail::Mode { set: mode.set.0, before: mode.before.as_ref().map(|before| before.0) }
+        }
+        Some(Detail::Times(times)) => model::Detail::Times { modified_ns: times.modified },
     }
 }

@@ -182,6 +182,8 @@ pub(super) enum Detail<'a> {
     NewPath(NewPath<'a>),
     Credentials(Credentials),
     Signal(Signal),
+    Mode(Mode),
+    Times(Times),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -212,6 +214,20 @@ pub(super) struct Credentials {
 #[serde(deny_unknown_fields)]
 pub(super) struct Signal {
     pub number: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mode {
+    pub set: names::Mode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<names::Mode>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Times {
+    pub modified: i64,
 }
 
 fn one() -> NonZeroU32 {

@@ -13,6 +13,9 @@ pub(super) struct Uuid(pub model::Uuid);
 
 pub(super) struct Op(pub model::Operation);
 
+/// Permission bits as `chmod` takes them: four octal digits.
+pub(super) struct Mode(pub model::Mode);
+
 /// A list of names; bits without a name stand in it as their number.
 #[derive(Default, PartialEq)]
 pub(super) struct Flags(pub model::EventFlags);
@@ -110,6 +113,22 @@ impl<'de> Deserialize<'de> for Op {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let parse = |text: &str| model::Operation::from_name(text).map(Self);
         deserializer.deserialize_str(FromText("the name of an operation", parse))
+    }
+}
+
+impl Serialize for Mode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parse = |text: &str| {
+            let is_mode = text.len() == 4 && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+            u32::from_str_radix(text, 8).ok().filter(|_| is_mode).map(|mode| Self(model::Mode::of(mode)))
+        };
+        deserializer.deserialize_str(FromText("a mode of four octal digits", parse))
     }
 }
 

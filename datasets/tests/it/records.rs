@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use tracewell_model::{
     CheckpointRecord, Detail, Event, EventFlags, EventNs, FileKind, FileRef, HistoryRecord, HostId, HostRecord, Inode,
-    LossCause, LossRecord, Object, Operation, ProcessRecord, ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
+    LossCause, LossRecord, Mode, Object, Operation, ProcessRecord, ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
 };
 
 pub fn any_record() -> impl Strategy<Value = Record> {
@@ -83,6 +83,10 @@ fn object() -> impl Strategy<Value = Object> {
     ]
 }
 
+fn mode() -> impl Strategy<Value = Mode> {
+    (0..=u32::from(Mode::BITS)).prop_map(Mode::of)
+}
+
 fn detail() -> impl Strategy<Value = Detail> {
     prop_oneof![
         Just(Detail::None),
@@ -90,6 +94,8 @@ fn detail() -> impl Strategy<Value = Detail> {
         (text(), some(file())).prop_map(|(path, replaced)| Detail::NewPath { path, replaced }),
         any::<u32>().prop_map(|uid| Detail::Credentials { uid }),
         any::<u32>().prop_map(|number| Detail::Signal { number }),
+        (mode(), proptest::option::of(mode())).prop_map(|(set, before)| Detail::Mode { set, before }),
+        any::<i64>().prop_map(|modified_ns| Detail::Times { modified_ns }),
     ]
 }
 

@@ -29,6 +29,7 @@ columns! {
         first: u64,
         last: u64,
         surprise: u32,
+        fleet_rarity: Option<u32>,
         incomplete: u32,
         cut: u32,
     }
@@ -58,6 +59,7 @@ columns! {
         written: Option<u64>,
         executed: bool,
         unlinked: bool,
+        mode: Option<u16>,
     }
 
     Sockets {

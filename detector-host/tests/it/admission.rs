@@ -58,15 +58,15 @@ fn a_large_file_is_refused_unread() {
 fn an_import_is_refused_and_named() {
     let mut guest = good();
     guest.wit = Some(
-        "package tracewell:detector@0.2.0;
+        "package tracewell:detector@0.3.0;
          interface clock { now: func() -> u64; }
          interface detector { info: func() -> u32; detect: func(n: list<u8>) -> list<u8>; }
          world greedy { import clock; export detector; }",
     );
-    guest.more = r#"(import "tracewell:detector/clock@0.2.0" "now" (func $now (result i64)))"#;
+    guest.more = r#"(import "tracewell:detector/clock@0.3.0" "now" (func $now (result i64)))"#;
     guest.detect = "(drop (call $now)) (i32.const 0)".into();
     guest.parameters = A_LIST;
-    refused(&guest.build(), "it imports tracewell:detector/clock@0.2.0, expected no imports");
+    refused(&guest.build(), "it imports tracewell:detector/clock@0.3.0, expected no imports");
 }
 
 #[test]
@@ -78,20 +78,31 @@ fn another_version_and_another_world_are_told_apart() {
          world later { export detector; }",
     );
     other.interface = "tracewell:detector/detector@7.0.0";
-    refused(&other.build(), "version 7.0.0 of the contract, this host speaks 0.2.0");
+    refused(&other.build(), "version 7.0.0 of the contract, this host speaks 0.3.0");
+    // What detectors were built for before.
+    other.wit = Some(
+        "package tracewell:detector@0.2.0;
+         interface detector { info: func() -> u32; detect: func(n: list<u8>) -> list<u8>; }
+         world before { export detector; }",
+    );
+    other.interface = "tracewell:detector/detector@0.2.0";
+    refused(
+        &other.build(),
+        "it was made for version 0.2.0 of the contract, this host speaks 0.3.0: it is to be built anew",
+    );
     other.wit = Some(
         "package somebody:else@0.1.0;
          interface plugin { info: func() -> u32; detect: func(n: list<u8>) -> list<u8>; }
          world other { export plugin; }",
     );
     other.interface = "somebody:else/plugin@0.1.0";
-    refused(&other.build(), "does not export tracewell:detector/detector@0.2.0");
+    refused(&other.build(), "does not export tracewell:detector/detector@0.3.0");
     other.wit = Some(
-        "package tracewell:detector@0.2.0;
+        "package tracewell:detector@0.3.0;
          interface detector { info: func() -> u32; detect: func(n: list<u8>) -> list<u8>; }
          world wrong { export detector; }",
     );
-    other.interface = "tracewell:detector/detector@0.2.0";
+    other.interface = "tracewell:detector/detector@0.3.0";
     refused(&other.build(), "its exports are not those of");
 }
 

@@ -63,7 +63,7 @@ impl Guest {
             memory_pages: 2,
             parameters: NEIGHBOURHOOD,
             wit: None,
-            interface: "tracewell:detector/detector@0.2.0",
+            interface: "tracewell:detector/detector@0.3.0",
         }
     }
 

@@ -213,12 +213,12 @@ fn what_is_refused_costs_nobody_else() {
     other.interface = "tracewell:detector/detector@7.0.0";
     let mut importing = Guest { parameters: "(param i32 i32)", ..Guest::new("importing", "(i32.const 0)") };
     importing.wit = Some(
-        "package tracewell:detector@0.2.0;
+        "package tracewell:detector@0.3.0;
          interface clock { now: func() -> u64; }
          interface detector { info: func() -> u32; detect: func(n: list<u8>) -> list<u8>; }
          world greedy { import clock; export detector; }",
     );
-    importing.more = r#"(import "tracewell:detector/clock@0.2.0" "now" (func $now (result i64)))"#;
+    importing.more = r#"(import "tracewell:detector/clock@0.3.0" "now" (func $now (result i64)))"#;
     let endless = Guest {
         more: "(func $forever (loop $on (br $on))) (start $forever)",
         ..Guest::new("endless", "(i32.const 0)")

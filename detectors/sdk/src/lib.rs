@@ -71,8 +71,8 @@ pub mod prelude {
     pub use crate::glob::{base_name, fits, is_any};
     pub use crate::seen::PACKAGE_MANAGERS;
     pub use crate::{
-        Conditions, Detail, Edge, Facts, File, FileKind, Finding, Neighbourhood, Node, NodeIndex, Operation,
-        Operations, Process, Protocol, Severity, Socket, detector,
+        Conditions, Detail, Edge, Facts, File, FileKind, Finding, ModeChange, Neighbourhood, Node, NodeIndex,
+        Operation, Operations, Process, Protocol, Severity, Socket, detector,
     };
 }
 

@@ -10,6 +10,7 @@ pub struct Node {
     pub first: u64,
     pub last: u64,
     pub surprise: u32,
+    pub fleet_rarity: Option<u32>,
     pub incomplete: bool,
     pub cut: bool,
 }
@@ -37,6 +38,7 @@ pub struct File<'a> {
     pub written: Option<u64>,
     pub executed: bool,
     pub unlinked: bool,
+    pub mode: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,13 +77,14 @@ impl Neighbourhood {
     }
 
     pub fn node(&self, index: NodeIndex) -> Option<Node> {
-        let contract::Nodes { entity, row: _, first, last, surprise, incomplete, cut } = &self.nodes;
+        let contract::Nodes { entity, row: _, first, last, surprise, fleet_rarity, incomplete, cut } = &self.nodes;
         let at = index as usize;
         Some(Node {
             entity: *entity.get(at)?,
             first: *first.get(at)?,
             last: *last.get(at)?,
             surprise: *surprise.get(at)?,
+            fleet_rarity: *fleet_rarity.get(at)?,
             incomplete: incomplete.binary_search(&index).is_ok(),
             cut: cut.binary_search(&index).is_ok(),
         })
@@ -113,6 +116,7 @@ impl Neighbourhood {
             written: *of.written.get(row)?,
             executed: *of.executed.get(row)?,
             unlinked: *of.unlinked.get(row)?,
+            mode: *of.mode.get(row)?,
         })
     }
 

@@ -1,12 +1,24 @@
 //! Finding one's way in a neighbourhood. Nodes are named by their index, which is what findings name.
 
 use crate::rows::{Edge, File, Process, Socket};
-use crate::{Detail, Neighbourhood, NodeIndex, Operation};
+use crate::{Detail, ModeChange, Neighbourhood, NodeIndex, Operation};
 
 impl Neighbourhood {
     /// The new path of what is renamed or linked.
     pub fn new_path(&self) -> Option<&str> {
         if let Detail::NewPath(path) = self.event.detail { self.text(path) } else { None }
+    }
+
+    /// The permissions that a chmod sets, and those before; where that is not known every bit counts as set by it.
+    pub fn mode(&self) -> Option<ModeChange> {
+        if let Detail::Mode(mode) = self.event.detail { Some(mode) } else { None }
+    }
+
+    /// How far back a file's modification time is set, in nanoseconds; 0 for one that lies ahead.
+    pub fn set_back_ns(&self) -> Option<u64> {
+        let Detail::Modified(modified) = self.event.detail else { return None };
+        let ns = i128::from(self.event.time) - i128::from(modified);
+        Some(u64::try_from(ns.max(0)).unwrap_or(u64::MAX))
     }
 
     /// The process that did what the detector is called for.
@@ -117,6 +129,13 @@ impl Neighbourhood {
             }
         }
         found.into_iter().skip(1).map(|(node, _)| node).collect()
+    }
+}
+
+impl ModeChange {
+    /// Those of some bits that are set now and were not before.
+    pub fn gains(&self, bits: u16) -> u16 {
+        self.set & bits & !self.before.unwrap_or(0)
     }
 }
 

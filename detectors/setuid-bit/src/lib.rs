@@ -1,25 +1,38 @@
 //! A way back to root that waits.
 //!
-//! Events do not carry the mode of a chmod, so this looks at the command line of those that set it; a program's own call is not seen.
+//! Where a source tells modes, what counts is that a file that is no folder has such a bit and did not have it before, whoever sets it.
+//! Where it does not, this looks at the command line of those that set modes; a program's own call is not seen then.
 //!
 //! Severity: critical for a shell or interpreter, or a file that its own lineage wrote; high outside of folders for programs, below a
-//! service, or in a container; else medium. Known false alarms: administrators who install such programs by hand; package managers are
-//! not meant.
+//! service, or in a container; low for copies that keep the mode of what they copy; else medium. Known false alarms: administrators who
+//! install such programs by hand; package managers and what unpacks images of containers are not meant.
 
 use tracewell_detector_sdk::prelude::*;
 
 detector! {
     name: "Set-user-id bit set",
     techniques: ["T1548.001"],
-    triggers: [on(Operations::CHMOD).executables(["**/{chmod,install,busybox,python*,perl}"])
-        // What may hold such a mode; `sets_id` looks closer.
-        .command_lines(["*[246][0-7][0-7][0-7]*", "*[+=]*s*"])],
+    triggers: [
+        on(Operations::CHMOD).given(Conditions::SET_ID),
+        on(Operations::CHMOD).executables(["**/{chmod,install,busybox,python*,perl}"])
+            // What may hold such a mode; `sets_id` looks closer.
+            .command_lines(["*[246][0-7][0-7][0-7]*", "*[+=]*s*"]),
+    ],
     reach: at_hand(),
     detect,
 }
 
+/// Set-user-id and set-group-id.
+const SET_ID: u16 = 0o6000;
+const SET_USER_ID: u16 = 0o4000;
+
 /// What sets modes beside package managers.
-const BUILDERS: &[&str] = &["dpkg-statoverride", "make", "debootstrap"];
+const BUILDERS: &[&str] = &["dpkg-statoverride", "make", "debootstrap", "mmdebstrap", "lxc-create", "machinectl"];
+/// What unpacks images, in which such programs lie.
+const UNPACKERS: &[&str] =
+    &["dockerd", "containerd", "podman", "buildah", "buildkitd", "crio", "skopeo", "umoci", "ostree", "unsquashfs"];
+/// What gives a copy the mode of what it copies.
+const COPIERS: &[&str] = &["cp", "mv", "tar", "bsdtar", "cpio", "rsync", "restic", "borg", "unzip"];
 const SHELLS: &[&str] = &[
     "sh", "ash", "bash", "dash", "zsh", "ksh", "busybox", "python", "perl", "ruby", "vim", "find", "env", "cp", "nmap",
     "tclsh",
@@ -42,15 +55,30 @@ fn sets_id(argument: &str) -> bool {
     })
 }
 
+/// Whether the file can have such a bit set, and did not have it, as far as can be told.
+fn is_set(seen: &Neighbourhood, process: &Process<'_>, kind: FileKind) -> bool {
+    // A folder's set-group-id bit hands on its group; that is no program. What is not known to be a file may be a folder.
+    let bits = match kind {
+        FileKind::Regular | FileKind::Memory => SET_ID,
+        FileKind::Unknown => SET_USER_ID,
+        FileKind::Directory | FileKind::Device | FileKind::Pipe => return false,
+    };
+    match seen.mode() {
+        Some(mode) => mode.gains(bits) != 0,
+        None => process.arguments().skip(1).any(sets_id),
+    }
+}
+
 fn detect(seen: &Neighbourhood) -> Vec<Finding> {
-    let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
-    let path = seen.object_path().unwrap_or("a file");
-    let is_manager = process.ancestor_names().any(|name| is_any(name, PACKAGE_MANAGERS) || is_any(name, BUILDERS));
-    // A folder's set-group-id bit hands on its group; that is no program.
-    let is_folder = seen.file(file).is_some_and(|file| matches!(file.kind, FileKind::Directory));
-    if is_manager || is_folder || !process.arguments().skip(1).any(sets_id) {
+    let Some((process, object)) = seen.doer().zip(seen.object()) else { return vec![] };
+    let Some(file) = seen.file(object) else { return vec![] };
+    let name = process.name();
+    let mut names = process.ancestor_names().chain([name]);
+    let is_meant = |name: &str| [PACKAGE_MANAGERS, BUILDERS, UNPACKERS].iter().any(|names| is_any(name, names));
+    if names.any(is_meant) || !is_set(seen, &process, file.kind) {
         return vec![];
     }
+    let path = file.path.unwrap_or("a file");
     let is_program = [
         "/usr/bin/*",
         "/usr/sbin/*",
@@ -68,14 +96,18 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
         let parent = seen.process(writer).and_then(|writer| writer.parent);
         lineage.contains(&writer) || parent.is_some_and(|parent| lineage.contains(&parent))
     };
-    let writer = seen.file(file).and_then(|file| file.writer).filter(|&writer| is_sibling(writer));
+    let writer = file.writer.filter(|&writer| is_sibling(writer));
+    let is_copy = writer == Some(seen.subject()) && is_any(name, COPIERS);
     let severity = match () {
-        () if is_any(base_name(path), SHELLS) || writer.is_some() && !is_program => Severity::Critical,
+        () if is_any(base_name(path), SHELLS) => Severity::Critical,
+        () if is_copy && !process.is_served() && process.container().is_none() => Severity::Low,
+        () if writer.is_some() && !is_program => Severity::Critical,
         () if !is_program || process.is_served() || process.container().is_some() => Severity::High,
         () => Severity::Medium,
     };
     let reason = format!("{path} runs as its owner from now on, set by {}", short(process.command()));
-    let nodes = [seen.subject(), file].into_iter().chain(writer);
+    let writer = writer.filter(|&writer| writer != seen.subject());
+    let nodes = [seen.subject(), object].into_iter().chain(writer);
     vec![finding(severity, "sets the set-user-id bit of a program", reason, nodes)]
 }
 

@@ -15,6 +15,9 @@ detector! {
     detect,
 }
 
+/// For owner, group and others.
+const EXECUTABLE: u16 = 0o111;
+
 const FETCHERS: &[&str] = &[
     "curl",
     "wget",
@@ -35,7 +38,9 @@ fn detect(seen: &Neighbourhood) -> Vec<Finding> {
     let Some((process, file)) = seen.doer().zip(seen.object()) else { return vec![] };
     let Some(writer) = seen.file(file).and_then(|file| file.writer) else { return vec![] };
     let fetcher = seen.process(writer).map_or("", |writer| writer.name());
-    if !is_any(fetcher, FETCHERS) || is_any(process.name(), FETCHERS) {
+    // Where it is told which mode is set, it is one that lets somebody run it who could not before.
+    let makes_executable = seen.mode().is_none_or(|mode| mode.gains(EXECUTABLE) != 0);
+    if !is_any(fetcher, FETCHERS) || is_any(process.name(), FETCHERS) || !makes_executable {
         return vec![];
     }
     let path = seen.object_path().unwrap_or("");

@@ -6,8 +6,8 @@ use crate::graph::row::{
 };
 use crate::history::{HistoryError, RowReader, RowWriter};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileRef, HostId, Inode, LossCause, LossRecord, Object, ProcessRecord, Record,
-    SocketRef, Uuid,
+    Detail, Event, EventFlags, EventNs, FileRef, HostId, Inode, LossCause, LossRecord, Mode, Object, ProcessRecord,
+    Record, SocketRef, Uuid,
 };
 
 type Read<T> = Result<T, HistoryError>;
@@ -171,6 +171,15 @@ fn write_detail(row: &mut RowWriter<'_>, detail: &Detail) {
             row.u64(4);
             row.u64((*number).into());
         }
+        Detail::Mode { set, before } => {
+            row.u64(5);
+            row.u64(set.bits().into());
+            row.option(*before, |row, before| row.u64(before.bits().into()));
+        }
+        Detail::Times { modified_ns } => {
+            row.u64(6);
+            row.u64(modified_ns.cast_unsigned());
+        }
     }
 }
 
@@ -181,8 +190,14 @@ fn read_detail(row: &mut RowReader<'_>) -> Read<Detail> {
         2 => Detail::NewPath { path: row.text()?.into(), replaced: row.option(read_file)? },
         3 => Detail::Credentials { uid: row.u32()? },
         4 => Detail::Signal { number: row.u32()? },
+        5 => Detail::Mode { set: read_mode(row)?, before: row.option(read_mode)? },
+        6 => Detail::Times { modified_ns: row.u64()?.cast_signed() },
         other => return Err(row.corrupt(format!("a detail of kind {other}"))),
     })
+}
+
+fn read_mode(row: &mut RowReader<'_>) -> Read<Mode> {
+    Ok(Mode::of(row.at_most(Mode::BITS.into())? as u32))
 }
 
 fn read_cause(row: &mut RowReader<'_>) -> Read<LossCause> {

@@ -78,6 +78,24 @@ fn no_minority_makes_anything_ordinary() {
 }
 
 #[test]
+fn what_fewer_hosts_vouch_for_is_rarer() {
+    let of =
+        |n_hosts: u64, votes| FleetView::of(&fleet(&[(n_hosts, &[(COMMON, 3, 100)])]), &parameters()).rarity(votes);
+    let milli = |n_hosts, votes| of(n_hosts, votes).map(|rarity| rarity.0);
+    // log2 of 20 by 1, 3, 19; of 2002 by 1.
+    assert_eq!([0, 1, 9].map(|votes| milli(9, votes)), [Some(4321), Some(2736), Some(74)]);
+    assert_eq!(milli(1000, 0), Some(10_967));
+    assert_eq!(milli(0, 0), None, "a fleet that vouches for nothing");
+    let view = FleetView::of(&fleet(&[(5, &[(ODD, 3, 100)]), (4, &[(COMMON, 3, 100)])]), &parameters());
+    let mut profile = HostProfile::new(&parameters());
+    assert_eq!(profile.fleet_rarity_of("", "/bin/app"), None, "no view yet");
+    profile.set_fleet(Arc::new(view.clone()));
+    let rarities = [("", "/bin/app"), ("", "/bin/other"), ("web", "/bin/app")];
+    let rarities = rarities.map(|(scope, exe)| profile.fleet_rarity_of(scope, exe));
+    assert_eq!(rarities, [view.rarity(9), view.rarity(0), view.rarity(0)]);
+}
+
+#[test]
 fn a_minority_that_fakes_the_peers_gains_a_factor_of_two_at_most() {
     let map = fleet(&[(5, &[(ODD, 3, 101)]), (95, &[("host /bin/other file-read x", 3, 100)])]);
     assert_eq!(FleetView::of(&map, &parameters()).votes_for(&ODD_PATH), (5, 5));

@@ -9,7 +9,7 @@ use crate::fleet::trie::{NONE, Trie};
 use crate::fleet::{Disputed, FleetMap, is_majority};
 use crate::profile::{ContributionLeaf, surprise_milli};
 use std::collections::BTreeMap;
-use tracewell_model::Str;
+use tracewell_model::{Millibits, Str};
 use tracewell_parameters::ProfileParameters;
 
 /// Bytes of a node beside its label, on the wire.
@@ -113,6 +113,14 @@ impl FleetView {
 
     pub fn n_hosts(&self) -> u32 {
         self.n_hosts
+    }
+
+    /// How unlikely a host of the fleet is to know what this many of its hosts vouch for, in thousandths of a bit: `-log2` of
+    /// (votes + ½) / (hosts + 1), Krichevsky and Trofimov's estimate, so that what nobody vouches for is as rare as a fleet of this size can
+    /// tell. `None` for the view of a fleet that vouches for nothing.
+    pub fn rarity(&self, votes: u32) -> Option<Millibits> {
+        let (votes, hosts) = (2 * u64::from(votes) + 1, 2 * u64::from(self.n_hosts) + 2);
+        (self.n_hosts > 0).then(|| Millibits(surprise_milli(votes, hosts)))
     }
 
     /// Votes for a spelled-out path, and its peers.

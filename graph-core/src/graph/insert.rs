@@ -1,8 +1,8 @@
 use super::{EdgeIdx, Graph, NodeIdx, NodeState, Role};
 use crate::history::{EdgeRow, HistoryError};
 use tracewell_model::{
-    Event, EventFlags, EventNs, FileKind, FileRef, NodeAttrs, NodeKey, NodeKind, Object, Operation, ProcessRecord,
-    ProcessRef, SocketRef,
+    Event, EventFlags, EventNs, FileKind, FileRef, Mode, NodeAttrs, NodeKey, NodeKind, Object, Operation,
+    ProcessRecord, ProcessRef, SocketRef,
 };
 
 /// Where an event went.
@@ -16,6 +16,10 @@ pub struct Inserted {
     pub is_new: bool,
     /// Whether the operation had an effect.
     pub succeeded: bool,
+    /// Whether it told of a file's attributes what no operation before it did, though it may repeat an edge.
+    pub is_news: bool,
+    /// What was known of the file's mode before it.
+    pub mode_before: Option<Mode>,
 }
 
 impl Graph {
@@ -52,11 +56,14 @@ impl Graph {
         if !succeeded {
             self.counts.failed += count;
         }
+        let (mut is_news, mut mode_before) = (false, None);
         let (edge, is_new) = match object.filter(|&object| succeeded && object != subject) {
             None => (None, false),
             Some(object) => {
                 if let Role::File(file) = &mut self.arena.state_mut(object).role {
                     file.collapsed = false;
+                    mode_before = file.mode;
+                    is_news = file.set_attributes(event);
                 }
                 let (from, to) = if event.op.flows_inward() { (object, subject) } else { (subject, object) };
                 let (edge, is_new) = self.connect(from, to, event, count)?;
@@ -68,7 +75,7 @@ impl Graph {
         {
             process.exited = true;
         }
-        Ok(Inserted { subject, object, edge, is_new, succeeded })
+        Ok(Inserted { subject, object, edge, is_new, succeeded, is_news, mode_before })
     }
 
     /// Takes up what a source says of a process, its parent included.

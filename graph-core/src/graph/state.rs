@@ -3,7 +3,7 @@
 pub(crate) mod row;
 
 use crate::profile::SubjectId;
-use tracewell_model::{EventNs, Millibits, NodeAttrs, NodeKey, NodeKind, Operation, Reason, Str};
+use tracewell_model::{Detail, Event, EventNs, Millibits, Mode, NodeAttrs, NodeKey, NodeKind, Operation, Reason, Str};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct NodeState {
@@ -88,7 +88,14 @@ pub struct FileState {
     pub unlinked: bool,
     /// Came and went with one process: gone from every answer, unless it is used again.
     pub collapsed: bool,
+    /// Its permissions, as the last chmod that was seen set them, but for what has been taken from them since.
+    pub mode: Option<Mode>,
+    /// How far at most its modification time was set back, in bits of the number of seconds; 0 where it was not.
+    pub set_back_bits: u8,
 }
+
+/// One of them stands in most nodes.
+const _: () = assert!(size_of::<FileState>() == 80);
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SocketState {
@@ -116,6 +123,42 @@ impl Role {
     pub fn socket(&self) -> Option<&SocketState> {
         if let Self::Socket(socket) = self { Some(socket) } else { None }
     }
+}
+
+impl FileState {
+    /// What an operation that had an effect does to what is known of the file's attributes. Returns whether it told of them what no
+    /// operation before it did.
+    ///
+    /// The kernel takes set-user-id and set-group-id from a file whose owner changes, and in most cases from one that is written to: then
+    /// nobody says so.
+    pub(super) fn set_attributes(&mut self, event: &Event) -> bool {
+        match (event.op, &event.detail) {
+            (Operation::Chmod, Detail::Mode { set, .. }) => self.mode.replace(*set) != Some(*set),
+            (Operation::SetTimes, Detail::Times { modified_ns }) => {
+                let seconds = set_back_ns(event.time, *modified_ns) / EventNs::SECOND;
+                let bits = (u64::BITS - seconds.leading_zeros()) as u8;
+                let is_further = bits > self.set_back_bits;
+                self.set_back_bits = self.set_back_bits.max(bits);
+                is_further
+            }
+            (Operation::Chown | Operation::Write | Operation::Truncate, _) => {
+                self.mode = self.mode.map(|mode| mode.without(Mode::SET_ID));
+                false
+            }
+            // Where files are known by their paths it is another one from now on.
+            (Operation::Create, _) => {
+                (self.mode, self.set_back_bits) = (None, 0);
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How far before `now` a modification time lies, 0 where it does not.
+pub fn set_back_ns(now: EventNs, modified_ns: i64) -> u64 {
+    let ns = i128::from(now.0) - i128::from(modified_ns);
+    ns.clamp(0, i128::from(u64::MAX)) as u64
 }
 
 impl ProcessState {

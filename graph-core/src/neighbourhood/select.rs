@@ -257,6 +257,7 @@ fn places(
             key,
             is_cut: state.n_in.saturating_add(state.n_out) > degree[at],
             surprise: surprise[at],
+            fleet_rarity: None,
             from: from.and_then(|key| selection.index.get(&key).copied()),
             ancestors,
             state,

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, Inode, Object, Operation, ProcessRecord, ProcessRef,
-    Protocol, SocketRef, Str, Uuid,
+    Detail, Event, EventFlags, EventNs, FileKind, FileRef, HostId, Inode, Mode, Object, Operation, ProcessRecord,
+    ProcessRef, Protocol, SocketRef, Str, Uuid,
 };
 
 /// The host that all of them are of.
@@ -126,7 +126,13 @@ fn detail() -> impl Strategy<Value = Detail> {
         (text(), proptest::option::of(file_ref())).prop_map(|(path, replaced)| Detail::NewPath { path, replaced }),
         select(vec![0, 1000, u32::MAX]).prop_map(|uid| Detail::Credentials { uid }),
         any::<u32>().prop_map(|number| Detail::Signal { number }),
+        (mode(), proptest::option::of(mode())).prop_map(|(set, before)| Detail::Mode { set, before }),
+        any::<i64>().prop_map(|modified_ns| Detail::Times { modified_ns }),
     ]
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    (0..=u32::from(Mode::BITS)).prop_map(Mode::of)
 }
 
 /// Few of them, so that they are met again; uuids are shared with files and sockets, which is a contradiction.

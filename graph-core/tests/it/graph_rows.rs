@@ -9,7 +9,7 @@ use proptest::sample::select;
 use tracewell_graph_core::graph::{FileState, Graph, NodeState, ProcessState, RARE_MAX, Role, SocketState};
 use tracewell_graph_core::history::{Direction, EdgeRow, History, HistoryError, RowReader, RowWriter};
 use tracewell_graph_core::link::Linker;
-use tracewell_model::{EventFlags, EventNs, Millibits, NodeAttrs, NodeKey, Operation, Reason};
+use tracewell_model::{EventFlags, EventNs, Millibits, Mode, NodeAttrs, NodeKey, Operation, Reason};
 use tracewell_parameters::Parameters;
 
 fn key() -> impl Strategy<Value = NodeKey> {
@@ -100,10 +100,22 @@ fn attrs_and_role() -> impl Strategy<Value = (NodeAttrs, Role)> {
         },
     );
     let process = (process_attrs, process_state()).prop_map(|(attrs, state)| (attrs, Role::Process(Box::new(state))));
-    let file = (of(uuid()), of(text()), file_kind(), of(key()), extreme(), of(key()), any::<[bool; 4]>()).prop_map(
-        |(uuid, path, kind, writer, written, sole_toucher, [touched_by_more, executed, unlinked, collapsed])| {
-            let written = EventNs(written);
-            let state = FileState { writer, written, sole_toucher, touched_by_more, executed, unlinked, collapsed };
+    let attributes = (of(0..=u32::from(Mode::BITS)), 0..=64u8).prop_map(|(mode, bits)| (mode.map(Mode::of), bits));
+    let flags = (any::<[bool; 4]>(), attributes);
+    let file = (of(uuid()), of(text()), file_kind(), of(key()), extreme(), of(key()), flags).prop_map(
+        |(uuid, path, kind, writer, written, sole_toucher, (flags, (mode, set_back_bits)))| {
+            let ([touched_by_more, executed, unlinked, collapsed], written) = (flags, EventNs(written));
+            let state = FileState {
+                writer,
+                written,
+                sole_toucher,
+                touched_by_more,
+                executed,
+                unlinked,
+                collapsed,
+                mode,
+                set_back_bits,
+            };
             (NodeAttrs::File { uuid, path, kind }, Role::File(state))
         },
     );

@@ -1,5 +1,6 @@
 mod arbitrary;
 mod follow;
+mod graph_attributes;
 mod graph_hostile;
 mod graph_reduction;
 mod graph_rows;

@@ -1,8 +1,10 @@
 use super::Operation;
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{
+    AtFlags, CWD, MemfdFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, memfd_create, utimensat,
+};
 use rustix::pipe::{SpliceFlags, splice};
 use std::io::{self, Write};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::{env, fs, fs::File, fs::OpenOptions, fs::Permissions};
 
@@ -80,11 +82,46 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         name: "change permissions",
-        edges: &["p0 create ~/a", "p0 chmod ~/a x2"],
+        edges: &[
+            "p0 create ~/a",
+            "p0 chmod ~/a from 0640 to 4700 | p0 chmod ~/a to 4700",
+            "p0 chmod ~/a from 4700 to 0600 | p0 chmod ~/a to 0600",
+        ],
+        run: |folder| {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(folder.join("a"))?;
+            fs::set_permissions(folder.join("a"), Permissions::from_mode(0o4700))?;
+            file.set_permissions(Permissions::from_mode(0o600))
+        },
+    },
+    Operation {
+        name: "change the permissions of a folder",
+        edges: &["p0 open ~/d", "p0 chmod ~/d, a folder, from 0755 to 2775 | p0 chmod ~/d, a folder, to 2775"],
+        run: |folder| {
+            fs::create_dir(folder.join("d"))?;
+            let _opened = File::open(folder.join("d"))?;
+            fs::set_permissions(folder.join("d"), Permissions::from_mode(0o2775))
+        },
+    },
+    Operation {
+        name: "set the modification time",
+        edges: &[
+            "p0 create ~/a",
+            "p0 set-times ~/a to 1000000000000000000",
+            "p0 set-times ~/a to -5000000000",
+            "p0 set-times ~/a to 1000000001000000002",
+        ],
+        run: set_times,
+    },
+    Operation {
+        name: "set the modification time to the present, or not at all",
+        edges: &["p0 create ~/a"],
         run: |folder| {
             let file = File::create(folder.join("a"))?;
-            fs::set_permissions(folder.join("a"), Permissions::from_mode(0o700))?;
-            file.set_permissions(Permissions::from_mode(0o600))
+            for modified in [UTIME_NOW, UTIME_OMIT] {
+                futimens(&file, &times(0, modified))?;
+                utimensat(CWD, folder.join("a"), &times(0, modified), AtFlags::empty())?;
+            }
+            Ok(())
         },
     },
     Operation {
@@ -133,6 +170,21 @@ pub const OPERATIONS: &[Operation] = &[
         },
     },
 ];
+
+/// By name, once before 1970, and by descriptor.
+fn set_times(folder: &Path) -> io::Result<()> {
+    let file = File::create(folder.join("a"))?;
+    for seconds in [1_000_000_000, -5] {
+        utimensat(CWD, folder.join("a"), &times(seconds, 0), AtFlags::empty())?;
+    }
+    Ok(futimens(&file, &times(1_000_000_001, 2))?)
+}
+
+/// With an access time from 1970, which nobody asks for.
+fn times(seconds: i64, nanoseconds: i64) -> Timestamps {
+    let time = |seconds, nanoseconds| Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    Timestamps { last_access: time(0, 0), last_modification: time(seconds, nanoseconds) }
+}
 
 fn read(folder: &Path) -> io::Result<()> {
     fs::write(folder.join("a"), "text")?;

@@ -12,9 +12,14 @@ use std::path::Path;
 const WRITE: u32 = 4;
 const OPEN: u32 = 5;
 const UNLINK: u32 = 10;
+const CHMOD: u32 = 15;
+const UTIME: u32 = 30;
 const SOCKETCALL: u32 = 102;
+const FUTIMESAT: u32 = 299;
+const UTIMENSAT: u32 = 320;
 const SOCKET: u32 = 359;
 const CONNECT: u32 = 362;
+const UTIMENSAT_TIME64: u32 = 412;
 /// Those of `socketcall`: include/uapi/linux/net.h.
 mod call {
     pub const SOCKET: u32 = 1;
@@ -33,7 +38,16 @@ const ADDRESS_BYTES: u32 = 16;
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         name: "a file by 32-bit system calls",
-        edges: &["p0 create ~/a", "p0 write ~/a, 4 B", "p0 unlink ~/a"],
+        edges: &[
+            "p0 create ~/a",
+            "p0 write ~/a, 4 B",
+            "p0 chmod ~/a from 0600 to 0700 | p0 chmod ~/a to 0700",
+            "p0 set-times ~/a to 1000000000000000000",
+            "p0 set-times ~/a to 1000000001000002000",
+            "p0 set-times ~/a to 1000000002000000003",
+            "p0 set-times ~/a to 1000000003000000004",
+            "p0 unlink ~/a",
+        ],
         run: file,
     },
     Operation {
@@ -74,6 +88,18 @@ fn file(folder: &Path) -> io::Result<()> {
     let text = low.put(b"text");
     let file = descriptor(narrow_call(OPEN, [path, (libc::O_CREAT | libc::O_WRONLY) as u32, 0o600])?);
     narrow_call(WRITE, [number(&file), text, 4])?;
+    narrow_call(CHMOD, [path, 0o700, 0])?;
+    // Of two times the second is that of the last modification.
+    let here = libc::AT_FDCWD.cast_unsigned();
+    let seconds = 1_000_000_000;
+    let times = low.put_words(&[0, seconds]);
+    narrow_call(UTIME, [path, times, 0])?;
+    let times = low.put_words(&[0, 0, seconds + 1, 2]);
+    narrow_call(FUTIMESAT, [here, path, times])?;
+    let times = low.put_words(&[0, 0, seconds + 2, 3]);
+    narrow_call(UTIMENSAT, [here, path, times])?;
+    let times = low.put_words(&[0, 0, 0, 0, seconds + 3, 0, 4, 0]);
+    narrow_call(UTIMENSAT_TIME64, [here, path, times])?;
     narrow_call(UNLINK, [path, 0, 0]).map(drop)
 }
 

@@ -27,7 +27,7 @@ pub const OPERATIONS: &[Operation] = &[
         edges: &[
             "p0 create ~/a",
             "p0 write ~/a, 256 B",
-            "p0 chmod ~/a",
+            "p0 chmod ~/a from 0644 to 0755 | p0 chmod ~/a to 0755",
             "p0 fork p1",
             "p1 exec itself with idle ~/a",
             "p1 map-executable ~/a",

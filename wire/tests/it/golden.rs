@@ -179,7 +179,8 @@ fn operations_keep_their_numbers() {
     assert_eq!(
         names.join(" "),
         "fork exec exit open read write create rename unlink link chmod chown truncate map-executable connect accept \
-         bind listen send receive change-credentials ptrace signal module-load bpf-load mount memfd io_uring namespace"
+         bind listen send receive change-credentials ptrace signal module-load bpf-load mount memfd io_uring namespace \
+         set-times"
     );
     for (place, op) in Operation::ALL.into_iter().enumerate() {
         assert_eq!(op as usize, place);

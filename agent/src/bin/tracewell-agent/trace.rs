@@ -10,6 +10,7 @@ use crate::failure::{Failure, Printed};
 use crate::host::Host;
 use crate::privileges;
 use crate::stop::Stop;
+use jiff::Timestamp;
 use losses::Losses;
 use screen::{Row, Screen};
 use std::path::Path;
@@ -118,6 +119,11 @@ fn is_asked_for(what: What, event: &Event) -> bool {
     }
 }
 
+/// A moment in nanoseconds since 1970.
+fn moment(ns: i64) -> String {
+    Timestamp::from_nanosecond(ns.into()).map_or_else(|_| ns.to_string(), |time| time.to_string())
+}
+
 /// What an event was done to, in words.
 fn described(event: &Event) -> String {
     let object = match &event.object {
@@ -150,5 +156,8 @@ fn described(event: &Event) -> String {
         Detail::NewPath { path, .. } => format!("{object} to {path}"),
         Detail::Credentials { uid } => format!("to user {uid}"),
         Detail::Signal { number } => format!("{object}, signal {number}"),
+        Detail::Mode { set, before: None } => format!("{object} to {set}"),
+        Detail::Mode { set, before: Some(before) } => format!("{object} from {before} to {set}"),
+        Detail::Times { modified_ns } => format!("{object} to {}", moment(*modified_ns)),
     }
 }

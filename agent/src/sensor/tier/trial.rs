@@ -2,6 +2,7 @@ use rustix::fs::{Mode, mkdir};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use std::{env, io, process};
 use tracewell_event_abi::head::Op;
 
@@ -19,6 +20,7 @@ type Step = (Op, fn(&Path, &Path) -> io::Result<()>);
 const STEPS: &[Step] = &[
     (Op::Chmod, |file, _| fs::set_permissions(file, Permissions::from_mode(0o600))),
     (Op::Chown, |file, _| chown(file, None, None)),
+    (Op::SetTimes, |file, _| File::options().write(true).open(file)?.set_modified(SystemTime::UNIX_EPOCH)),
     (Op::Link, |file, folder| fs::hard_link(file, folder.join("link"))),
     (Op::Rename, |file, folder| {
         fs::rename(file, folder.join("renamed"))?;

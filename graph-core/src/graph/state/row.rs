@@ -5,7 +5,7 @@ use crate::history::{HistoryError, RowReader, RowWriter};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use tracewell_model::{
-    EventNs, FileKind, Finding, FindingSeverity, Millibits, NodeAttrs, NodeKey, Operation, ProcessRef, Protocol,
+    EventNs, FileKind, Finding, FindingSeverity, Millibits, Mode, NodeAttrs, NodeKey, Operation, ProcessRef, Protocol,
     Reason, Str, Uuid,
 };
 
@@ -57,7 +57,8 @@ impl NodeState {
                 write_key(row, file.writer);
                 row.u64(file.written.0);
                 write_key(row, file.sole_toucher);
-                row.u64(pack(&[file.touched_by_more, file.executed, file.unlinked, file.collapsed]));
+                let flags = [file.touched_by_more, file.executed, file.unlinked, file.collapsed];
+                row.u64(pack(&flags) | write_attributes(file));
             }
             Role::Socket(socket) => {
                 write_key(row, socket.opener);
@@ -142,8 +143,29 @@ pub(crate) fn is_collapsed(row: &[u8]) -> Read<bool> {
 fn read_file(row: &mut RowReader<'_>) -> Read<FileState> {
     let (writer, written) = (read_key(row)?, EventNs(row.u64()?));
     let sole_toucher = read_key(row)?;
-    let [touched_by_more, executed, unlinked, collapsed] = unpack(row)?;
-    Ok(FileState { writer, written, sole_toucher, touched_by_more, executed, unlinked, collapsed })
+    let bits = row.u64()?;
+    let [touched_by_more, executed, unlinked, collapsed] = flags_of(bits & FLAGS);
+    let (mode, set_back_bits) = read_attributes(bits).ok_or_else(|| {
+        row.corrupt(format!("what is known of a file is {bits:#x}, expected flags, a mode and a number of bits"))
+    })?;
+    Ok(FileState { writer, written, sole_toucher, touched_by_more, executed, unlinked, collapsed, mode, set_back_bits })
+}
+
+/// Above a file's flags: whether its mode is known, the mode, how far its times were set back. Zeroes for most files, and in rows from
+/// before there were any.
+const MODE_SHIFT: u32 = 5;
+const SET_BACK_SHIFT: u32 = MODE_SHIFT + 12;
+
+fn write_attributes(file: &FileState) -> u64 {
+    let mode = file.mode.map_or(0, |mode| 1 << 4 | u64::from(mode.bits()) << MODE_SHIFT);
+    mode | u64::from(file.set_back_bits) << SET_BACK_SHIFT
+}
+
+fn read_attributes(bits: u64) -> Option<(Option<Mode>, u8)> {
+    let mode = (bits >> MODE_SHIFT) as u32 & u32::from(Mode::BITS);
+    let is_known = bits & 1 << 4 != 0;
+    let set_back_bits = u8::try_from(bits >> SET_BACK_SHIFT).ok().filter(|bits| *bits <= 64)?;
+    (is_known || mode == 0).then(|| (is_known.then(|| Mode::of(mode)), set_back_bits))
 }
 
 impl ProcessState {
@@ -209,10 +231,17 @@ fn pack(flags: &[bool; 4]) -> u64 {
 
 fn unpack(row: &mut RowReader<'_>) -> Read<[bool; 4]> {
     let flags = row.u64()?;
-    if flags > 0xf {
+    if flags > FLAGS {
         return Err(row.corrupt(format!("flags are {flags:#x}, expected 4 bits")));
     }
-    Ok([0, 1, 2, 3].map(|bit| flags & 1 << bit != 0))
+    Ok(flags_of(flags))
+}
+
+/// The bits of four flags.
+const FLAGS: u64 = 0xf;
+
+fn flags_of(bits: u64) -> [bool; 4] {
+    [0, 1, 2, 3].map(|bit| bits & 1 << bit != 0)
 }
 
 pub(crate) fn write_text(row: &mut RowWriter<'_>, text: &Option<Str>) {
