@@ -168,7 +168,12 @@ fn whole_host(answer: &GetHostResponse) -> String {
     let view =
         if of.has_given_view { "the version that hosts are given" } else { "none, or another than hosts are given" };
     rows.push(("fleet's view", view.to_owned()));
-    rows.push(("last seen", of.last_seen.as_deref().map_or_else(|| "not since the start".into(), short)));
+    let last_seen = match (&of.last_seen, of.connected) {
+        (Some(last_seen), _) => short(last_seen),
+        (None, true) => "connected; that it has gone is noticed within 5 minutes".to_owned(),
+        (None, false) => "not since the aggregator was started".to_owned(),
+    };
+    rows.push(("last seen", last_seen));
     rows.push(("certificate", format!("holds until {}", short(&of.certificate_expires))));
     rows.push(("lost", losses(of)));
     rows.extend(answer.latest_gaps.iter().map(|gap| ("gap", short(gap))));

@@ -6,8 +6,8 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
 use rustix::fs::{Mode, chmod};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -23,7 +23,9 @@ use x509_parser::parse_x509_certificate;
 
 const KEY: &str = "authority.key";
 const CERTIFICATE: &str = "authority.crt";
-/// What texts in PEM begin with (RFC 7468).
+/// Of a certificate or a key that is to be installed.
+const FILE_BYTES_MAX: u64 = 64 << 10;
+/// What begins what is encoded in a text (RFC 7468).
 const PEM: &[u8] = b"-----BEGIN ";
 const DAY: Duration = Duration::from_secs(86_400);
 /// The authority's own.
@@ -62,14 +64,13 @@ impl Authority {
     pub fn install(folder: &Path, certificate_file: &Path, key_file: &Path) -> Result<()> {
         let there = folder.display();
         ensure!(!folder.exists(), "{there} is there already: hosts that were enrolled by it would be let in no more");
-        let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
-        let certificate = match read(certificate_file)? {
-            pem if pem.starts_with(PEM) => CertificateDer::from_pem_slice(&pem)
+        let certificate = match read_small(certificate_file)? {
+            pem if is_pem(&pem) => CertificateDer::from_pem_slice(&pem)
                 .with_context(|| format!("{}: expected a certificate", certificate_file.display()))?,
             der => der.into(),
         };
-        let key = match read(key_file)? {
-            pem if pem.starts_with(PEM) => PrivatePkcs8KeyDer::from_pem_slice(&pem).with_context(|| {
+        let key = match read_small(key_file)? {
+            pem if is_pem(&pem) => PrivatePkcs8KeyDer::from_pem_slice(&pem).with_context(|| {
                 let file = key_file.display();
                 format!("{file}: expected a private key in PKCS #8, not encrypted (openssl pkcs8 -topk8 -nocrypt)")
             })?,
@@ -98,6 +99,7 @@ impl Authority {
         let key = KeyPair::try_from(&PrivatePkcs8KeyDer::from(key))
             .with_context(|| format!("reading the key in {}", key_file.display()))?;
         let certificate = CertificateDer::from(read(&certificate_file)?);
+        is_of_key(&certificate, &key).with_context(|| certificate_file.display().to_string())?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .with_context(|| format!("reading the certificate in {}", certificate_file.display()))?;
         Ok(Self { issuer, secret, certificate })
@@ -172,8 +174,27 @@ fn suits(certificate: &CertificateDer<'_>, key: &KeyPair) -> Result<()> {
         parsed.validity().not_before,
         parsed.validity().not_after
     );
+    is_of_key(certificate, key)
+}
+
+fn is_of_key(certificate: &CertificateDer<'_>, key: &KeyPair) -> Result<()> {
+    let (_, parsed) = parse_x509_certificate(certificate).context("expected a certificate")?;
     ensure!(parsed.public_key().raw == key.subject_public_key_info(), "it is of another key");
     Ok(())
+}
+
+/// A file that somebody names, up to [`FILE_BYTES_MAX`].
+fn read_small(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).with_context(|| format!("reading {}", path.display()))?;
+    ensure!(bytes.len() as u64 <= FILE_BYTES_MAX, "{}: expected at most {FILE_BYTES_MAX} bytes", path.display());
+    Ok(bytes)
+}
+
+/// Text may stand before (RFC 7468, section 2).
+fn is_pem(bytes: &[u8]) -> bool {
+    bytes.windows(PEM.len()).any(|window| window == PEM)
 }
 
 fn authority_params() -> Result<CertificateParams, rcgen::Error> {
@@ -313,5 +334,11 @@ mod tests {
         assert!(refused(b"-----BEGIN CERTIFICATE-----", &key.serialize_der()).contains("expected a certificate"));
         assert!(refused(&der, b"x").contains("expected a private key"));
         assert!(refused(&der, b"-----BEGIN EC PRIVATE KEY-----").contains("openssl pkcs8"));
+        assert!(refused(&der, b"Bag Attributes\n-----BEGIN EC PRIVATE KEY-----").contains("openssl pkcs8"));
+        assert!(refused(&vec![b'x'; 1 << 17], &key.serialize_der()).contains("at most 65536 bytes"));
+        Authority::open(&folder).unwrap();
+        fs::write(folder.join(CERTIFICATE), &der).unwrap();
+        let other = Authority::load(&folder).map(drop).unwrap_err();
+        assert!(format!("{other:#}").contains("of another key"), "{other:#}");
     }
 }

@@ -13,7 +13,7 @@ use crate::listener::{Listener, Sessions};
 use crate::operators::Operators;
 use crate::places::Places;
 use crate::registry::Registry;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use sd_notify::NotifyState;
 use std::fs;
 use std::path::Path;
@@ -43,8 +43,12 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
     backup::is_whole(&config.state)?;
     // Held by one aggregator: whoever comes after fails here.
     let disk = Disk::open(&config.state.join(backup::STORE))?;
-    let authority = Authority::open(&config.state.join(backup::AUTHORITY))?;
-    let registry = Arc::new(Mutex::new(Registry::open(disk.clone(), config.hosts_max)?));
+    let registry = Registry::open(disk.clone(), config.hosts_max)?;
+    let (folder, n_hosts) = (config.state.join(backup::AUTHORITY), registry.hosts().len());
+    let is_first = n_hosts == 0;
+    ensure!(is_first || folder.exists(), "{} is missing: none of {n_hosts} hosts would be let in", folder.display());
+    let authority = Authority::open(&folder)?;
+    let registry = Arc::new(Mutex::new(registry));
     let mut aggregator = Aggregator::with_store(&config.parameters, Box::new(disk.store()))?;
     let decisions = Decisions::open(&disk)?;
     hold(&mut aggregator, &decisions)?;

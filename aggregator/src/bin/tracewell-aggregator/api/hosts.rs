@@ -113,7 +113,7 @@ impl Hosts for Api {
 /// All hosts, by id.
 fn inventory(api: &Api, reports: Vec<HostReport>) -> Vec<Host> {
     let reports: BTreeMap<_, _> = reports.into_iter().map(|report| (report.host, report)).collect();
-    let (addresses, left, now) = (api.sessions.addresses(), api.sessions.left(), now());
+    let (addresses, left) = (api.sessions.addresses(), api.sessions.left());
     let registry = lock(&api.registry);
     let same_address = same_address(registry.hosts(), &addresses);
     let host = |(&id, host): (&HostId, &registry::Host)| {
@@ -121,7 +121,6 @@ fn inventory(api: &Api, reports: Vec<HostReport>) -> Vec<Host> {
         let condition = report.map(|report| report.condition.clone()).unwrap_or_default();
         let (losses, runs) = (&condition.losses, condition.runs.as_ref());
         let connected = addresses.contains_key(&id);
-        let last_seen = if connected { Some(now) } else { left.get(&id).copied() };
         Host {
             id: id.to_string(),
             name: host.name.clone(),
@@ -143,7 +142,7 @@ fn inventory(api: &Api, reports: Vec<HostReport>) -> Vec<Host> {
             certificate_expires: time(host.certificate_expires),
             address: addresses.get(&id).map(ToString::to_string),
             same_address: same_address.get(&id).copied().unwrap_or(0),
-            last_seen: last_seen.map(time),
+            last_seen: left.get(&id).copied().filter(|_| !connected).map(time),
             kernel: runs.map(|runs| runs.kernel.to_string()),
             tier: runs.map(|runs| runs.tier.to_string()),
             readiness_permille: condition.readiness_permille.into(),
