@@ -104,11 +104,10 @@ pub fn contribution(host: HostId, merge: &Merge) -> Option<Vec<u8>> {
 }
 
 pub fn read_contribution(bytes: &[u8]) -> Result<ContributionDelta, StoreError> {
-    match decode(bytes).map(|message| message.payload) {
-        Ok(Payload::Profile(delta)) => Ok(delta),
-        Ok(_) => Err(corrupt("a contribution", "another message".into())),
-        Err(error) => Err(corrupt("a contribution", error.to_string())),
-    }
+    read_payload("a contribution", bytes, |payload| match payload {
+        Payload::Profile(delta) => Some(delta),
+        _ => None,
+    })
 }
 
 /// # Errors
@@ -120,11 +119,10 @@ pub fn inventory(host: HostId, inventory: Inventory) -> Result<Vec<u8>, StoreErr
 }
 
 pub fn read_inventory(bytes: &[u8]) -> Result<Inventory, StoreError> {
-    match decode(bytes).map(|message| message.payload) {
-        Ok(Payload::Inventory(inventory)) => Ok(inventory),
-        Ok(_) => Err(corrupt("an inventory", "another message".into())),
-        Err(error) => Err(corrupt("an inventory", error.to_string())),
-    }
+    read_payload("an inventory", bytes, |payload| match payload {
+        Payload::Inventory(inventory) => Some(inventory),
+        _ => None,
+    })
 }
 
 pub fn counters(counters: &IngestCounters) -> Vec<u8> {
@@ -153,11 +151,11 @@ pub fn view(day: u32, view: &FleetView) -> Option<Vec<u8>> {
 /// The day of event time on which it was made, with it.
 pub fn read_view(bytes: &[u8]) -> Result<(u32, FleetView), StoreError> {
     let (day, frame) = read("a view of the fleet", bytes, |_, row| Ok((row.u32()?, row.blob()?.to_vec())))?;
-    match decode(&frame).map(|message| message.payload) {
-        Ok(Payload::FleetView(view)) => Ok((day, view)),
-        Ok(_) => Err(corrupt("a view of the fleet", "another message".into())),
-        Err(error) => Err(corrupt("a view of the fleet", error.to_string())),
-    }
+    let view = read_payload("a view of the fleet", &frame, |payload| match payload {
+        Payload::FleetView(view) => Some(view),
+        _ => None,
+    })?;
+    Ok((day, view))
 }
 
 pub fn hold(hold: &Hold) -> Vec<u8> {
@@ -178,6 +176,12 @@ pub fn read_hold(bytes: &[u8]) -> Result<Hold, StoreError> {
 
 pub fn corrupt(what: &'static str, why: String) -> StoreError {
     StoreError::Corrupt { what, why }
+}
+
+/// What is kept as the frame that a host could send or be given.
+fn read_payload<T>(what: &'static str, frame: &[u8], take: impl FnOnce(Payload) -> Option<T>) -> Result<T, StoreError> {
+    let message = decode(frame).map_err(|error| corrupt(what, error.to_string()))?;
+    take(message.payload).ok_or_else(|| corrupt(what, "another message".into()))
 }
 
 fn write(write: impl FnOnce(&mut RowWriter<'_>)) -> Vec<u8> {
