@@ -20,7 +20,8 @@ use tracewell_graph_core::history::HistoryError;
 /// | Version | What is new |
 /// |---|---|
 /// | 5 | rows of files say their mode, and how far their times were set back; operation `set-times` |
-pub const VERSION: u32 = 5;
+/// | 6 | rows of processes say how surprising the host alone found what was rare, and of what in its profile |
+pub const VERSION: u32 = 6;
 
 /// The oldest that is read: its rows say less.
 const OLDEST: u32 = 4;

@@ -13,7 +13,7 @@ use crate::uplink::{Uplink, UplinkError};
 use std::sync::Arc;
 use tracewell_graph_core::fleet::FleetView;
 use tracewell_graph_core::follow::Connections;
-use tracewell_graph_core::graph::{Graph, GraphCounts};
+use tracewell_graph_core::graph::{Graph, GraphCounts, Rare};
 use tracewell_graph_core::history::{History, HistoryError};
 use tracewell_graph_core::link::Linker;
 use tracewell_graph_core::neighbourhood::Detectors;
@@ -265,8 +265,9 @@ impl Pipeline {
                 self.graph.set_surprise(edge, surprise.0);
                 (is_rare_here, is_rare) = (self.structure.is_rare(own), self.structure.is_rare(surprise));
                 if is_rare {
-                    let (graph, label) = (&mut self.graph, self.profiling.label(leaf));
-                    stands_out = self.structure.observe_rare(graph, inserted.subject, event.op, surprise, &label);
+                    let what = self.profiling.label(leaf);
+                    let rare = Rare { surprise, own, op: event.op, what, entry: leaf.entry() };
+                    stands_out = self.structure.observe_rare(&mut self.graph, inserted.subject, rare);
                 }
             }
         }
@@ -354,7 +355,11 @@ impl Pipeline {
             match answer {
                 Payload::WantWhole { alert, .. } => self.linker.forget_emitted(&mut self.graph, alert.0)?,
                 Payload::WantProfile => self.contributor.forget_told(now),
-                Payload::FleetView(view) => self.profiling.set_fleet(view),
+                Payload::FleetView(view) => {
+                    self.profiling.set_fleet(view);
+                    let fleet = self.profiling.profile().reassessment();
+                    self.linker.reassess(&mut self.graph, &self.structure, &fleet)?;
+                }
                 Payload::Follow(ends) => self.connections.ask(ends),
                 // What is acknowledged leaves the spool; a new epoch was taken up by the uplink.
                 _ => {}

@@ -1,6 +1,7 @@
 #![no_main]
 
 use tracewell_agent::Pipeline;
+use tracewell_agent::checkpoint::VERSION;
 use tracewell_graph_core::history::MemoryHistory;
 use tracewell_model::{EventNs, HostId, HostRecord, Record};
 use tracewell_parameters::Parameters;
@@ -8,7 +9,7 @@ use tracewell_wire::memory_pair;
 
 // The rows of a checkpoint, framed with the hash that fits. What is taken up is saved as it was, and can be gone on with.
 libfuzzer_sys::fuzz_target!(|rows: &[u8]| {
-    let mut bytes = [b"TWSTATE\n", &1u32.to_le_bytes()[..], rows, &u32::MAX.to_le_bytes()].concat();
+    let mut bytes = [b"TWSTATE\n", &VERSION.to_le_bytes()[..], rows, &u32::MAX.to_le_bytes()].concat();
     bytes.extend_from_slice(blake3::hash(&bytes).as_bytes());
     let mut parameters = Parameters::default();
     parameters.graph.spilled_filter_bytes = 1 << 10;

@@ -17,7 +17,7 @@ mod state;
 pub use checkpoint::GraphImage;
 pub use insert::Inserted;
 pub(crate) use state::row;
-pub use state::{FileState, NodeState, ProcessState, RARE_MAX, Role, SocketState, set_back_ns};
+pub use state::{FileState, NodeState, ProcessState, RARE_MAX, Rare, Role, SocketState, set_back_ns};
 
 use crate::history::History;
 use arena::Arena;

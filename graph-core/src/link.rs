@@ -10,6 +10,7 @@
 
 mod checkpoint;
 mod hopset;
+mod reassess;
 mod search;
 
 pub use hopset::{Hopset, Member};

@@ -8,7 +8,8 @@
 //!
 //! Reading order: `mask` and `generalise` make names comparable, `object` makes them labels, `tree` counts them, `level`
 //! and `log2` turn counts into surprise, `decay` and `fold` forget, `readiness` tells how settled a workload is,
-//! `contribution` is what the fleet hears of it, `checkpoint` how it survives a restart. `tail` fits the threshold.
+//! `contribution` is what the fleet hears of it, `reassess` what a later view of the fleet says of what was found, `checkpoint` how
+//! it survives a restart. `tail` fits the threshold.
 
 mod checkpoint;
 mod contribution;
@@ -20,6 +21,7 @@ mod log2;
 mod mask;
 mod object;
 mod readiness;
+mod reassess;
 mod symbols;
 mod tail;
 mod tree;
@@ -30,6 +32,7 @@ pub use generalise::{generalise_command, generalise_path, generalises_whole};
 pub use log2::{log2_milli, surprise_milli};
 pub use object::{Direction, ObjectLabel, class_name};
 pub use readiness::{Convergence, Readiness, State};
+pub use reassess::{EntryId, Reassessment};
 pub use tail::{Tail, TailDay, TailParts, Threshold};
 pub use tree::NodeRank;
 

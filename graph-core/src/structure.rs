@@ -12,10 +12,10 @@ mod sockets;
 pub use evidence::evidence_label;
 pub use sockets::is_other_machine;
 
-use crate::graph::{Graph, Inserted, NodeIdx, ProcessState, RARE_MAX};
+use crate::graph::{Graph, Inserted, NodeIdx, ProcessState, RARE_MAX, Rare};
 use crate::history::HistoryError;
 use std::cmp::Reverse;
-use tracewell_model::{Event, EventNs, FindingSeverity, Millibits, NodeKey, Operation, Reason, Str};
+use tracewell_model::{Event, EventNs, FindingSeverity, Millibits, NodeKey, Operation, Reason};
 use tracewell_parameters::StructureParameters;
 
 /// Ancestors that a fact may look at: DISTDET's X (section 4.2 of the paper).
@@ -111,24 +111,17 @@ impl Structure {
     }
 
     /// Takes up an unlikely operation of a process. Returns whether it counts.
-    pub fn observe_rare(
-        &self,
-        graph: &mut Graph,
-        subject: NodeIdx,
-        op: Operation,
-        surprise: Millibits,
-        what: &Str,
-    ) -> bool {
-        if !self.is_rare(surprise) {
+    pub fn observe_rare(&self, graph: &mut Graph, subject: NodeIdx, found: Rare) -> bool {
+        if !self.is_rare(found.surprise) {
             return false;
         }
         graph.change(subject, |state| {
             let Some(process) = state.role.process_mut() else { return false };
-            if process.rare.iter().any(|(_, known_op, known)| *known_op == op && known == what) {
+            if process.rare.iter().any(|known| known.op == found.op && known.what == found.what) {
                 return false;
             }
-            let at = process.rare.partition_point(|(known, ..)| *known >= surprise);
-            process.rare.insert(at, (surprise, op, what.clone()));
+            let at = process.rare.partition_point(|known| known.surprise >= found.surprise);
+            process.rare.insert(at, found);
             process.rare.truncate(RARE_MAX);
             at < RARE_MAX
         })
@@ -199,7 +192,7 @@ impl Structure {
     /// process does is not independent.
     fn rare_weight(&self, process: &ProcessState) -> u32 {
         let over = |surprise: Millibits| surprise.0.saturating_sub(self.parameters.rare_discount_millibits);
-        let sum: u32 = process.rare.iter().take(3).enumerate().map(|(i, (surprise, ..))| over(*surprise) >> i).sum();
+        let sum: u32 = process.rare.iter().take(3).enumerate().map(|(i, rare)| over(rare.surprise) >> i).sum();
         sum.min(self.parameters.rare_max_millibits)
     }
 

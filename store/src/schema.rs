@@ -14,7 +14,8 @@ use std::path::Path;
 /// | 6 | rows of nodes say what recurs |
 /// | 7 | family `spool` |
 /// | 8 | operation `set-times`; rows of files say their mode, and how far their times were set back |
-pub const SCHEMA: u32 = 8;
+/// | 9 | rows of processes say how surprising the host alone found what was rare, and of what in its profile |
+pub const SCHEMA: u32 = 9;
 
 /// The oldest layout that opening brings up to date: it makes the families that are missing, and reads rows that say less.
 const OLDEST: u32 = 6;

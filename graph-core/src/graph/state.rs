@@ -2,7 +2,7 @@
 
 pub(crate) mod row;
 
-use crate::profile::SubjectId;
+use crate::profile::{EntryId, SubjectId};
 use tracewell_model::{Detail, Event, EventNs, Millibits, Mode, NodeAttrs, NodeKey, NodeKind, Operation, Reason, Str};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +64,8 @@ pub struct ProcessState {
     pub facts: Vec<Reason>,
     /// Structural facts that are usual on this host, of kinds that are not among `facts`: known, but no evidence.
     pub usual: Vec<Reason>,
-    /// The least likely operations with their generalised objects, most surprising first, at most [`RARE_MAX`].
-    pub rare: Vec<(Millibits, Operation, Str)>,
+    /// The least likely operations, most surprising first, at most [`RARE_MAX`].
+    pub rare: Vec<Rare>,
     /// Its place in the host profile as what it runs now; found again after a reload.
     pub subject: Option<SubjectId>,
     /// The hopset this process belongs to, 0 for none.
@@ -74,6 +74,19 @@ pub struct ProcessState {
 
 /// Rare operations kept per process.
 pub const RARE_MAX: usize = 8;
+
+/// An operation that the host's profile found unlikely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rare {
+    pub surprise: Millibits,
+    /// The same without the fleet's votes.
+    pub own: Millibits,
+    pub op: Operation,
+    /// The generalised object.
+    pub what: Str,
+    /// What in the profile it is of; 0 for nothing that is still known.
+    pub entry: EntryId,
+}
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileState {
@@ -203,9 +216,9 @@ impl NodeState {
             Role::Process(process) => {
                 size_of::<ProcessState>()
                     + text(&process.parent_exe)
-                    + process.rare.iter().map(|(.., what)| what.len() + 16).sum::<usize>()
+                    + process.rare.iter().map(|rare| rare.what.len() + 16).sum::<usize>()
                     + (process.facts.capacity() + process.usual.capacity()) * size_of::<Reason>()
-                    + process.rare.capacity() * size_of::<(Millibits, Operation, Str)>()
+                    + process.rare.capacity() * size_of::<Rare>()
             }
             Role::File(_) | Role::Socket(_) => 0,
         };

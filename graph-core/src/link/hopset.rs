@@ -34,6 +34,19 @@ impl Hopset {
         *known = member.max(*known);
     }
 
+    /// Its terminals, with what each weighs.
+    pub fn terminals(&self) -> impl Iterator<Item = (NodeKey, Millibits)> {
+        self.members.iter().filter_map(|(&key, member)| match *member {
+            Member::Terminal { weight } => Some((key, weight)),
+            _ => None,
+        })
+    }
+
+    /// Replaces what a terminal weighs, also by less.
+    pub(super) fn set_weight(&mut self, key: NodeKey, weight: Millibits) {
+        self.members.insert(key, Member::Terminal { weight });
+    }
+
     /// Takes over the members of another hopset. What was emitted of the other was emitted under its id: not of this one.
     pub fn absorb(&mut self, other: Self) {
         other.members.into_iter().for_each(|(key, member)| self.add(key, member));

@@ -2,7 +2,7 @@
 
 use super::general_label;
 use super::terminals::{Terminal, Terminals};
-use crate::graph::{Graph, NodeState, ProcessState};
+use crate::graph::{Graph, NodeState, ProcessState, Rare};
 use crate::history::{Direction, HistoryError};
 use crate::link::{Hopset, Member};
 use crate::neighbourhood::OperationSet;
@@ -181,7 +181,7 @@ fn is_led(graph: &mut Graph, key: NodeKey) -> Result<bool, HistoryError> {
 /// Facts first, then what was rare.
 fn reasons(process: &ProcessState) -> Vec<Reason> {
     let mut reasons = process.facts.clone();
-    reasons.extend(process.rare.iter().map(|(surprise, op, what)| match op {
+    reasons.extend(process.rare.iter().map(|Rare { surprise, op, what, .. }| match op {
         Operation::Exec => Reason::RareChild { surprise: *surprise, what: what.clone() },
         _ => Reason::RareOperation { surprise: *surprise, op: *op, what: what.clone() },
     }));

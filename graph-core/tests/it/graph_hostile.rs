@@ -4,8 +4,9 @@ use crate::arbitrary::{Hostile, hostile};
 use crate::graph_reduction::{graph, tiny};
 use crate::sketch::observe;
 use proptest::prelude::*;
-use tracewell_graph_core::graph::Graph;
+use tracewell_graph_core::graph::{Graph, Rare};
 use tracewell_graph_core::link::Linker;
+use tracewell_graph_core::profile::EntryId;
 use tracewell_graph_core::query::{TraceBounds, backward, forward};
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
@@ -43,7 +44,10 @@ impl Core {
             // Every amount stands for a surprise, so that some are over the minimum.
             let surprise = Millibits((event.amount_bytes % 24_000) as u32);
             graph.set_surprise(edge, surprise.0);
-            stands_out = structure.observe_rare(graph, inserted.subject, event.op, surprise, &"x".into());
+            stands_out = {
+                let rare = Rare { surprise, own: surprise, op: event.op, what: "x".into(), entry: EntryId::default() };
+                structure.observe_rare(graph, inserted.subject, rare)
+            };
         }
         stands_out |= observe(structure, graph, event, inserted, event.time.0.is_multiple_of(3));
         if let (Operation::Fork, Object::Process(_), Some(child)) = (event.op, &event.object, inserted.object) {

@@ -6,9 +6,10 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tracewell_graph_core::graph::{FileState, Graph, NodeState, ProcessState, RARE_MAX, Role, SocketState};
+use tracewell_graph_core::graph::{FileState, Graph, NodeState, ProcessState, RARE_MAX, Rare, Role, SocketState};
 use tracewell_graph_core::history::{Direction, EdgeRow, History, HistoryError, RowReader, RowWriter};
 use tracewell_graph_core::link::Linker;
+use tracewell_graph_core::profile::EntryId;
 use tracewell_model::{EventFlags, EventNs, Millibits, Mode, NodeAttrs, NodeKey, Operation, Reason};
 use tracewell_parameters::Parameters;
 
@@ -47,7 +48,13 @@ fn reason() -> impl Strategy<Value = Reason> {
 }
 
 fn process_state() -> impl Strategy<Value = ProcessState> {
-    let rare = (any::<u32>().prop_map(Millibits), op(), text());
+    let rare = (any::<[u32; 2]>(), op(), text(), extreme()).prop_map(|([surprise, own], op, what, entry)| Rare {
+        surprise: Millibits(surprise),
+        own: Millibits(own),
+        op,
+        what,
+        entry: EntryId(entry),
+    });
     let keys = (of(key()), of(key()), of(key()), of(key()));
     let numbers = (any::<[u32; 3]>(), (extreme(), extreme(), extreme(), extreme()), any::<[bool; 4]>());
     let facts = (vec(reason(), 0..5), vec(reason(), 0..5));
@@ -259,4 +266,25 @@ fn a_claim_of_many_parts_is_refused() {
     let mut text = Vec::new();
     RowWriter::new(&mut text).u64(u64::MAX);
     assert!(RowReader::new("a text", &text).text().unwrap_err().to_string().contains("ends within"));
+}
+
+/// Schema 8 of the store and version 5 of a checkpoint did not say what the host alone found.
+#[test]
+fn what_was_rare_before_is_read_without_what_the_host_alone_found() {
+    let process = tracewell_model::ProcessRef { pid: 1, start: 2, uuid: None };
+    let (exe, cmdline, uid, container, environment) = (None, None, None, None, None);
+    let attrs = NodeAttrs::Process { process, exe, cmdline, uid, container, environment };
+    let mut state = NodeState::new(attrs, EventNs(1));
+    let mut row = Vec::new();
+    state.encode(&mut row);
+    // Last stands the number of rare operations.
+    assert_eq!(row.pop(), Some(0));
+    let mut writer = RowWriter::new(&mut row);
+    [1, 7000, Operation::Write as u64].into_iter().for_each(|field| writer.u64(field));
+    writer.text("/etc/a");
+    let (surprise, entry) = (Millibits(7000), EntryId::default());
+    let rare = Rare { surprise, own: surprise, op: Operation::Write, what: "/etc/a".into(), entry };
+    let Role::Process(process) = &mut state.role else { panic!("it is one") };
+    process.rare = vec![rare];
+    assert_eq!(NodeState::decode(&row).unwrap(), state);
 }

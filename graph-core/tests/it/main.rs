@@ -6,6 +6,7 @@ mod graph_reduction;
 mod graph_rows;
 mod graph_window;
 mod link_hopsets;
+mod link_reassess;
 mod neighbourhood;
 mod query_bounds;
 mod sketch;

@@ -9,9 +9,10 @@
 use crate::arbitrary::HOST;
 use std::collections::BTreeMap;
 use tracewell_graph_core::follow::Connections;
-use tracewell_graph_core::graph::{Graph, Inserted};
+use tracewell_graph_core::graph::{Graph, Inserted, Rare};
 use tracewell_graph_core::history::MemoryHistory;
 use tracewell_graph_core::link::Linker;
+use tracewell_graph_core::profile::EntryId;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
 use tracewell_model::{
@@ -179,18 +180,24 @@ impl Sketch {
             errno: number("errno").unwrap_or(0) as u32,
             flags: EventFlags::NONE,
         };
-        let surprise = number("surprise").map(|surprise| Millibits(surprise as u32));
-        self.step(&event, surprise, object_name);
+        let millibits = |key| number(key).map(|value| Millibits(value as u32));
+        let rare = millibits("surprise").map(|surprise| Rare {
+            surprise,
+            own: millibits("own").unwrap_or(surprise),
+            op,
+            what: object_name.into(),
+            entry: EntryId(number("entry").unwrap_or(0)),
+        });
+        self.step(&event, rare);
     }
 
     /// What the agent's pipeline does, with the profile's answer given.
-    fn step(&mut self, event: &Event, surprise: Option<Millibits>, what: &str) {
+    fn step(&mut self, event: &Event, rare: Option<Rare>) {
         let inserted = self.graph.insert(event).unwrap();
         let mut stands_out = false;
-        if let (Some(edge), Some(surprise)) = (inserted.edge.filter(|_| inserted.is_new), surprise) {
-            self.graph.set_surprise(edge, surprise.0);
-            stands_out =
-                self.structure.observe_rare(&mut self.graph, inserted.subject, event.op, surprise, &what.into());
+        if let (Some(edge), Some(rare)) = (inserted.edge.filter(|_| inserted.is_new), rare) {
+            self.graph.set_surprise(edge, rare.surprise.0);
+            stands_out = self.structure.observe_rare(&mut self.graph, inserted.subject, rare);
         }
         if let (true, Operation::Accept | Operation::Connect, Some(socket)) =
             (inserted.is_new, event.op, inserted.object)

@@ -240,7 +240,7 @@ fn rare_operations_count_from_the_minimum_on() {
         let key = sketch.key("p9");
         let state = sketch.graph.state(key).unwrap().unwrap().into_owned();
         let process = state.role.process().unwrap().clone();
-        (process.rare.iter().map(|(surprise, ..)| surprise.0).collect::<Vec<_>>(), sketch.structure.weight(&process).0)
+        (process.rare.iter().map(|rare| rare.surprise.0).collect::<Vec<_>>(), sketch.structure.weight(&process).0)
     };
     assert_eq!(rare("p9 read /a surprise=5999"), (vec![], 0));
     assert_eq!(rare("p9 read /a surprise=6000"), (vec![6000], 2000));

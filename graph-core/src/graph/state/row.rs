@@ -1,7 +1,8 @@
 //! The row of a node in the history.
 
-use crate::graph::state::{FileState, NodeState, ProcessState, Role, SocketState};
+use crate::graph::state::{FileState, NodeState, ProcessState, Rare, Role, SocketState};
 use crate::history::{HistoryError, RowReader, RowWriter};
+use crate::profile::EntryId;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::sync::Arc;
 use tracewell_model::{
@@ -186,9 +187,11 @@ impl ProcessState {
         row.u64(self.usual.len() as u64);
         self.usual.iter().for_each(|fact| write_reason(row, fact));
         row.u64(self.rare.len() as u64);
-        for (surprise, op, what) in &self.rare {
+        for Rare { surprise, own, op, what, entry } in &self.rare {
             row.u64(surprise.0.into());
-            row.u64(*op as u64);
+            row.u64(*op as u64 | OWN_FOLLOWS);
+            row.u64(own.0.into());
+            row.u64(entry.0);
             row.text(what);
         }
     }
@@ -218,11 +221,21 @@ impl ProcessState {
             hopset: row.u64()?,
             facts: (0..row.u64()?).map(|_| read_reason(row)).collect::<Read<_>>()?,
             usual: (0..row.u64()?).map(|_| read_reason(row)).collect::<Read<_>>()?,
-            rare: (0..row.u64()?)
-                .map(|_| Ok((Millibits(row.u32()?), read_op(row)?, Str::from(row.text()?))))
-                .collect::<Read<_>>()?,
+            rare: (0..row.u64()?).map(|_| read_rare(row)).collect::<Read<_>>()?,
         })
     }
+}
+
+/// Beside the number of a rare operation: what it was without the fleet's votes stands next. It does not in rows of before.
+const OWN_FOLLOWS: u64 = 1 << 7;
+
+fn read_rare(row: &mut RowReader<'_>) -> Read<Rare> {
+    let (surprise, op) = (Millibits(row.u32()?), row.u64()?);
+    let (own, entry) = match op & OWN_FOLLOWS {
+        0 => (surprise, EntryId::default()),
+        _ => (Millibits(row.u32()?), EntryId(row.u64()?)),
+    };
+    Ok(Rare { surprise, own, op: operation(row, op & !OWN_FOLLOWS)?, what: row.text()?.into(), entry })
 }
 
 fn pack(flags: &[bool; 4]) -> u64 {
@@ -309,6 +322,10 @@ pub(crate) fn read_protocol(row: &mut RowReader<'_>) -> Read<Protocol> {
 
 pub(crate) fn read_op(row: &mut RowReader<'_>) -> Read<Operation> {
     let op = row.u64()?;
+    operation(row, op)
+}
+
+fn operation(row: &RowReader<'_>, op: u64) -> Read<Operation> {
     Operation::ALL.into_iter().find(|&known| known as u64 == op).ok_or_else(|| row.corrupt(format!("operation {op}")))
 }
 
