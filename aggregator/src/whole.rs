@@ -1,5 +1,6 @@
 //! A folder that is there whole or not at all, whoever is killed when.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
@@ -68,10 +69,12 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// A name that nobody else has: what lies there is cleared away.
 fn beside(folder: &Path) -> PathBuf {
-    let mut name = folder.as_os_str().to_owned();
-    name.push(".part");
-    name.into()
+    let mut name = OsString::from(".");
+    name.push(folder.file_name().unwrap_or_default());
+    name.push(".tracewell-part");
+    folder.with_file_name(name)
 }
 
 #[cfg(test)]

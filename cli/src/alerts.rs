@@ -165,7 +165,10 @@ fn document(incident: Option<&v1::Incident>) -> Result<Incident, Failure> {
 fn line(summary: &Summary) -> String {
     let Summary { id, score, severity, title, hosts, first, last, repeats, .. } = summary;
     let decided = summary.decision.clone().unwrap_or_default();
-    let (score, hosts, status) = (milli(*score), hosts.join(", "), word(decided.status().as_str_name()));
+    let (score, hosts, mut status) = (milli(*score), hosts.join(", "), word(decided.status().as_str_name()));
+    if decided.verdict() > v1::Verdict::Undecided {
+        let _ = write!(status, ", {}", word(decided.verdict().as_str_name()));
+    }
     let times = if *repeats == 1 { String::new() } else { format!(", {repeats} times") };
     let incomplete = if summary.incomplete { "  incomplete" } else { "" };
     let assignee = if decided.assignee.is_empty() { String::new() } else { format!(" ({})", decided.assignee) };

@@ -341,7 +341,7 @@ fn a_check_finds_what_does_not_fit() {
 #[test]
 fn a_store_that_was_cut_off_while_it_was_made_is_made_anew() {
     let folder = TempDir::new().unwrap();
-    let (path, part) = (folder.path().join("store"), folder.path().join("store.part"));
+    let (path, part) = (folder.path().join("store"), folder.path().join(".store.tracewell-part"));
     rocksdb::DB::open_default(&part).unwrap();
     let disk = Disk::open(&path).unwrap();
     assert!(!part.exists());

@@ -21,6 +21,8 @@ use tracewell_wire::{Class, FrameKey, Heartbeat, Message, Payload, Transport, de
 
 /// How many; `cargo xtask test --full` asks for more.
 const SCHEDULES: u64 = 200;
+/// At a time: each mostly waits for the disk.
+const SIDE_BY_SIDE: u64 = 8;
 const HOSTS: usize = 2;
 const STEPS: usize = 150;
 /// Until all is quiet, once there are no faults any more.
@@ -303,5 +305,10 @@ fn schedule(seed: u64) {
 #[test]
 fn whatever_fails_when_what_was_accepted_is_there_once() {
     let asked = std::env::var("TRACEWELL_SCHEDULES").ok().map(|n| n.parse().expect("a number of schedules"));
-    (0..asked.unwrap_or(SCHEDULES)).for_each(schedule);
+    let n = asked.unwrap_or(SCHEDULES);
+    std::thread::scope(|scope| {
+        for first in 0..SIDE_BY_SIDE {
+            scope.spawn(move || (first..n).step_by(SIDE_BY_SIDE as usize).for_each(schedule));
+        }
+    });
 }

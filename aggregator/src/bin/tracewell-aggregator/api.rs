@@ -15,6 +15,7 @@ mod model;
 mod operators;
 pub mod serve;
 
+use self::authentication::Peer;
 use crate::audit::Audit;
 use crate::decisions::Decisions;
 use crate::engine::Asker;
@@ -40,6 +41,8 @@ pub struct Api {
     pub engine: Asker,
     /// SHA-256 of the authority's certificate, which tokens carry.
     pub authority: [u8; 32],
+    /// When that certificate ends, in seconds since 1970.
+    pub authority_ends: u64,
     pub parameters_hash: Arc<str>,
     pub operators: Arc<Mutex<Operators>>,
     pub decisions: Arc<Mutex<Decisions>>,
@@ -116,14 +119,15 @@ impl Api {
     }
 
     /// Whose token a header `authorization` shows.
-    fn operator(&self, header: Option<&str>) -> Result<Caller, Status> {
+    fn operator(&self, header: Option<&str>, from: Option<Peer>) -> Result<Caller, Status> {
         let Some(token) = header.and_then(|header| header.strip_prefix("Bearer ")) else {
             return Err(Status::unauthenticated("expected a header \"authorization: Bearer TOKEN\""));
         };
         let operators = lock(&self.operators);
         let found = operators.of_token(token).map(|(name, role)| Caller { name: name.into(), role, is_local: false });
         found.ok_or_else(|| {
-            tracing::warn!("a token that is not known or holds no longer was shown");
+            let from = from.map(|Peer(address)| tracing::field::display(address));
+            tracing::warn!(from, "a token that is not known or holds no longer was shown");
             Status::unauthenticated("the token is not known, or holds no longer")
         })
     }
@@ -188,6 +192,7 @@ mod tests {
             sessions,
             engine,
             authority: [0; 32],
+            authority_ends: 0,
             parameters_hash: "".into(),
             operators: Arc::new(Mutex::new(operators)),
             decisions: Arc::new(Mutex::new(Decisions::open(&disk).unwrap())),

@@ -96,6 +96,9 @@ pub struct RestoreArgs {
     /// State folder that it becomes; as the configuration says by default
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// Restore it although `check` finds fault with it: what is wrong is not read then
+    #[arg(long)]
+    pub with_faults: bool,
 }
 
 #[derive(Debug, clap::Args)]

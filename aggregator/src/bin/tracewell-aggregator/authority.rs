@@ -1,6 +1,7 @@
 //! The fleet's certificate authority: made at the first start, or installed before it, it vouches for the aggregator and for each host.
 
-use anyhow::{Context, Result, ensure};
+use crate::registry::now;
+use anyhow::{Context, Result, bail, ensure};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
@@ -19,7 +20,9 @@ use tracewell_wire::quic::pki_types::pem::PemObject;
 use tracewell_wire::quic::pki_types::{
     CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer,
 };
+use x509_parser::extensions::ParsedExtension;
 use x509_parser::parse_x509_certificate;
+use x509_parser::prelude::X509Extension;
 
 const KEY: &str = "authority.key";
 const CERTIFICATE: &str = "authority.crt";
@@ -27,7 +30,11 @@ const CERTIFICATE: &str = "authority.crt";
 const FILE_BYTES_MAX: u64 = 64 << 10;
 /// What begins what is encoded in a text (RFC 7468).
 const PEM: &[u8] = b"-----BEGIN ";
+/// What can sign here.
+const KEYS: &str = "a private key of ECDSA on P-256 or P-384, of Ed25519, or of RSA with 2048 to 8192 bits";
 const DAY: Duration = Duration::from_secs(86_400);
+/// Before this there is no need to speak of an authority's end.
+const ENDS_SOON: Duration = Duration::from_secs(180 * 86_400);
 /// The authority's own.
 const HOLDS: Duration = Duration::from_secs(20 * 365 * 86_400);
 
@@ -76,15 +83,15 @@ impl Authority {
             })?,
             der => der.into(),
         };
-        let pair =
-            KeyPair::try_from(&key).with_context(|| format!("{}: expected a private key", key_file.display()))?;
+        let pair = KeyPair::try_from(&key).with_context(|| format!("{}: expected {KEYS}", key_file.display()))?;
         suits(&certificate, &pair).with_context(|| certificate_file.display().to_string())?;
         let made = whole::make(folder, |part| {
             write(&part.join(KEY), key.secret_pkcs8_der())?;
             write(&part.join(CERTIFICATE), &certificate)
         });
         made.with_context(|| format!("making {there}"))?;
-        Self::load(folder).map(drop)
+        Self::load(folder)?.warn_of_its_end();
+        Ok(())
     }
 
     /// The authority of a folder.
@@ -103,6 +110,25 @@ impl Authority {
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .with_context(|| format!("reading the certificate in {}", certificate_file.display()))?;
         Ok(Self { issuer, secret, certificate })
+    }
+
+    /// When its certificate ends, in seconds since 1970.
+    pub fn ends(&self) -> u64 {
+        // It was read when it was loaded.
+        let parsed = parse_x509_certificate(&self.certificate);
+        parsed.map_or(0, |(_, parsed)| parsed.validity().not_after.timestamp().try_into().unwrap_or(0))
+    }
+
+    /// Logs that it ends soon, if it does: no host is let in after that.
+    pub fn warn_of_its_end(&self) {
+        let left = Duration::from_secs(self.ends().saturating_sub(now()));
+        if left < ENDS_SOON {
+            let days = left.as_secs() / DAY.as_secs();
+            tracing::warn!(
+                days,
+                "the certificate authority ends soon: all hosts are to be enrolled anew by another before"
+            );
+        }
     }
 
     /// By what tokens name it.
@@ -168,6 +194,18 @@ fn suits(certificate: &CertificateDer<'_>, key: &KeyPair) -> Result<()> {
     let may_sign = parsed.key_usage()?.is_none_or(|usage| usage.value.key_cert_sign());
     ensure!(may_sign, "its key may sign no certificates: expected the usage keyCertSign (RFC 5280, 4.2.1.3)");
     ensure!(parsed.name_constraints()?.is_none(), "it is for some names only, expected one without name constraints");
+    let usage = parsed.extended_key_usage()?.map(|usage| usage.value);
+    let suits_both = usage.is_none_or(|usage| usage.any || usage.server_auth && usage.client_auth);
+    ensure!(
+        suits_both,
+        "it is for other ends, expected serverAuth and clientAuth, or no extended usage (RFC 5280, 4.2.1.12)"
+    );
+    let known = |extension: &X509Extension<'_>| {
+        !matches!(extension.parsed_extension(), ParsedExtension::UnsupportedExtension { .. })
+    };
+    if let Some(unknown) = parsed.extensions().iter().find(|extension| extension.critical && !known(extension)) {
+        bail!("its critical extension {} is not known here, and must not be passed over (RFC 5280, 4.2)", unknown.oid);
+    }
     ensure!(
         parsed.validity().is_valid(),
         "it does not hold now: {} to {}",
@@ -237,7 +275,7 @@ mod tests {
     #[test]
     fn a_start_that_was_cut_off_is_taken_up() {
         let place = tempfile::tempdir().unwrap();
-        let (folder, part) = (place.path().join("a"), place.path().join("a.part"));
+        let (folder, part) = (place.path().join("a"), place.path().join(".a.tracewell-part"));
         for files in [&[][..], &[KEY], &[KEY, CERTIFICATE]] {
             fs::create_dir(&part).unwrap();
             files.iter().for_each(|file| fs::write(part.join(file), "").unwrap());
@@ -309,10 +347,20 @@ mod tests {
             format!("{error:#}")
         };
         type Change = fn(&mut CertificateParams);
-        let changes: [(Change, &str); 4] = [
+        let changes: [(Change, &str); 6] = [
             (|params| params.is_ca = IsCa::NoCa, "CA:TRUE"),
             (|params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature], "keyCertSign"),
             (|params| params.not_after = params.not_before, "does not hold now"),
+            (|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::CodeSigning], "for other ends"),
+            (
+                |params| {
+                    let mut unknown =
+                        rcgen::CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99_999, 1], vec![5, 0]);
+                    unknown.set_criticality(true);
+                    params.custom_extensions = vec![unknown];
+                },
+                "1.3.6.1.4.1.99999.1",
+            ),
             (
                 |params| {
                     let permitted_subtrees = vec![rcgen::GeneralSubtree::DnsName("example.net".into())];

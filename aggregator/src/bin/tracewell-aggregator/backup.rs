@@ -2,12 +2,12 @@
 
 use crate::args::{AuthorityArgs, BackupArgs, CheckArgs, RestoreArgs};
 use crate::audit::Audit;
-use crate::authority::{self, Authority};
+use crate::authority::Authority;
 use crate::config;
 use crate::decisions::Decisions;
 use crate::operators::Operators;
 use crate::registry::{Registry, now};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use std::fs;
 use std::io;
@@ -54,6 +54,7 @@ pub fn ask(args: &BackupArgs, file: Option<&Path>) -> Result<()> {
 /// When the folder is there already, or cannot be written.
 pub fn make(folder: &Path, disk: &Disk, state: &Path) -> Result<()> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    is_outside(folder, state)?;
     let made = whole::make(folder, |part| {
         disk.checkpoint(&part.join(STORE)).map_err(io::Error::other)?;
         whole::copy(&state.join(AUTHORITY), &part.join(AUTHORITY))?;
@@ -62,10 +63,28 @@ pub fn make(folder: &Path, disk: &Disk, state: &Path) -> Result<()> {
     made.with_context(|| format!("making a backup in {}", folder.display()))
 }
 
+/// Whether a folder that is to be made lies outside another, also through links.
+fn is_outside(folder: &Path, other: &Path) -> Result<()> {
+    // What is not there yet cannot be asked; the nearest that is there can.
+    let real = folder.ancestors().find_map(|part| fs::canonicalize(part).ok());
+    let lies_within = real.is_some_and(|real| fs::canonicalize(other).is_ok_and(|other| real.starts_with(other)));
+    ensure!(!lies_within, "{} lies within {}: expected a folder outside it", folder.display(), other.display());
+    Ok(())
+}
+
 /// Puts a backup in place of a state folder that is empty.
 pub fn restore(args: &RestoreArgs, file: Option<&Path>) -> Result<()> {
     let state = state(args.state.as_deref(), file)?;
+    is_outside(&state, &args.folder)?;
     let taken = taken(&args.folder)?;
+    let faults = is_readable(&args.folder)?;
+    if !faults.is_empty() && !args.with_faults {
+        bail!(
+            "{} has faults, with --with-faults it is restored all the same: {}",
+            args.folder.display(),
+            faults.join("; ")
+        );
+    }
     fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
     let marker = state.join(RESTORING);
     if !marker.exists() && fs::read_dir(&state)?.next().is_some() {
@@ -109,6 +128,9 @@ pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
     let disk = Disk::open_read_only(&folder.join(STORE))?;
     let registry = Registry::open(disk.clone(), usize::MAX)?;
     Authority::load(&folder.join(AUTHORITY))?;
+    if folder.join(TAKEN).exists() {
+        taken(&folder)?;
+    }
     let (operators, decisions) = (Operators::open(disk.clone())?, Decisions::open(&disk)?);
     let (n_operators, n_exceptions) = (operators.all().len(), decisions.exceptions().len());
     let n_entries = Audit::open(disk.clone())?.before(0, usize::MAX)?.len();
@@ -125,6 +147,19 @@ pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
         0 => Ok(()),
         n => bail!("{} has {n} faults", folder.display()),
     }
+}
+
+/// What is wrong with rows of a backup, as far as it is told.
+///
+/// # Errors
+/// When something in it cannot be read at all.
+fn is_readable(backup: &Path) -> Result<Vec<String>> {
+    let disk = Disk::open_read_only(&backup.join(STORE))?;
+    Registry::open(disk.clone(), usize::MAX)?;
+    Operators::open(disk.clone())?;
+    Decisions::open(&disk)?;
+    Audit::open(disk.clone())?;
+    Ok(disk::check(&disk)?.faults.iter().map(ToString::to_string).collect())
 }
 
 /// Whether a state folder may be used.
@@ -175,7 +210,26 @@ fn taken(backup: &Path) -> Result<u64> {
     let text = fs::read_to_string(&path).with_context(|| format!("{} is no backup", backup.display()))?;
     let taken = text.parse().with_context(|| format!("{} is not a number of seconds", path.display()))?;
     // Before anything is changed.
-    authority::Authority::load(&backup.join(AUTHORITY))?;
-    Registry::open(Disk::open_read_only(&backup.join(STORE))?, usize::MAX)?;
+    Authority::load(&backup.join(AUTHORITY))?;
     Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_within_another_folder_is_told_also_through_links() {
+        let place = tempfile::tempdir().unwrap();
+        let [state, beside, link] = ["state", "state-2", "link"].map(|name| place.path().join(name));
+        fs::create_dir(&state).unwrap();
+        std::os::unix::fs::symlink(&state, &link).unwrap();
+        for within in [state.join("backup"), state.join("a/b/c"), link.join("backup"), state.clone()] {
+            let error = is_outside(&within, &state).unwrap_err().to_string();
+            assert!(error.contains("expected a folder outside it"), "{error}");
+        }
+        for outside in [beside.clone(), beside.join("a"), place.path().to_owned(), "/nowhere/at/all".into()] {
+            is_outside(&outside, &state).unwrap();
+        }
+    }
 }

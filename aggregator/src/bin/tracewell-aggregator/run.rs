@@ -48,6 +48,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
     let is_first = n_hosts == 0;
     ensure!(is_first || folder.exists(), "{} is missing: none of {n_hosts} hosts would be let in", folder.display());
     let authority = Authority::open(&folder)?;
+    authority.warn_of_its_end();
     let registry = Arc::new(Mutex::new(registry));
     let mut aggregator = Aggregator::with_store(&config.parameters, Box::new(disk.store()))?;
     let decisions = Decisions::open(&disk)?;
@@ -69,6 +70,7 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
             sessions: Arc::clone(&sessions),
             engine,
             authority: authority.fingerprint(),
+            authority_ends: authority.ends(),
             parameters_hash: config.parameters.hash().into(),
             operators: Arc::new(Mutex::new(operators)),
             decisions: Arc::new(Mutex::new(decisions)),

@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,6 +13,10 @@ use tokio::time::sleep;
 
 /// Who has not said by then who they are is no operator: their connection has no place any longer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// From where a connection over TCP comes.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
 
 /// Whether somebody known has called over a connection.
 #[derive(Clone, Default)]
@@ -35,7 +40,7 @@ pub async fn authenticate(State(api): State<Api>, mut request: Request, next: Ne
     }
     if request.extensions().get::<Caller>().is_none() {
         let header = request.headers().get("authorization").and_then(|header| header.to_str().ok());
-        match api.operator(header) {
+        match api.operator(header, request.extensions().get().copied()) {
             Ok(caller) => _ = request.extensions_mut().insert(caller),
             Err(status) => return gateway::failure_of(&request, status),
         }

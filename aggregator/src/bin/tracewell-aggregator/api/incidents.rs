@@ -159,8 +159,10 @@ impl Incidents for Api {
             let found = find(&snapshot, &request.incident)?;
             let exception = exception(found, request.scope(), &caller.name, "a preview", EventNs(u64::MAX))?;
             let since = EventNs(snapshot.latest.0.saturating_sub(span(days)));
-            let shown = snapshot.incidents.shown.iter();
-            let seen = shown.filter(|incident| incident.overflow.is_none() && incident.last >= since);
+            let confirmed = lock(&api.decisions).confirmed().signatures;
+            let seen = snapshot.incidents.shown.iter().filter(|incident| {
+                incident.overflow.is_none() && incident.last >= since && !confirmed.contains(&incident.signature)
+            });
             let preview = exception.preview(seen);
             let mut summaries = api.summaries(&snapshot);
             summaries.retain(|(_, found)| preview.incidents.contains(&found.id));

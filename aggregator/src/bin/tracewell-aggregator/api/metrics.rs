@@ -2,7 +2,7 @@
 //! test compares the two.
 
 use super::{Api, internal, lock};
-use crate::engine::Snapshot;
+use crate::engine::{Engine, Snapshot};
 use crate::listener::Counted;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,6 +16,8 @@ struct Seen {
     hosts: Vec<HostReport>,
     n_revoked: u64,
     n_away: u64,
+    is_view_held: bool,
+    authority_ends: u64,
     snapshot: Arc<Snapshot>,
 }
 
@@ -56,6 +58,10 @@ metrics! {
         };
     "hosts_with_given_view" gauge ("") "Hosts in which the version of the fleet's view is in force that hosts are given now."
         = |seen| one(seen.hosts.iter().filter(|host| host.has_given_view).count() as u64);
+    "view_is_held" gauge ("") "1 while hosts are given a version of the fleet's view that an operator rolled back to, else 0."
+        = |seen| one(seen.is_view_held.into());
+    "authority_end_seconds" gauge ("") "When the certificate of the fleet's authority ends, in seconds since 1970: no host is let in after that."
+        = |seen| one(seen.authority_ends);
     "connections_total" counter ("outcome") "Connections of hosts: `accepted`, `turned_away` for lack of a place, `failed` before it was known who came, `refused` for who that was, ended for a `violation` of the protocol."
         = |seen| {
             let Counted { accepted, turned_away, failed, refused, violations, .. } = seen.counted;
@@ -104,12 +110,14 @@ fn one(value: u64) -> Vec<(&'static str, u64)> {
 impl Api {
     /// `/metrics`: for every operator. Computes the list if it has changed.
     pub(super) async fn metrics(&self) -> Result<String, Status> {
-        let hosts = self.engine.ask(|engine| engine.hosts()).await.map_err(internal)?;
+        let asked = |engine: &mut Engine| (engine.hosts(), engine.versions().held.is_some());
+        let (hosts, is_view_held) = self.engine.ask(asked).await.map_err(internal)?;
+        let authority_ends = self.authority_ends;
         let snapshot = self.snapshot().await?;
         let (counted, registry) = (self.sessions.counted(), lock(&self.registry));
         let n_revoked = registry.hosts().values().filter(|host| host.revoked).count() as u64;
         let n_away = (registry.hosts().len() as u64).saturating_sub(n_revoked + counted.connected);
-        Ok(text(&Seen { counted, hosts, n_revoked, n_away, snapshot }))
+        Ok(text(&Seen { counted, hosts, n_revoked, n_away, is_view_held, authority_ends, snapshot }))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where operators connect: a socket of this machine, and TCP with TLS. Either way HTTP/1.1 or HTTP/2, gRPC or JSON.
 
-use super::authentication::{Known, authenticate};
+use super::authentication::{Known, Peer, authenticate};
 use super::{Api, Caller, gateway};
 use anyhow::{Context, Result, bail};
 use axum::middleware::from_fn_with_state;
@@ -154,11 +154,11 @@ impl Remote {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let Ok((stream, _)) = self.listener.accept().await else {
+            let Ok((stream, from)) = self.listener.accept().await else {
                 sleep(BREATH).await;
                 continue;
             };
-            let (tls, routes) = (self.tls.clone(), routes.clone());
+            let (tls, routes) = (self.tls.clone(), routes.clone().layer(Extension(Peer(from))));
             tokio::spawn(async move {
                 if let Ok(Ok(stream)) = timeout(PATIENCE, tls.accept(stream)).await {
                     connection(stream, routes).await;
