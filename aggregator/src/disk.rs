@@ -29,7 +29,8 @@ use tracewell_wire::{Class, FrameKey, Message, Payload, decode, encode};
 /// | 1 | never released: families `alerts`, `notes`, `hosts`, `tokens` |
 /// | 2 | families `index`, `operators`, `decisions`, `exceptions`, `audit`; alert graphs know their epoch |
 /// | 3 | notes of what hosts run; those of hosts tell what they lost |
-pub const SCHEMA: u32 = 3;
+/// | 4 | a note of a view has the views of all groups |
+pub const SCHEMA: u32 = 4;
 /// The oldest layout that this program reads; one that it may write to becomes one of [`SCHEMA`].
 const SCHEMA_MIN: u32 = 2;
 const SCHEMA_KEY: &[u8] = b"aggregator-schema";
@@ -517,13 +518,14 @@ mod tests {
             disk.unwrap().db.put(SCHEMA_KEY, schema.to_be_bytes()).unwrap();
         };
         drop(Disk::open(folder.path()).unwrap());
-        with(SCHEMA_MIN);
-        drop(Disk::open_read_only(folder.path()).unwrap());
-        let disk = Disk::open(folder.path()).unwrap();
-        assert_eq!(disk.db.get(SCHEMA_KEY).unwrap(), Some(SCHEMA.to_be_bytes().to_vec()));
-        drop(disk);
+        for before in SCHEMA_MIN..SCHEMA {
+            with(before);
+            drop(Disk::open_read_only(folder.path()).unwrap());
+            let disk = Disk::open(folder.path()).unwrap();
+            assert_eq!(disk.db.get(SCHEMA_KEY).unwrap(), Some(SCHEMA.to_be_bytes().to_vec()));
+        }
         with(SCHEMA + 1);
         let refused = Disk::open(folder.path()).map(drop).unwrap_err().to_string();
-        assert!(refused.contains("it has schema 4, this program reads 2 to 3"), "{refused}");
+        assert!(refused.contains("it has schema 5, this program reads 2 to 4"), "{refused}");
     }
 }

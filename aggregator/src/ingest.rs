@@ -129,8 +129,10 @@ pub struct HostReport {
     /// Two machines sent as this host.
     pub is_forked: bool,
     pub condition: Condition,
-    /// The fleet's view that hosts are given now is in force there.
+    /// The fleet's view that hosts of its group are given now is in force there.
     pub has_given_view: bool,
+    /// The group that it is in, if that has a view of its own.
+    pub group: Option<Str>,
 }
 
 impl HostState {
@@ -206,8 +208,10 @@ impl Ingest {
 
     /// What is known of each host, by id.
     pub fn reports(&self) -> Vec<HostReport> {
+        let group = |host| self.merge.groups().get(host);
         let report = |(&host, state): (&HostId, &HostState)| HostReport {
             host,
+            group: group(host).cloned(),
             name: state.name.clone(),
             version: state.version.clone(),
             epoch: state.epoch,
@@ -221,7 +225,7 @@ impl Ingest {
                 .condition
                 .runs
                 .as_ref()
-                .is_some_and(|runs| runs.view == self.merge.versions.given_hash()),
+                .is_some_and(|runs| runs.view == self.merge.versions.given_hash(group(host).map(|group| &**group))),
             condition: state.condition.clone(),
         };
         self.hosts.iter().map(report).collect()

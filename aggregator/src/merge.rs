@@ -4,8 +4,8 @@ use crate::versions::Versions;
 use crate::{Store, StoreError};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use tracewell_graph_core::fleet::{ContributionDelta, Disputed, FleetMap, FleetView, OfferError, Sudden};
-use tracewell_model::{EventNs, HostId};
+use tracewell_graph_core::fleet::{ContributionDelta, Disputed, FleetMap, Groups, OfferError, Sudden, Views};
+use tracewell_model::{EventNs, HostId, Str};
 use tracewell_parameters::ProfileParameters;
 use tracewell_wire::Payload;
 
@@ -22,8 +22,10 @@ pub(crate) struct Merge {
     /// For what no vote counts; `None` until the decisions of earlier runs were taken up.
     disputed: Option<Disputed>,
     pub versions: Versions,
-    /// The last version that each host was given.
-    given: BTreeMap<HostId, u64>,
+    /// Which group each host is in.
+    groups: Groups,
+    /// The last version that each host was given, and as a host of which group.
+    given: BTreeMap<HostId, (u64, Option<Str>)>,
     /// What became common overnight, once it was asked for since a host said anything new.
     sudden: OnceCell<Vec<Sudden>>,
 }
@@ -59,6 +61,19 @@ impl Merge {
         had
     }
 
+    /// Says which group each host is in from now on: with its next heartbeat it is given the view of that group, and its votes count there
+    /// from the next version on. Whether that changed anything.
+    pub fn set_groups(&mut self, groups: Groups) -> bool {
+        let is_news = self.groups != groups;
+        self.changed |= is_news;
+        self.groups = groups;
+        is_news
+    }
+
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
     /// What a host has contributed, as the whole that it could have sent; `None` if there is nothing that could be.
     pub fn contribution(&self, host: HostId) -> Option<ContributionDelta> {
         let entry = self.map.get(host)?;
@@ -83,12 +98,16 @@ impl Merge {
         if self.stale || self.changed && newest_day.is_none_or(|day| now.day() > day) {
             let day = newest_day.unwrap_or(0).max(now.day());
             let disputed = self.disputed.clone().unwrap_or_default();
-            self.versions.make(FleetView::of_undisputed(&self.map, &disputed, parameters), day, store)?;
+            self.versions.make(Views::of(&self.map, &self.groups, &disputed, parameters), day, store)?;
             (self.changed, self.stale, self.view_day) = (false, false, Some(day));
         }
-        let Some((version, view)) = self.versions.given() else { return Ok(None) };
-        let is_news = self.given.insert(host, version) != Some(version);
-        Ok(is_news.then(|| Payload::FleetView(view.clone())))
+        let Some(version) = self.versions.given_number() else { return Ok(None) };
+        let given = (version, self.groups.get(host).cloned());
+        if self.given.get(&host) == Some(&given) {
+            return Ok(None);
+        }
+        self.given.insert(host, given);
+        Ok(self.view_of(host))
     }
 
     /// Has no votes count for this from now on. What an earlier run knew is in the newest version already.
@@ -99,18 +118,24 @@ impl Merge {
 
     /// The view that a host was given, for one that says the same again: it may have lost the answer.
     pub fn view_again(&self, host: HostId) -> Option<Payload> {
-        let (version, view) = self.versions.given()?;
-        (self.given.get(&host) == Some(&version)).then(|| Payload::FleetView(view.clone()))
+        let given = (self.versions.given_number()?, self.groups.get(host).cloned());
+        if self.given.get(&host) == Some(&given) { self.view_of(host) } else { None }
     }
 
     /// The view that hosts are given now, for one that has another in force: it may have lost the one that it was given.
     pub fn view_unless(&mut self, host: HostId, in_force: u64) -> Option<Payload> {
-        let (version, view) = self.versions.given()?;
-        if self.versions.given_hash() == in_force {
+        let (version, group) = (self.versions.given_number()?, self.groups.get(host).cloned());
+        if self.versions.given_hash(group.as_deref()) == in_force {
             return None;
         }
-        self.given.insert(host, version);
-        Some(Payload::FleetView(view.clone()))
+        self.given.insert(host, (version, group));
+        self.view_of(host)
+    }
+
+    /// The view that a host is given now.
+    fn view_of(&self, host: HostId) -> Option<Payload> {
+        let given = self.versions.given_view(self.groups.get(host).map(|group| &**group));
+        given.map(|(_, view)| Payload::FleetView(view))
     }
 
     /// What became common overnight, most hosts first.

@@ -5,16 +5,18 @@ use crate::condition::{Condition, GAPS_MAX, Losses};
 use crate::ingest::{Fork, HostState, IngestCounters};
 use crate::merge::Merge;
 use crate::versions::Hold;
-use tracewell_graph_core::fleet::{ContributionDelta, FleetView};
+use tracewell_graph_core::fleet::{ContributionDelta, Views};
 use tracewell_graph_core::history::{HistoryError, RowReader, RowWriter};
 use tracewell_model::{AlertId, EventNs, HostId};
 use tracewell_wire::{Class, Inventory, Message, Payload, decode, encode};
 
 /// First number of each row, raised with every change of one, and the oldest that is read.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 const VERSION_MIN: u64 = 2;
 /// From which version on a host's row has its [`Condition`].
 const CONDITION_SINCE: u64 = 3;
+/// From which version on a view's row has the views of groups; before that it was the frame that hosts were given.
+const GROUPS_SINCE: u64 = 4;
 
 pub fn host(state: &HostState) -> Vec<u8> {
     write(|row| {
@@ -138,24 +140,31 @@ pub fn read_counters(bytes: &[u8]) -> Result<IngestCounters, StoreError> {
     })
 }
 
-/// `None` if it outgrew a frame, and so could be given to nobody.
-pub fn view(day: u32, view: &FleetView) -> Option<Vec<u8>> {
-    let payload = Payload::FleetView(view.clone());
-    let frame = encode(&Message { host: HostId(0), epoch: 0, sequence: 1, payload }).ok()?;
-    Some(write(|row| {
+pub fn views(day: u32, views: &Views) -> Vec<u8> {
+    write(|row| {
         row.u64(day.into());
-        row.blob(&frame);
-    }))
+        views.write(row);
+    })
 }
 
-/// The day of event time on which it was made, with it.
-pub fn read_view(bytes: &[u8]) -> Result<(u32, FleetView), StoreError> {
-    let (day, frame) = read("a view of the fleet", bytes, |_, row| Ok((row.u32()?, row.blob()?.to_vec())))?;
-    let view = read_payload("a view of the fleet", &frame, |payload| match payload {
-        Payload::FleetView(view) => Some(view),
-        _ => None,
+/// The day of event time on which they were made, with them.
+pub fn read_views(bytes: &[u8]) -> Result<(u32, Views), StoreError> {
+    let what = "a view of the fleet";
+    let (day, views) = read(what, bytes, |row_version, row| {
+        let day = row.u32()?;
+        match row_version {
+            GROUPS_SINCE.. => Ok((day, Ok(Views::read(row)?))),
+            _ => Ok((day, Err(row.blob()?.to_vec()))),
+        }
     })?;
-    Ok((day, view))
+    let before = |frame: Vec<u8>| {
+        let view = read_payload(what, &frame, |payload| match payload {
+            Payload::FleetView(view) => Some(view),
+            _ => None,
+        });
+        view.map(|view| Views::from(&view))
+    };
+    Ok((day, views.or_else(before)?))
 }
 
 pub fn hold(hold: &Hold) -> Vec<u8> {
@@ -209,6 +218,25 @@ fn read<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracewell_graph_core::fleet::{FleetNode, FleetView};
+
+    #[test]
+    fn a_view_survives_its_row_and_one_of_before_is_read() {
+        let node = |parent, label: &str| FleetNode { parent, label: label.into(), votes: 4, peers: 5, group: 0 };
+        let view = FleetView::from_nodes(6, vec![node(u32::MAX, "host"), node(0, "/bin/app")]).unwrap();
+        let all = Views::from(&view);
+        assert_eq!(read_views(&views(7, &all)).unwrap(), (7, all.clone()));
+        let payload = Payload::FleetView(view);
+        let frame = encode(&Message { host: HostId(0), epoch: 0, sequence: 1, payload }).unwrap();
+        for version in [VERSION_MIN, GROUPS_SINCE - 1] {
+            let mut before = write(|row| {
+                row.u64(7);
+                row.blob(&frame);
+            });
+            before[0] = version as u8;
+            assert_eq!(read_views(&before).unwrap(), (7, all.clone()));
+        }
+    }
 
     #[test]
     fn a_host_survives_its_row_and_one_of_before_is_read() {
@@ -231,8 +259,8 @@ mod tests {
         before[0] = 2;
         let (read, _) = read_host(&before).unwrap();
         assert_eq!((read.n_missing, read.condition), (7, Condition::default()));
-        before[0] = 4;
+        before[0] = 5;
         let refused = read_host(&before).map(drop).unwrap_err().to_string();
-        assert!(refused.contains("version 4, expected 2 to 3"), "{refused}");
+        assert!(refused.contains("version 5, expected 2 to 4"), "{refused}");
     }
 }

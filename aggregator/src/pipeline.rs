@@ -6,7 +6,7 @@ use crate::versions::{Hold, VersionError, VersionHead};
 use crate::{MemoryStore, Note, Store, StoreError, notes};
 use std::collections::{BTreeMap, BTreeSet};
 use tracewell_alert_scorer::Signature;
-use tracewell_graph_core::fleet::{Disputed, FleetView};
+use tracewell_graph_core::fleet::{Disputed, FleetView, Groups, Views};
 use tracewell_model::{EventNs, FarEnd, HostId};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{Inventory, decode_with_hash, encode, head};
@@ -98,7 +98,7 @@ impl Aggregator {
 
     /// The versions of the fleet's view that are kept, ascending.
     pub fn versions(&self) -> Vec<VersionHead> {
-        self.ingest.merge.versions.heads().collect()
+        self.ingest.merge.versions.heads().cloned().collect()
     }
 
     /// At which of them hosts are held.
@@ -106,18 +106,34 @@ impl Aggregator {
         self.ingest.merge.versions.held()
     }
 
-    /// The view that hosts are given, with its number.
-    pub fn view_given(&self) -> Option<(u64, &FleetView)> {
-        self.ingest.merge.versions.given()
+    /// Number of the version that hosts are given, once there is one.
+    pub fn version_given(&self) -> Option<u64> {
+        self.ingest.merge.versions.given_number()
     }
 
-    /// A version of the fleet's view; 0 is the one that vouches for nothing.
+    /// The view that hosts of a group, or of none, are given, once there is one.
+    pub fn view_given(&self, group: Option<&str>) -> Option<FleetView> {
+        self.ingest.merge.versions.given_view(group).map(|(_, view)| view)
+    }
+
+    /// A version of the fleet's view, with those of all groups; 0 is the one that vouches for nothing.
     ///
     /// # Errors
     /// When it is not kept, or the store cannot be read.
-    pub fn view(&self, version: u64) -> Result<FleetView, VersionError> {
+    pub fn views(&self, version: u64) -> Result<Views, VersionError> {
         let versions = &self.ingest.merge.versions;
-        versions.view(version, self.store.as_ref())?.ok_or_else(|| versions.unknown(version))
+        versions.views(version, self.store.as_ref())?.ok_or_else(|| versions.unknown(version))
+    }
+
+    /// Says which group each host is in: with its next heartbeat it is given the view of that group, and its votes count there from the next
+    /// version on. Whether that changed anything.
+    pub fn set_groups(&mut self, groups: Groups) -> bool {
+        self.ingest.merge.set_groups(groups)
+    }
+
+    /// Which group each host is in.
+    pub fn groups(&self) -> &Groups {
+        self.ingest.merge.groups()
     }
 
     /// Rolls the fleet's view back: hosts are given this version with their next heartbeat, and until it is released. New ones are made

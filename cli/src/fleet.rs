@@ -4,13 +4,14 @@ use crate::args::server::{FleetCommand, ModelCommand, Role, ServerArgs, TokenArg
 use crate::failure::{Failure, print};
 use crate::output::text::clean;
 use crate::server::Server;
+use std::cmp::Ordering;
 use std::fmt::Write;
 use tracewell_aggregator::document::time::short;
 use tracewell_api::v1::{
     self, CompareVersionsRequest, CreateOperatorRequest, CreateTokenRequest, GetHostRequest, GetHostResponse,
-    HoldVersionRequest, Host, ListAuditRequest, ListHostsRequest, ListOperatorsRequest, ListTokensRequest,
-    ListVersionsRequest, MakeBackupRequest, ReleaseVersionRequest, RevokeHostRequest, RevokeOperatorRequest,
-    RevokeTokenRequest, Version, WhoAmIRequest,
+    HoldVersionRequest, Host, ListAuditRequest, ListGroupsRequest, ListHostsRequest, ListOperatorsRequest,
+    ListTokensRequest, ListVersionsRequest, MakeBackupRequest, ReleaseVersionRequest, RevokeHostRequest,
+    RevokeOperatorRequest, RevokeTokenRequest, Version, WhoAmIRequest,
 };
 
 pub fn run(server: &ServerArgs, command: FleetCommand) -> Result<(), Failure> {
@@ -89,14 +90,22 @@ fn model(server: &Server, command: ModelCommand) -> Result<String, Failure> {
             });
             versions + &held
         }),
-        ModelCommand::Diff { from, to, limit } => server.tell(
-            model.compare_versions(CompareVersionsRequest { from: Some(from), to: Some(to), limit }),
+        ModelCommand::Diff { from, to, limit, group } => server.tell(
+            model.compare_versions(CompareVersionsRequest { from: Some(from), to: Some(to), limit, group }),
             |answer| {
                 let mut text = lines(&answer.differences, |difference| {
                     let (before, now) = (difference.from(), difference.to());
-                    let sign = if (now as i32) > before as i32 { '+' } else { '-' };
+                    let sign = match weight(now).cmp(&weight(before)) {
+                        Ordering::Greater => '+',
+                        Ordering::Equal => '=',
+                        Ordering::Less => '-',
+                    };
                     let [before, now] = [before, now].map(|vouched| word(vouched.as_str_name()));
-                    format!("{sign} {before} -> {now}  {} hosts  {}", difference.votes, difference.path.join(" "))
+                    let mut hosts = format!("{} hosts", difference.votes);
+                    if difference.group_votes > 0 {
+                        let _ = write!(hosts, ", {} of the group", difference.group_votes);
+                    }
+                    format!("{sign} {before} -> {now}  {hosts}  {}", difference.path.join(" "))
                 });
                 let n_more = answer.total.saturating_sub(answer.differences.len() as u64);
                 if n_more > 0 {
@@ -105,6 +114,19 @@ fn model(server: &Server, command: ModelCommand) -> Result<String, Failure> {
                 text
             },
         ),
+        ModelCommand::Groups => {
+            server.tell(model.list_groups(ListGroupsRequest {}), |answer| match &*answer.group_by {
+                "" => "hosts form no groups (group_by in the aggregator's configuration)\n".to_owned(),
+                _ => lines(&answer.groups, |v1::HostGroup { name, hosts, voted, beyond }| {
+                    let view = match (beyond, voted) {
+                        (true, _) => "no view of its own: there are too many groups".to_owned(),
+                        (_, Some(voted)) => format!("{voted} voted"),
+                        (_, None) => "no view of its own in the version that hosts are given".to_owned(),
+                    };
+                    format!("{hosts:>6} hosts  {view}  {name}")
+                }),
+            })
+        }
         ModelCommand::Rollback { version, reason } => {
             let done = format!("hosts are given version {version} until `tracewell fleet model release`\n");
             server.tell(model.hold_version(HoldVersionRequest { version: Some(version), reason }), |_| done)
@@ -113,6 +135,15 @@ fn model(server: &Server, command: ModelCommand) -> Result<String, Failure> {
             let done = "hosts are given the newest version again\n".to_owned();
             server.tell(model.release_version(ReleaseVersionRequest {}), |_| done)
         }
+    }
+}
+
+/// How little of a surprise is left of what is so vouched for: of as much there is neither more nor less.
+fn weight(vouched: v1::Vouched) -> u8 {
+    match vouched {
+        v1::Vouched::Unspecified | v1::Vouched::No => 0,
+        v1::Vouched::ByPeers | v1::Vouched::ByGroup => 1,
+        v1::Vouched::ByFleet => 2,
     }
 }
 
@@ -168,6 +199,7 @@ fn whole_host(answer: &GetHostResponse) -> String {
     let view =
         if of.has_given_view { "the version that hosts are given" } else { "none, or another than hosts are given" };
     rows.push(("fleet's view", view.to_owned()));
+    rows.extend(of.group.clone().map(|group| ("group", group)));
     let last_seen = match (&of.last_seen, of.connected) {
         (Some(last_seen), _) => short(last_seen),
         (None, true) => "connected; that it has gone is noticed within 5 minutes".to_owned(),

@@ -10,17 +10,21 @@
 mod delta;
 mod difference;
 mod disputed;
+mod groups;
 mod standing;
 mod sudden;
 mod trie;
 mod view;
+mod views;
 
 pub use delta::{ContributionDelta, Version};
 pub use difference::{Difference, Vouched};
 pub use disputed::Disputed;
+pub use groups::{GROUPS_MAX, Groups};
 pub use standing::Standing;
 pub use sudden::Sudden;
 pub use view::{FleetNode, FleetView, ViewError};
+pub use views::Views;
 
 use crate::profile::Contribution;
 use std::collections::BTreeMap;

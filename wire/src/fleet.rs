@@ -99,16 +99,20 @@ impl TryFrom<&FleetView> for proto::FleetView {
     fn try_from(view: &FleetView) -> Result<Self, WireError> {
         let (hosts, nodes) = view.nodes();
         at_most("nodes of the fleet's view", nodes.len(), VIEW_NODES_MAX)?;
+        let group_hosts = view.n_group();
+        no_more("hosts of the group", group_hosts, hosts)?;
         let nodes = (0u32..).zip(nodes).map(|(at, node)| {
             at_most("label of the fleet's view", node.label.len(), TEXT_BYTES_MAX)?;
+            no_more("votes of the group", node.group, node.votes.min(group_hosts))?;
             Ok(proto::FleetNode {
                 up: if node.parent == AT_TOP { 0 } else { at.wrapping_sub(node.parent) },
                 label: node.label.to_string(),
                 votes: node.votes,
                 peers: node.peers,
+                group: node.group,
             })
         });
-        Ok(Self { hosts, nodes: nodes.collect::<Result<_, WireError>>()? })
+        Ok(Self { hosts, nodes: nodes.collect::<Result<_, WireError>>()?, group_hosts })
     }
 }
 
@@ -117,18 +121,28 @@ impl TryFrom<proto::FleetView> for FleetView {
 
     fn try_from(view: proto::FleetView) -> Result<Self, WireError> {
         at_most("nodes of the fleet's view", view.nodes.len(), VIEW_NODES_MAX)?;
+        let group_hosts = view.group_hosts;
+        no_more("hosts of the group", group_hosts, view.hosts)?;
         let nodes = (0u32..).zip(view.nodes).map(|(at, node)| {
             at_most("label of the fleet's view", node.label.len(), TEXT_BYTES_MAX)?;
+            no_more("votes of the group", node.group, node.votes.min(group_hosts))?;
             let parent = if node.up == 0 { AT_TOP } else { at.wrapping_sub(node.up) };
             let label = node.label.into();
-            Ok(FleetNode { parent, label, votes: node.votes, peers: node.peers })
+            Ok(FleetNode { parent, label, votes: node.votes, peers: node.peers, group: node.group })
         });
-        Self::from_nodes(view.hosts, nodes.collect::<Result<_, WireError>>()?).map_err(|error| WireError::Invalid {
+        let view = Self::from_nodes(view.hosts, nodes.collect::<Result<_, WireError>>()?);
+        view.map(|view| view.with_group(group_hosts)).map_err(|error| WireError::Invalid {
             what: "place of a node of the fleet's view",
             got: error.at as u64,
             expected: "an earlier parent and a label of its own",
         })
     }
+}
+
+/// Those of a group are among those of all hosts.
+fn no_more(what: &'static str, of_group: u32, all: u32) -> Result<(), WireError> {
+    let invalid = WireError::Invalid { what, got: of_group.into(), expected: "no more than of all hosts" };
+    if of_group <= all { Ok(()) } else { Err(invalid) }
 }
 
 /// The parent of a node at the top of the view.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tracewell_agent::normalise::host_of;
 use tracewell_agent::{CheckpointError, Pipeline, PipelineError};
 use tracewell_datasets::simulate::{Simulation, SimulationConfig};
-use tracewell_graph_core::fleet::{FleetMap, FleetView, HostEntry, Version};
+use tracewell_graph_core::fleet::{FleetMap, FleetNode, FleetView, HostEntry, Version};
 use tracewell_graph_core::history::Witness;
 use tracewell_graph_core::profile::{HostProfile, ObjectLabel};
 use tracewell_model::{
@@ -394,8 +394,8 @@ fn what_is_no_checkpoint_is_refused_with_the_reason_and_changes_nothing() {
         assert!(host.save() == saved, "{expected}");
     };
     check(&|bytes| bytes[0] = b'X', "expected \"TWSTATE\" at byte 0");
-    check(&|bytes| bytes[8] = 9, "it has version 9, this program reads version 6");
-    check(&|bytes| bytes[8] = 3, "it has version 3, this program reads version 6");
+    check(&|bytes| bytes[8] = 9, "it has version 9, this program reads version 7");
+    check(&|bytes| bytes[8] = 3, "it has version 3, this program reads version 7");
     check(&|bytes| bytes.truncate(14), "row 1, a pipeline: failed to fill whole buffer");
     check(&|bytes| bytes.truncate(200), "unexpected end of file");
     check(&|bytes| bytes.truncate(bytes.len() - 1), "failed to fill whole buffer");
@@ -442,11 +442,19 @@ fn no_damage_panics_even_if_the_hash_is_right() {
         .unwrap();
 }
 
+/// A view for a host of a group of two, which both know what the third of the fleet does not.
+fn view_of_group() -> FleetView {
+    let node = |parent, label: &str, group| FleetNode { parent, label: label.into(), votes: 2, peers: 5, group };
+    let nodes = vec![node(u32::MAX, "host", 0), node(0, "/bin/sh", 2)];
+    FleetView::from_nodes(5, nodes).unwrap().with_group(2)
+}
+
 /// A small checkpoint, and its rows alone.
-fn small(more: &[Record]) -> (Host, Vec<u8>, Vec<u8>) {
+fn small(more: &[Record], view: Option<FleetView>) -> (Host, Vec<u8>, Vec<u8>) {
     let mut parameters = Parameters::default();
     parameters.graph.spilled_filter_bytes = 1 << 10;
     let mut host = Host::new(HOST, &parameters);
+    view.into_iter().for_each(|view| host.say(Payload::FleetView(view)));
     let time = EventNs(1_700_000_000 * EventNs::SECOND);
     let shell = ProcessRef { pid: 2, start: 1, uuid: None };
     let event = |ns, op, object| {
@@ -483,13 +491,12 @@ fn attributes() -> Vec<Record> {
     ]
 }
 
-/// Byte for byte: what they mean changes only with the version, whose reader then stays. They are a seed of the fuzz target as well. Since
-/// version 5 these are the same: nothing of it was rare.
+/// Byte for byte: what they mean changes only with the version, whose reader then stays. They are a seed of the fuzz target as well.
 #[test]
 fn the_rows_of_this_version_stay_what_they_are() {
-    let (mut host, saved, rows) = small(&attributes());
-    assert_eq!(saved[..12], *b"TWSTATE\n\x06\0\0\0");
-    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/checkpoint/rows-5");
+    let (mut host, saved, rows) = small(&attributes(), Some(view_of_group()));
+    assert_eq!(saved[..12], *b"TWSTATE\n\x07\0\0\0");
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/checkpoint/rows-7");
     if std::fs::read(golden).ok().as_deref() != Some(&rows) {
         let now = concat!(env!("CARGO_TARGET_TMPDIR"), "/rows");
         std::fs::write(now, rows).expect("it is written");
@@ -499,18 +506,22 @@ fn the_rows_of_this_version_stay_what_they_are() {
     }
     host.restart(&saved);
     assert!(host.save() == saved);
+    assert_eq!(host.pipeline.view().map(|view| (**view).clone()), Some(view_of_group()));
 }
 
-/// They say less, and are else what this version has: 4 no attributes, 5 not what the host alone found of what was rare.
+/// They say less, and are else what this version has: 4 no attributes, 5 not what the host alone found of what was rare,
+/// which here is nothing, 6 nothing of groups.
 #[test]
-fn the_rows_of_versions_4_and_5_are_read() {
+fn the_rows_of_versions_4_to_6_are_read() {
     let check = |version: u32, rows: &[u8], more: &[Record]| {
         let mut before = [b"TWSTATE\n", &version.to_le_bytes()[..], rows, &u32::MAX.to_le_bytes()].concat();
         before.extend_from_slice(blake3::hash(&before).as_bytes());
-        let (mut host, saved, _) = small(more);
+        let (mut host, saved, _) = small(more, None);
         host.restart(&before);
         assert!(host.save() == saved, "version {version}");
     };
     check(4, include_bytes!("../../../fuzz/seeds/checkpoint/rows"), &[]);
-    check(5, include_bytes!("../../../fuzz/seeds/checkpoint/rows-5"), &attributes());
+    for version in [5, 6] {
+        check(version, include_bytes!("../../../fuzz/seeds/checkpoint/rows-5"), &attributes());
+    }
 }

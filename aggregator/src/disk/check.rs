@@ -116,7 +116,7 @@ fn read_note(note: Note, row: &[u8]) -> Result<u64, StoreError> {
         Note::Contribution(_) => notes::read_contribution(row).map(|_| 0),
         Note::Inventory(_) => notes::read_inventory(row).map(|_| 0),
         Note::Counters => notes::read_counters(row).map(|_| 0),
-        Note::View(_) => notes::read_view(row).map(|_| 0),
+        Note::View(_) => notes::read_views(row).map(|_| 0),
         Note::Hold => notes::read_hold(row).map(|_| 0),
     }
 }

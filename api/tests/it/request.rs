@@ -50,7 +50,7 @@ fn note(request: &str, bytes: &[u8]) -> Option<Value> {
         ListHostsRequest GetHostRequest RevokeHostRequest CreateTokenRequest ListTokensRequest RevokeTokenRequest
         ListIncidentsRequest GetIncidentRequest ExportIncidentsRequest WatchIncidentsRequest DecideIncidentRequest
         PreviewExceptionRequest CreateExceptionRequest ListExceptionsRequest RevokeExceptionRequest
-        ListVersionsRequest CompareVersionsRequest HoldVersionRequest ReleaseVersionRequest
+        ListVersionsRequest CompareVersionsRequest ListGroupsRequest HoldVersionRequest ReleaseVersionRequest
         WhoAmIRequest CreateOperatorRequest ListOperatorsRequest RevokeOperatorRequest MakeBackupRequest ListAuditRequest
     )
 }

@@ -92,7 +92,7 @@ pub enum FleetCommand {
 pub enum ModelCommand {
     /// List the versions of the fleet's view, latest first
     Versions,
-    /// List what one version vouches for more (+) or less (-) than another
+    /// List what one version vouches for more (+) or less (-) than another, or as much but by others (=)
     Diff {
         /// Number of the version to compare with; 0 for one that vouches for nothing
         from: u64,
@@ -100,7 +100,12 @@ pub enum ModelCommand {
         /// How many at most: 1 to 10,000
         #[arg(long, value_name = "N", default_value_t = 1000)]
         limit: u32,
+        /// As hosts of this group are given them, and not those in none
+        #[arg(long, value_name = "KEY=VALUE", default_value = "", hide_default_value = true)]
+        group: String,
     },
+    /// List the groups that hosts form by a label: how many hosts, and how many of them voted
+    Groups,
     /// Give all hosts this version, and no newer one until it is released
     Rollback {
         /// Number of the version; 0 for one that vouches for nothing

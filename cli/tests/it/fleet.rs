@@ -59,12 +59,14 @@ pub struct Setup {
     pub listen: String,
     /// Laid over the built-in ones.
     pub parameters: &'static str,
+    /// Of the aggregator, beside what its command line says.
+    pub configuration: &'static str,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (place, environment) = (Place::new(), Vec::new());
-        Self { place, within: None, environment, listen: "127.0.0.1:0".into(), parameters: "" }
+        Self { place, within: None, environment, listen: "127.0.0.1:0".into(), parameters: "", configuration: "" }
     }
 }
 
@@ -154,7 +156,8 @@ impl Fleet {
 
     pub fn with(setup: Setup) -> Option<Self> {
         let (agent, aggregator) = (program("tracewell-agent")?, program("tracewell-aggregator")?);
-        let Setup { place, within, environment, listen, parameters } = setup;
+        let Setup { place, within, environment, listen, parameters, configuration } = setup;
+        place.file("aggregator.toml", configuration);
         let parameters = place.file("parameters.toml", parameters);
         place.file("agent.toml", format!("[pipeline]\nparameters = {parameters:?}\n"));
         let api = String::new();
@@ -167,6 +170,7 @@ impl Fleet {
     pub fn run_aggregator(&mut self) {
         let mut command = Command::new(&self.aggregator);
         command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET").envs(self.environment.iter().cloned());
+        command.args(["--config", &self.place.path("aggregator.toml")]);
         command.args(["run", "--listen", &self.listen, "--state", &self.place.path("state")]);
         command.args(["--parameters", &self.parameters]);
         command.args(["--control", &self.place.path("socket"), "--api", "127.0.0.1:0"]);

@@ -1,6 +1,6 @@
 //! What operators ask a running aggregator: by the program, over TLS with a token, and by HTTP.
 
-use crate::fleet::{Fleet, PATIENCE, RECORDINGS, same};
+use crate::fleet::{Fleet, PATIENCE, RECORDINGS, Setup, same};
 use crate::run::{Ran, tracewell};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,7 +16,11 @@ const ATTACKED: (&str, &str) = RECORDINGS[1];
 
 /// A fleet of one host, which has sent a recording with an attack.
 fn fleet() -> Option<Fleet> {
-    let fleet = Fleet::start()?;
+    fleet_of(Setup::default())
+}
+
+fn fleet_of(setup: Setup) -> Option<Fleet> {
+    let fleet = Fleet::with(setup)?;
     let (host, recording) = ATTACKED;
     assert!(fleet.enrol(host, &fleet.token(1)).status.success());
     let (is_well, said) = fleet.replay(host, recording).end();
@@ -171,6 +175,24 @@ fn the_fleet_s_view_is_rolled_back_and_released() {
     fleet.ask(&["fleet", "model", "release"]).failed(2, "the fleet's view is not held at any version");
     let audit = fleet.ask(&["fleet", "audit", "--limit", "9"]).ok();
     assert!(audit.contains("Model/HoldVersion") && audit.contains("Model/ReleaseVersion"), "{audit}");
+}
+
+#[test]
+fn hosts_form_groups_by_a_label_of_their_token() {
+    let grouped = Setup { configuration: "group_by = \"role\"", ..Setup::default() };
+    let Some(fleet) = fleet_of(grouped) else { return };
+    let group = json!({ "name": "role=test", "hosts": 1, "beyond": false });
+    assert_eq!(fleet.json(&["fleet", "model", "groups"]), json!({ "group_by": "role", "groups": [group] }));
+    let line = "     1 hosts  no view of its own in the version that hosts are given  role=test\n";
+    assert_eq!(fleet.ask(&["fleet", "model", "groups"]).ok(), line);
+    let id = fleet.hosts()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(fleet.hosts()[0]["group"], "role=test");
+    assert!(fleet.ask(&["fleet", "host", &id]).ok().contains("\ngroup          role=test\n"));
+    fleet
+        .ask(&["fleet", "model", "diff", "0", "0", "--group", "role=test"])
+        .failed(2, "group is \"role=test\", expected one of these versions: none");
+    assert_eq!(fleet.ask(&["fleet", "revoke", &id]).ok(), format!("{id} is let in no more\n"));
+    assert_eq!(fleet.ask(&["fleet", "model", "groups"]).ok(), "", "who is revoked is in none");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+mod groups;
+
 use super::*;
 use crate::profile::{ContributionLeaf, Direction, HostProfile, ObjectLabel};
 use proptest::prelude::*;
@@ -108,7 +110,7 @@ fn no_vote_counts_for_what_an_attack_did() {
     let votes = |disputed: &[(&str, &str)]| {
         let mut all = Disputed::default();
         disputed.iter().for_each(|&(executable, object)| all.add(executable.into(), object.into()));
-        let view = FleetView::of_undisputed(&map, &all, &parameters());
+        let view = Views::of(&map, &Groups::default(), &all, &parameters()).fleet();
         let common: Vec<_> = COMMON.split(' ').collect();
         (view.votes_for(&ODD_PATH).0, view.votes_for(&common).0, view.n_hosts())
     };

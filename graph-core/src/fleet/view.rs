@@ -2,24 +2,24 @@
 //!
 //! A host's vote for a leaf counts once it has seen it on enough distinct days, and it is one vote however often the
 //! host enrols or repeats itself. Only what more than half of the whole fleet does is taken for ordinary; what more than
-//! half of a subject's own hosts do is taken for half as surprising. So a minority, of the fleet or of the peers,
-//! noisy or hostile, can make nothing ordinary; even one that fakes being a subject's peers gains a factor of two.
+//! half of a subject's own hosts do, or more than half of those that the operator put into one group, is taken for half as
+//! surprising. So a minority, of the fleet, of the peers or of a group, noisy or hostile, can make nothing ordinary; even one that fakes
+//! being a subject's peers, or that is most of a group, gains a factor of two.
 
-use crate::fleet::trie::{NONE, Trie};
-use crate::fleet::{Disputed, FleetMap, is_majority};
-use crate::profile::{ContributionLeaf, surprise_milli};
+use crate::fleet::trie::NONE;
+use crate::fleet::{Disputed, FleetMap, Groups, Views, is_majority};
+use crate::profile::surprise_milli;
 use std::collections::BTreeMap;
 use tracewell_model::{Millibits, Str};
 use tracewell_parameters::ProfileParameters;
-
-/// Bytes of a node beside its label, on the wire.
-const NODE_BYTES: usize = 12;
 
 /// The view as agents hold it. Nodes with too few votes to matter are not in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FleetView {
     /// Hosts with any vote.
     n_hosts: u32,
+    /// Of these, hosts of the group of the host that the view is for; 0 for one in none.
+    n_group: u32,
     /// Parents before children, siblings ascending by label.
     nodes: Vec<FleetNode>,
     /// Children of a node by label.
@@ -36,6 +36,8 @@ pub struct FleetNode {
     pub votes: u32,
     /// Hosts that vouch for anything of the subject this lies under; the fleet's hosts above subjects.
     pub peers: u32,
+    /// Hosts of the host's group that vouch for it, where they are most of the group and not most of the fleet; else 0.
+    pub group: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,51 +47,9 @@ pub struct ViewError {
 }
 
 impl FleetView {
-    /// The view of a fleet, at most `view_bytes_max` large: the least voted leaves are left out first.
+    /// The view of a host that is in no group ([`Views::of`]).
     pub fn of(map: &FleetMap, parameters: &ProfileParameters) -> Self {
-        Self::of_undisputed(map, &Disputed::default(), parameters)
-    }
-
-    /// The same, without the votes for what is disputed.
-    pub fn of_undisputed(map: &FleetMap, disputed: &Disputed, parameters: &ProfileParameters) -> Self {
-        let (mut trie, mut n_hosts) = (Trie::default(), 0);
-        // Per node: votes, and the last host that was counted there.
-        let mut tallies: Vec<(u32, u32)> = Vec::new();
-        for (host_no, (_, entry)) in map.iter().enumerate() {
-            let host_no = host_no as u32;
-            let mut leaves = trie.add(&entry.contribution);
-            if !disputed.is_empty() {
-                leaves.retain(|(node, _)| !disputed.holds(&trie.path(*node)));
-            }
-            let voting = |leaf: &ContributionLeaf| leaf.days >= parameters.vote_days;
-            tallies.resize(trie.len(), (0, NONE));
-            n_hosts += u32::from(leaves.iter().any(|(_, leaf)| voting(leaf)));
-            for (node, _) in leaves.into_iter().filter(|(_, leaf)| voting(leaf)) {
-                let mut next = node;
-                while next != NONE && tallies[next as usize].1 != host_no {
-                    let (votes, last_host) = &mut tallies[next as usize];
-                    (*votes, *last_host) = (*votes + 1, host_no);
-                    next = trie.parent(next);
-                }
-            }
-        }
-        let votes = |node: u32| tallies[node as usize].0;
-        let votes_min = votes_that_fit(&trie, votes, parameters);
-        let (mut nodes, mut places): (Vec<FleetNode>, Vec<u32>) = (Vec::new(), vec![NONE; trie.len()]);
-        // A parent has at least its children's votes, so whatever is kept hangs together.
-        for node in trie.ordered(|node| votes(node) >= votes_min) {
-            let above = trie.parent(node);
-            let parent = if above == NONE { NONE } else { places[above as usize] };
-            let peers = match (above, nodes.get(parent as usize)) {
-                (NONE, _) | (_, None) => n_hosts,
-                // Right below a workload stands the subject itself.
-                (_, Some(workload)) if workload.parent == NONE => votes(node),
-                (_, Some(parent)) => parent.peers,
-            };
-            places[node as usize] = nodes.len() as u32;
-            nodes.push(FleetNode { parent, label: trie.text(node).clone(), votes: votes(node), peers });
-        }
-        Self::from_nodes(n_hosts, nodes).expect("a trie in canonical order is canonical")
+        Views::of(map, &Groups::default(), &Disputed::default(), parameters).fleet()
     }
 
     /// Nodes in canonical order, for a message.
@@ -108,7 +68,18 @@ impl FleetView {
                 return Err(ViewError { at });
             }
         }
-        Ok(Self { n_hosts, nodes, index })
+        Ok(Self { n_hosts, n_group: 0, nodes, index })
+    }
+
+    /// The same as the view for a host of a group that has so many hosts with any vote.
+    #[must_use]
+    pub fn with_group(self, n_group: u32) -> Self {
+        Self { n_group, ..self }
+    }
+
+    /// Hosts with any vote in the group of the host that this is for; 0 for one in none.
+    pub fn n_group(&self) -> u32 {
+        self.n_group
     }
 
     pub fn n_hosts(&self) -> u32 {
@@ -150,31 +121,14 @@ impl FleetView {
 
     /// A host's own surprise at a leaf, lowered as far as the fleet's votes for it allow.
     pub(crate) fn lowered(&self, entry: u32, own_milli: u32) -> u32 {
-        let (votes, peers) = self.votes(entry);
-        let of = |hosts: u32| surprise_milli(u64::from(votes), u64::from(hosts) + 1);
+        let Some(&FleetNode { votes, peers, group, .. }) = self.nodes.get(entry as usize) else { return own_milli };
+        let of = |votes: u32, hosts: u32| surprise_milli(u64::from(votes), u64::from(hosts) + 1);
         if is_majority(votes, self.n_hosts) {
-            own_milli.min(of(self.n_hosts))
-        } else if is_majority(votes, peers) {
-            own_milli.min(of(peers).max(own_milli / 2))
-        } else {
-            own_milli
+            return own_milli.min(of(votes, self.n_hosts));
         }
+        // Both rest on fewer than most of the fleet, so that together they give no more than one of them.
+        let halved =
+            [(votes, peers), (group, self.n_group)].into_iter().filter(|(votes, all)| is_majority(*votes, *all));
+        halved.fold(own_milli, |least, (votes, all)| least.min(of(votes, all).max(own_milli / 2)))
     }
-}
-
-/// The fewest votes with which a node is kept, so that all that are fit the view's budget.
-fn votes_that_fit(trie: &Trie, votes: impl Fn(u32) -> u32, parameters: &ProfileParameters) -> u32 {
-    let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
-    for node in 0..trie.len() as u32 {
-        *sizes.entry(votes(node)).or_default() += NODE_BYTES + trie.text(node).len();
-    }
-    let (mut bytes, mut votes_min) = (0, u32::MAX);
-    for (&votes, &size) in sizes.range(parameters.vote_hosts_min.max(1)..).rev() {
-        bytes += size;
-        if bytes > parameters.view_bytes_max {
-            break;
-        }
-        votes_min = votes;
-    }
-    votes_min
 }

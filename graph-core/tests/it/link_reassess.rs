@@ -26,7 +26,7 @@ impl Host {
         let labels = ["host", "/bin/x", "file-write", "/etc/", "a"].into_iter().enumerate();
         let node = |(at, label): (usize, &str)| {
             let parent = u32::try_from(at).unwrap().wrapping_sub(1);
-            FleetNode { parent, label: label.into(), votes, peers }
+            FleetNode { parent, label: label.into(), votes, peers, group: 0 }
         };
         profile.set_fleet(Arc::new(FleetView::from_nodes(HOSTS, labels.map(node).collect()).unwrap()));
         Self { profile, vouched_for, other }

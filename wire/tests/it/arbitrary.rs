@@ -97,13 +97,21 @@ fn profile() -> impl Strategy<Value = ContributionDelta> {
 
 /// A parent is any node before, so that the view is canonical; labels are made different by their place.
 fn view() -> impl Strategy<Value = FleetView> {
-    let node = (any::<prop::sample::Index>(), text(), any::<u32>(), any::<u32>());
-    (any::<u32>(), vec(node, 0..8)).prop_map(|(n_hosts, nodes)| {
-        let nodes = nodes.into_iter().enumerate().map(|(at, (parent, label, votes, peers))| {
+    let node = (any::<prop::sample::Index>(), text(), any::<u32>(), any::<u32>(), any::<u32>());
+    (any::<u32>(), any::<u32>(), vec(node, 0..8)).prop_map(|(n_hosts, n_group, nodes)| {
+        let n_group = n_group.min(n_hosts);
+        let nodes = nodes.into_iter().enumerate().map(|(at, (parent, label, votes, peers, group))| {
             let parent = parent.index(at + 1).checked_sub(1).map_or(u32::MAX, |parent| parent as u32);
-            FleetNode { parent, label: format!("{label}{at}").into(), votes, peers }
+            FleetNode {
+                parent,
+                label: format!("{label}{at}").into(),
+                votes,
+                peers,
+                group: group.min(votes).min(n_group),
+            }
         });
-        FleetView::from_nodes(n_hosts, nodes.collect()).expect("parents come first and labels differ")
+        let view = FleetView::from_nodes(n_hosts, nodes.collect()).expect("parents come first and labels differ");
+        view.with_group(n_group)
     })
 }
 

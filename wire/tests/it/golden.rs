@@ -141,9 +141,11 @@ fn a_profile_delta_is_as_it_was() {
 
 #[test]
 fn a_fleet_view_is_as_it_was() {
-    let node = |parent, label: &str| FleetNode { parent, label: label.into(), votes: 4, peers: 5 };
-    let view = FleetView::from_nodes(6, vec![node(u32::MAX, "a"), node(0, "b")]).unwrap();
+    let node = |parent, label: &str, group| FleetNode { parent, label: label.into(), votes: 4, peers: 5, group };
+    let view = FleetView::from_nodes(6, vec![node(u32::MAX, "a", 0), node(0, "b", 0)]).unwrap();
     check(Payload::FleetView(view), "5216 0806 1207 120161 1804 2005 1209 0801 120162 1804 2005");
+    let of_group = FleetView::from_nodes(6, vec![node(u32::MAX, "a", 0), node(0, "b", 3)]).unwrap().with_group(4);
+    check(Payload::FleetView(of_group), "521a 0806 1207 120161 1804 2005 120b 0801 120162 1804 2005 2803 1804");
 }
 
 #[test]

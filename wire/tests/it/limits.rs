@@ -155,6 +155,19 @@ fn a_path_that_shares_more_than_there_was_is_refused() {
     assert_eq!(error.to_string(), "shared steps of a path has 3 entries or bytes, at most 0 are allowed");
 }
 
+#[test]
+fn a_group_of_more_hosts_than_there_are_is_refused() {
+    // A view (0x52) of 2 hosts (0x08), a node (0x12) with a vote (0x18) of as many of the group (0x28), and hosts of the group (0x18).
+    let view = |n_hosts, of_group, n_group| {
+        decode(&envelope(&[0x52, 10, 0x08, n_hosts, 0x12, 4, 0x18, 1, 0x28, of_group, 0x18, n_group])).map(drop)
+    };
+    let refused = |result: Result<(), WireError>| result.unwrap_err().to_string();
+    assert!(refused(view(2, 1, 1)).starts_with("class is"), "it was read");
+    assert_eq!(refused(view(2, 1, 3)), "hosts of the group is 3, expected no more than of all hosts");
+    assert_eq!(refused(view(2, 2, 2)), "votes of the group is 2, expected no more than of all hosts");
+    assert_eq!(refused(view(2, 1, 0)), "votes of the group is 1, expected no more than of all hosts");
+}
+
 /// A newer sender's fields are skipped and its reasons of unknown kind are left out; the rest of the graph is read.
 #[test]
 fn unknown_fields_and_reasons_are_skipped() {

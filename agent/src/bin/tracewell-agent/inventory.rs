@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(told.complaints, ["detector a is not called any more: it failed too often".into()]);
         assert_eq!(inventories.news(1, &status, None), None, "it was told");
         assert_eq!(inventories.news(2, &status, None), Some(told));
-        let node = FleetNode { parent: u32::MAX, label: "host".into(), votes: 1, peers: 1 };
+        let node = FleetNode { parent: u32::MAX, label: "host".into(), votes: 1, peers: 1, group: 0 };
         let view = Arc::new(FleetView::from_nodes(3, vec![node]).unwrap());
         let told = inventories.news(2, &status, Some(&view)).unwrap();
         assert_eq!(told.view, view_hash(&view).unwrap());

@@ -161,7 +161,7 @@ fn time(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine;
+    use crate::engine::{self, Rules};
     use axum::body::Body;
     use axum::http;
     use tokio::sync::mpsc;
@@ -185,7 +185,7 @@ mod tests {
         let aggregator = Aggregator::new(&Parameters::default());
         let sessions = Arc::new(Sessions::new(RATE));
         let (engine, _thread) =
-            engine::start(aggregator, Arc::clone(&registry), (0, None), frames, Arc::clone(&sessions)).unwrap();
+            engine::start(aggregator, Arc::clone(&registry), Rules::default(), frames, Arc::clone(&sessions)).unwrap();
         let (stop, stopping) = watch::channel(false);
         let api = Api {
             registry,

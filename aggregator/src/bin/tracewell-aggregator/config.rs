@@ -8,6 +8,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tracewell_api::fields::LABEL_BYTES_MAX;
 use tracewell_parameters::Parameters;
 use tracewell_wire::quic::Rate;
 
@@ -41,6 +42,8 @@ pub struct Fields {
     pub retention_days: u64,
     /// Minutes for which nothing may be heard of a host before it is an incident: 0 to 525,600; 0 for as long as it likes.
     pub silent_minutes: u64,
+    /// Key of the label by whose values hosts form groups in the fleet's view; empty for no groups.
+    pub group_by: String,
     /// Frames that a host may send in a second, over time: 0 to 1,000,000; 0 for any number.
     pub host_frames_per_second: u64,
     /// Bytes that a host may send in a second, over time: 0 to 1 GiB; 0 for any number.
@@ -62,6 +65,7 @@ impl Default for Fields {
             certificate_days: 365,
             retention_days: 365,
             silent_minutes: 60,
+            group_by: String::new(),
             host_frames_per_second: 500,
             host_bytes_per_second: 4 << 20,
         }
@@ -84,6 +88,7 @@ pub struct Config {
     /// 0 keeps all.
     pub retention_days: u32,
     pub silent_after: Option<Duration>,
+    pub group_by: Option<Box<str>>,
     pub host_rate: Rate,
 }
 
@@ -145,6 +150,7 @@ impl Config {
                 0 => None,
                 minutes => Some(Duration::from_secs(60 * u64::from(minutes))),
             },
+            group_by: group_by(&fields.group_by)?,
             host_rate,
         })
     }
@@ -164,6 +170,14 @@ fn state_of(fields: &Fields) -> Result<PathBuf> {
         state => Some(state.into()).filter(|state: &PathBuf| state.is_absolute()),
     };
     state.with_context(|| format!("state is {:?}, expected an absolute path", fields.state))
+}
+
+fn group_by(key: &str) -> Result<Option<Box<str>>> {
+    // A key that no label can have would group nobody, and nobody would be told.
+    if key.len() >= LABEL_BYTES_MAX || key.contains('=') || key.chars().any(char::is_control) {
+        bail!("group_by is {key:?}, expected the key of a label, as \"role\", or nothing");
+    }
+    Ok(Some(key.into()).filter(|_| !key.is_empty()))
 }
 
 /// Where an aggregator that runs with this configuration can be asked.
@@ -228,6 +242,11 @@ mod tests {
         assert_eq!(check(|fields| fields.hosts_max = 0), "hosts_max is 0, expected 1 to 100000");
         assert_eq!(check(|fields| fields.retention_days = 36_501), "retention_days is 36501, expected 0 to 36500");
         assert_eq!(check(|fields| fields.silent_minutes = 525_601), "silent_minutes is 525601, expected 0 to 525600");
+        assert_eq!(check(|fields| fields.group_by = "role".into()), "");
+        assert_eq!(
+            check(|fields| fields.group_by = "role=web".into()),
+            "group_by is \"role=web\", expected the key of a label, as \"role\", or nothing"
+        );
         assert_eq!(check(|fields| fields.inbox_bytes = 5), "inbox_bytes is 5, expected 1048576 to 4294967295");
         assert!(check(|fields| fields.control = "c".into()).starts_with("control is \"c\", expected an absolute path"));
     }

@@ -3,6 +3,7 @@
 use crate::listener::Sessions;
 use crate::registry::{Registry, now};
 use anyhow::{Context, Result};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -13,8 +14,8 @@ use tracewell_aggregator::document::members::HostNames;
 use tracewell_aggregator::{
     Aggregator, Hold, HostReport, Incidents, IngestError, StoreError, VersionError, VersionHead,
 };
-use tracewell_graph_core::fleet::FleetView;
-use tracewell_model::{EventNs, HostId};
+use tracewell_graph_core::fleet::{GROUPS_MAX, Groups, Views};
+use tracewell_model::{EventNs, HostId, Str};
 use tracewell_wire::quic::server::Arrived;
 use tracewell_wire::session::Close;
 use tracewell_wire::{Inventory, Payload};
@@ -36,6 +37,17 @@ const LISTEN_EVERY: Duration = Duration::from_secs(10);
 const PUSHED_BYTES_MAX: usize = 64 << 20;
 /// Tries after which a store that cannot be written ends the program; whatever starts it anew may find out more.
 const TRIES_MAX: u32 = 30;
+
+/// What holds as long as it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Days of event time for which an alert graph is kept after it last grew; 0 keeps all.
+    pub retention_days: u32,
+    /// How long nothing may be heard of a host; as long as it likes if `None`.
+    pub silent_after: Option<Duration>,
+    /// Key of the label by whose values hosts form groups.
+    pub group_by: Option<Box<str>>,
+}
 
 /// What is asked of the engine, between two batches of frames.
 type Question = Box<dyn FnOnce(&mut Engine) + Send>;
@@ -80,7 +92,7 @@ pub struct Versions {
 pub fn start(
     aggregator: Aggregator,
     registry: Arc<Mutex<Registry>>,
-    (retention_days, silent_after): (u32, Option<Duration>),
+    rules: Rules,
     frames: mpsc::Receiver<Arrived>,
     sessions: Arc<Sessions>,
 ) -> Result<(Asker, JoinHandle<Result<()>>)> {
@@ -90,14 +102,15 @@ pub fn start(
     let mut engine = Engine {
         aggregator,
         registry,
-        retention_days,
+        rules,
         n_changes: 0,
+        n_registered: None,
         changed: tell,
         sessions,
-        push_from: None,
+        pushing: None,
         n_waited: 0,
-        silent_after,
     };
+    engine.regroup();
     engine.forget_revoked()?;
     engine.expire()?;
     engine.commit()?;
@@ -142,17 +155,18 @@ impl Asker {
 pub struct Engine {
     aggregator: Aggregator,
     registry: Arc<Mutex<Registry>>,
-    retention_days: u32,
+    rules: Rules,
     /// How often the list may have changed.
     n_changes: u64,
+    /// Changes of the registry that the groups know of.
+    n_registered: Option<u64>,
     changed: watch::Sender<()>,
     sessions: Arc<Sessions>,
-    /// The next of the hosts that are to be given another version of the fleet's view at once.
-    push_from: Option<HostId>,
+    /// Who is to be given another version of the fleet's view at once: hosts of this group, or of none, from this id on, and those of the
+    /// groups after it.
+    pushing: Option<(Option<Str>, HostId)>,
     /// Turns since hosts were told where alerts lead.
     n_waited: usize,
-    /// How long nothing may be heard of a host; as long as it likes if `None`.
-    silent_after: Option<Duration>,
 }
 
 impl Engine {
@@ -185,6 +199,7 @@ impl Engine {
 
     /// Takes frames, writes what came of them at once, and answers.
     fn take(&mut self, batch: impl Iterator<Item = Arrived>) -> Result<()> {
+        self.regroup();
         let mut taken = Vec::new();
         for arrived in batch {
             // What it sent before, and was not taken yet, counts no more either.
@@ -218,7 +233,7 @@ impl Engine {
 
     /// Sees of which hosts nothing is heard.
     fn listen(&mut self) {
-        let Some(silent_after) = self.silent_after else { return };
+        let Some(silent_after) = self.rules.silent_after else { return };
         let expected: Vec<_> = {
             let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
             registry.hosts().iter().filter(|(_, host)| !host.revoked).map(|(&id, host)| (id, host.enrolled)).collect()
@@ -243,15 +258,47 @@ impl Engine {
         }
     }
 
-    /// Gives some more hosts the version of the fleet's view that was changed to. Whoever does not get it does with its next heartbeat.
+    /// Gives some more hosts the version of the fleet's view that was changed to, group after group. Whoever does not get it does with its
+    /// next heartbeat.
     fn push(&mut self) {
-        let (Some(from), Some((_, view))) = (self.push_from.take(), self.aggregator.view_given()) else { return };
-        let bytes: usize = view.nodes().1.iter().map(|node| size_of_val(node) + node.label.len()).sum();
-        let hosts = self.sessions.connected_from(from, 1 + PUSHED_BYTES_MAX / bytes.max(1024));
-        if let Some(last) = hosts.last() {
-            self.push_from = last.0.checked_add(1).map(HostId);
-            self.sessions.tell(Some(hosts), Payload::FleetView(view.clone()));
+        while let Some((group, from)) = self.pushing.take() {
+            let groups = self.aggregator.groups();
+            let is_of_it = |host| groups.get(host) == group.as_ref();
+            let Some(view) = self.aggregator.view_given(group.as_deref()) else { return };
+            let bytes: usize = view.nodes().1.iter().map(|node| size_of_val(node) + node.label.len()).sum();
+            let hosts = self.sessions.connected_from(from, 1 + PUSHED_BYTES_MAX / bytes.max(1024), is_of_it);
+            if let Some(next) = hosts.last().and_then(|last| last.0.checked_add(1)) {
+                self.pushing = Some((group, HostId(next)));
+                return self.sessions.tell(Some(hosts), Payload::FleetView(view));
+            }
+            let after = group.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+            let next = groups.sizes().range::<Str, _>((after, Bound::Unbounded)).next();
+            self.pushing = next.map(|(group, _)| (Some(group.clone()), HostId(0)));
         }
+    }
+
+    /// Sees which group each host is in, if any was enrolled or revoked since. Tells the operator of groups that are too many.
+    fn regroup(&mut self) {
+        let Some(key) = &self.rules.group_by else { return };
+        let groups = {
+            let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.n_registered.replace(registry.n_changes()) == Some(registry.n_changes()) {
+                return;
+            }
+            registry.groups(key)
+        };
+        let n_known = self.aggregator.groups().beyond().len();
+        let (n_beyond, n_hosts) = (groups.beyond().len(), groups.beyond().values().sum::<u32>());
+        if n_beyond > n_known {
+            tracing::warn!(
+                group_by = &**key,
+                n_beyond,
+                n_hosts,
+                max = GROUPS_MAX,
+                "hosts of groups beyond the largest are as those in none"
+            );
+        }
+        self.aggregator.set_groups(groups);
     }
 
     fn commit(&mut self) -> Result<()> {
@@ -273,6 +320,7 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read or written.
     pub fn forget(&mut self, host: HostId) -> Result<()> {
+        self.regroup();
         self.aggregator.forget_contribution(host)?;
         self.commit()?;
         self.change();
@@ -291,7 +339,7 @@ impl Engine {
     /// By the hosts' time; the clock only says which of them is believed.
     fn expire(&mut self) -> Result<()> {
         let clock = EventNs(now().saturating_mul(EventNs::SECOND));
-        self.aggregator.expire(self.retention_days, clock).context("letting old alert graphs go")
+        self.aggregator.expire(self.rules.retention_days, clock).context("letting old alert graphs go")
     }
 
     fn is_revoked(&self, host: HostId) -> bool {
@@ -309,16 +357,22 @@ impl Engine {
 
     /// The versions of the fleet's view.
     pub fn versions(&self) -> Versions {
-        let given = self.aggregator.view_given().map(|(number, _)| number);
+        let given = self.aggregator.version_given();
         Versions { heads: self.aggregator.versions(), given, held: self.aggregator.held().cloned() }
     }
 
-    /// One of them.
+    /// One of them, with the views of all groups.
     ///
     /// # Errors
     /// When it is not kept, or the store cannot be read.
-    pub fn view(&self, version: u64) -> Result<FleetView, VersionError> {
-        self.aggregator.view(version)
+    pub fn views(&self, version: u64) -> Result<Views, VersionError> {
+        self.aggregator.views(version)
+    }
+
+    /// The key of the label by which hosts form groups, and which group each is in.
+    pub fn groups(&mut self) -> (Option<Box<str>>, Groups) {
+        self.regroup();
+        (self.rules.group_by.clone(), self.aggregator.groups().clone())
     }
 
     /// Rolls the fleet's view back to a version.
@@ -328,7 +382,7 @@ impl Engine {
     pub fn hold(&mut self, hold: Hold) -> Result<()> {
         self.aggregator.hold(hold)?;
         self.commit()?;
-        self.push_from = Some(HostId(0));
+        self.pushing = Some((None, HostId(0)));
         Ok(())
     }
 
@@ -339,7 +393,7 @@ impl Engine {
     pub fn release(&mut self) -> Result<()> {
         self.aggregator.release()?;
         self.commit()?;
-        self.push_from = Some(HostId(0));
+        self.pushing = Some((None, HostId(0)));
         Ok(())
     }
 
@@ -357,7 +411,8 @@ impl Engine {
     }
 
     /// What is known of each host, by id.
-    pub fn hosts(&self) -> Vec<HostReport> {
+    pub fn hosts(&mut self) -> Vec<HostReport> {
+        self.regroup();
         self.aggregator.hosts()
     }
 
@@ -410,13 +465,13 @@ mod tests {
         let engine = Engine {
             aggregator,
             registry,
-            retention_days: 0,
+            rules: Rules::default(),
             n_changes: 0,
+            n_registered: None,
             changed,
             sessions,
-            push_from: None,
+            pushing: None,
             n_waited: 0,
-            silent_after: None,
         };
         (engine, disk)
     }
@@ -479,6 +534,39 @@ mod tests {
         assert_eq!(n_shown(&engine(&folder).0), 0, "it is written");
     }
 
+    /// Hosts are grouped by the label that they were enrolled with, and again when that changes or one is revoked.
+    #[test]
+    fn groups_follow_the_registry() {
+        let folder = TempDir::new().unwrap();
+        let (mut engine, disk) = engine(&folder);
+        let enrol = |engine: &Engine, role: &str, host: Option<HostId>| {
+            let mut registry = engine.registry.lock().unwrap();
+            let labels = Labels::from([("role".to_owned(), role.to_owned())]);
+            let token = registry.token([0; 32], now() + 60, 1, labels, host.map(|host| host.0)).unwrap();
+            let sign = |_| Ok(Signed { certificate: (), sha256: [1; 32], expires: 1 });
+            registry.enrol((&token.id, &token.secret), (role, "here"), sign).unwrap().0
+        };
+        let sizes = |engine: &mut Engine| -> Vec<(String, u32)> {
+            engine.groups().1.sizes().iter().map(|(name, size)| (name.to_string(), *size)).collect()
+        };
+        let (one, two) = (enrol(&engine, "web", None), enrol(&engine, "web", None));
+        assert_eq!(sizes(&mut engine), [], "they form none");
+        engine.rules.group_by = Some("role".into());
+        assert_eq!(sizes(&mut engine), [("role=web".to_owned(), 2)]);
+        enrol(&engine, "db", Some(one));
+        engine.take(std::iter::empty()).unwrap();
+        let moved = [one, two].map(|host| engine.aggregator.groups().get(host).map(ToString::to_string));
+        assert_eq!(moved, [Some("role=db".to_owned()), Some("role=web".to_owned())]);
+        engine.registry.lock().unwrap().revoke(two).unwrap();
+        engine.forget(two).unwrap();
+        assert_eq!(engine.aggregator.groups().get(two), None);
+        // One too many is told, and its host is as one in none.
+        (0..GROUPS_MAX).for_each(|n| _ = enrol(&engine, &n.to_string(), None));
+        let (key, groups) = engine.groups();
+        assert_eq!((key.as_deref(), groups.sizes().len(), groups.beyond().len()), (Some("role"), GROUPS_MAX, 1));
+        drop((engine, disk));
+    }
+
     /// A store that is read as slowly as two others at the barrier let it be.
     struct Slow(MemoryStore, Arc<Barrier>);
 
@@ -517,7 +605,7 @@ mod tests {
         let registry = Arc::new(Mutex::new(Registry::open(Disk::open(folder.path()).unwrap(), 1).unwrap()));
         let (_frames, frames) = mpsc::channel(1);
         let sessions = Arc::new(Sessions::new(Rate { frames: 0, bytes: 0 }));
-        let (asker, _thread) = start(aggregator, registry, (0, None), frames, sessions).unwrap();
+        let (asker, _thread) = start(aggregator, registry, Rules::default(), frames, sessions).unwrap();
         let pass = || {
             let barrier = Arc::clone(&barrier);
             tokio::task::spawn_blocking(move || _ = barrier.wait())

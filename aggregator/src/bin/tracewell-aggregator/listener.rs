@@ -238,9 +238,9 @@ impl Sessions {
         self.lock().len()
     }
 
-    /// At most so many of the connected hosts, ascending from this id on.
-    pub fn connected_from(&self, from: HostId, max: usize) -> BTreeSet<HostId> {
-        self.lock().range(from..).map(|(&host, _)| host).take(max).collect()
+    /// At most so many of the connected hosts that are such, ascending from this id on.
+    pub fn connected_from(&self, from: HostId, max: usize, is_such: impl Fn(HostId) -> bool) -> BTreeSet<HostId> {
+        self.lock().range(from..).map(|(&host, _)| host).filter(|host| is_such(*host)).take(max).collect()
     }
 
     /// From where each connected host is.
@@ -292,7 +292,7 @@ fn add(count: &AtomicU64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine;
+    use crate::engine::{self, Rules};
     use crate::registry::{Labels, Signed};
     use rcgen::{CertificateParams, KeyPair};
     use std::collections::btree_map;
@@ -499,9 +499,14 @@ mod tests {
         let mut fleet = Fleet::start(Rate { frames: 0, bytes: 0 });
         let frames = fleet.frames.take().unwrap();
         let aggregator = Aggregator::new(&Parameters::default());
-        let (engine, _thread) =
-            engine::start(aggregator, Arc::clone(&fleet.registry), (0, None), frames, Arc::clone(&fleet.sessions))
-                .unwrap();
+        let (engine, _thread) = engine::start(
+            aggregator,
+            Arc::clone(&fleet.registry),
+            Rules::default(),
+            frames,
+            Arc::clone(&fleet.sessions),
+        )
+        .unwrap();
         let host = Arc::new(Host::default());
         fleet.run(&host);
         assert!(timeout(PATIENCE, host.connected.notified()).await.is_ok());
@@ -524,9 +529,14 @@ mod tests {
         let disk = Disk::open(&fleet.folder.path().join("store")).unwrap();
         let aggregator = Aggregator::with_store(&Parameters::default(), Box::new(disk.store())).unwrap();
         let frames = fleet.frames.take().unwrap();
-        let (engine, thread) =
-            engine::start(aggregator, Arc::clone(&fleet.registry), (0, None), frames, Arc::clone(&fleet.sessions))
-                .unwrap();
+        let (engine, thread) = engine::start(
+            aggregator,
+            Arc::clone(&fleet.registry),
+            Rules::default(),
+            frames,
+            Arc::clone(&fleet.sessions),
+        )
+        .unwrap();
         let host = Arc::new(Host::default());
         for n in 1..=N {
             let loss = LossRecord { host: fleet.host, time: EventNs(n), cause: LossCause::Gap, n_events: 1 };

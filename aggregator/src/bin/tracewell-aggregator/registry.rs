@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracewell_aggregator::StoreError;
 use tracewell_aggregator::disk::{Change, Disk, Family};
+use tracewell_graph_core::fleet::Groups;
 use tracewell_model::HostId;
 use tracewell_wire::quic::random;
 use tracewell_wire::session::Token;
@@ -94,6 +95,7 @@ pub struct Registry {
     hosts: BTreeMap<HostId, Host>,
     tokens: BTreeMap<String, Admission>,
     hosts_max: usize,
+    n_changes: u64,
 }
 
 impl Registry {
@@ -108,11 +110,22 @@ impl Registry {
         let tokens = disk.rows(Family::Tokens, &[])?.into_iter();
         let tokens = tokens.map(|(key, row)| Ok((String::from_utf8_lossy(&key).into(), read("a token", &row)?)));
         let tokens = tokens.collect::<Result<_, StoreError>>()?;
-        Ok(Self { disk, hosts, tokens, hosts_max })
+        Ok(Self { disk, hosts, tokens, hosts_max, n_changes: 0 })
     }
 
     pub fn hosts(&self) -> &BTreeMap<HostId, Host> {
         &self.hosts
+    }
+
+    /// How often a host was enrolled or revoked since it was opened: as long as that stays, so do their labels.
+    pub fn n_changes(&self) -> u64 {
+        self.n_changes
+    }
+
+    /// The group of each host that is let in and has this label: `KEY=VALUE`.
+    pub fn groups(&self, key: &str) -> Groups {
+        let admitted = self.hosts.iter().filter(|(_, host)| !host.revoked);
+        Groups::of(admitted.filter_map(|(id, host)| Some((*id, format!("{key}={}", host.labels.get(key)?).into()))))
     }
 
     /// The hosts that are let in no more.
@@ -225,6 +238,7 @@ impl Registry {
         ])?;
         self.tokens.insert(id, admission);
         self.hosts.insert(host, entry);
+        self.n_changes += 1;
         Ok((host, certificate))
     }
 
@@ -269,7 +283,9 @@ impl Registry {
     pub fn revoke(&mut self, host: HostId) -> Result<(), Refusal> {
         let entry = self.hosts.get(&host).ok_or(Refusal::NoHost(host))?;
         let entry = Host { revoked: true, ..entry.clone() };
-        Ok(self.put(host, entry)?)
+        self.put(host, entry)?;
+        self.n_changes += 1;
+        Ok(())
     }
 
     fn put(&mut self, host: HostId, entry: Host) -> Result<(), StoreError> {
@@ -365,6 +381,28 @@ mod tests {
         let again = token(&mut registry, 1, 1, Some(host));
         assert_eq!(enrol(&mut registry, &again, "renamed").unwrap(), host);
         assert_eq!(registry.admit(host, certificate).unwrap().n_enrolments, 2);
+    }
+
+    /// Labels come with the token alone; another token gives others, and who is revoked is in no group.
+    #[test]
+    fn hosts_are_in_the_group_of_their_label() {
+        let folder = TempDir::new().unwrap();
+        let mut one = registry(&folder);
+        let labelled = |registry: &mut Registry, role: &str, host: Option<HostId>| {
+            let labels = Labels::from([("role".to_owned(), role.to_owned())]);
+            registry.token([9; 32], now() + 60, 1, labels, host.map(|host| host.0)).unwrap()
+        };
+        let (web, plain) = (labelled(&mut one, "web", None), token(&mut one, 1, 1, None));
+        let host = enrol(&mut one, &web, "web-1").unwrap();
+        let other = enrol(&mut one, &plain, "web-2").unwrap();
+        let group = |registry: &Registry, key: &str| registry.groups(key).get(host).map(ToString::to_string);
+        assert_eq!((group(&one, "role").as_deref(), group(&one, "site")), (Some("role=web"), None));
+        assert_eq!(one.groups("role").get(other), None);
+        let (n_changes, again) = (one.n_changes(), labelled(&mut one, "db", Some(host)));
+        enrol(&mut one, &again, "web-1").unwrap();
+        assert_eq!((group(&one, "role").as_deref(), one.n_changes()), (Some("role=db"), n_changes + 1));
+        one.revoke(host).unwrap();
+        assert_eq!((group(&one, "role"), one.n_changes()), (None, n_changes + 2));
     }
 
     /// The answer to a renewal may be lost, and so may the host's disk afterwards: the certificate that it shows lets it in, until another is

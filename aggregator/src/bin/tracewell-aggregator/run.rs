@@ -8,7 +8,7 @@ use crate::authority::Authority;
 use crate::backup;
 use crate::config::Config;
 use crate::decisions::Decisions;
-use crate::engine;
+use crate::engine::{self, Rules};
 use crate::listener::{Listener, Sessions};
 use crate::operators::Operators;
 use crate::places::Places;
@@ -63,8 +63,12 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<()> {
         let endpoint = listen(&authority.aggregator()?, config.listen, authority.secret())
             .with_context(|| format!("listening on {}", config.listen))?;
         let sessions = Arc::new(Sessions::new(config.host_rate));
-        let waits = (config.retention_days, config.silent_after);
-        let (engine, thread) = engine::start(aggregator, Arc::clone(&registry), waits, frames, Arc::clone(&sessions))?;
+        let rules = Rules {
+            retention_days: config.retention_days,
+            silent_after: config.silent_after,
+            group_by: config.group_by.clone(),
+        };
+        let (engine, thread) = engine::start(aggregator, Arc::clone(&registry), rules, frames, Arc::clone(&sessions))?;
         let api = Api {
             registry: Arc::clone(&registry),
             sessions: Arc::clone(&sessions),

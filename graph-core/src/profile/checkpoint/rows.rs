@@ -46,6 +46,9 @@ impl HostProfile {
             });
             row.u64(self.tree.n_live() as u64);
             row.u64(self.scopes.len() as u64);
+            if let Some(n_group) = self.fleet.as_deref().map(FleetView::n_group).filter(|n_group| *n_group > 0) {
+                row.u64(n_group.into());
+            }
         });
         for node in fleet.map_or(&[][..], |(_, nodes)| nodes) {
             rows.row(|row| {
@@ -53,6 +56,9 @@ impl HostProfile {
                 row.text(&node.label);
                 row.u64(node.votes.into());
                 row.u64(node.peers.into());
+                if node.group > 0 {
+                    row.u64(node.group.into());
+                }
             });
         }
         let scopes = self.each_part(|part| rows.row(|row| write_node(row, &part)));
@@ -72,7 +78,7 @@ impl HostProfile {
     /// # Errors
     /// When the rows describe no profile, or one whose counts mean something else under these parameters.
     pub fn load(parameters: &ProfileParameters, rows: &mut LoadRows<'_>) -> Result<Self, LoadError> {
-        let (head, fleet, n_nodes, n_scopes) = rows.row("a profile", |row| {
+        let (head, fleet, n_nodes, n_scopes, n_group) = rows.row("a profile", |row| {
             let (half_life_days, period_ns) = (row.u64()?, row.u64()?);
             if (half_life_days, period_ns) != (parameters.half_life_days.into(), parameters.period_ns) {
                 return Err(row.corrupt(format!(
@@ -94,7 +100,8 @@ impl HostProfile {
                 scopes: Vec::new(),
             };
             let fleet = row.option(|row| Ok((row.u32()?, row.at_most(FLEET_MAX)?)))?;
-            Ok((head, fleet, row.at_most(NODES_MAX)?, row.at_most(NODES_MAX)?))
+            let (n_nodes, n_scopes) = (row.at_most(NODES_MAX)?, row.at_most(NODES_MAX)?);
+            Ok((head, fleet, n_nodes, n_scopes, if_there(row)?))
         })?;
         let mut parts = head;
         let fleet = match fleet {
@@ -104,11 +111,12 @@ impl HostProfile {
                 for _ in 0..n_fleet {
                     nodes.push(rows.row("a node of the fleet's view", |row| {
                         let (parent, label) = (row.u32()?, row.text()?.into());
-                        Ok(FleetNode { parent, label, votes: row.u32()?, peers: row.u32()? })
+                        Ok(FleetNode { parent, label, votes: row.u32()?, peers: row.u32()?, group: if_there(row)? })
                     })?);
                 }
                 let view = FleetView::from_nodes(n_hosts, nodes);
-                Some(view.map_err(|error| rows.wrong("the fleet's view", error.to_string()))?)
+                let view = view.map_err(|error| rows.wrong("the fleet's view", error.to_string()))?;
+                Some(view.with_group(n_group))
             }
         };
         for _ in 0..n_nodes {
@@ -122,6 +130,11 @@ impl HostProfile {
         profile.fleet = fleet.map(Arc::new);
         Ok(profile)
     }
+}
+
+/// A number that a row ends in where it is not 0: what hosts without a group write, and what was written before there were any.
+fn if_there(row: &mut RowReader<'_>) -> Result<u32, HistoryError> {
+    if row.rest().is_empty() { Ok(0) } else { row.u32() }
 }
 
 fn write_node(row: &mut RowWriter<'_>, part: &NodePart) {

@@ -153,6 +153,7 @@ fn inventory(api: &Api, reports: Vec<HostReport>) -> Vec<Host> {
             gaps: losses.n_gaps,
             latest_loss: losses.latest.map(rfc3339),
             has_given_view: report.is_some_and(|report| report.has_given_view),
+            group: report.and_then(|report| report.group.as_deref().map(Into::into)),
         }
     };
     registry.hosts().iter().map(host).collect()

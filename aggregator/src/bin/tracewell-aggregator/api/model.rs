@@ -1,17 +1,19 @@
 use super::{Api, Caller, internal, refused, time};
 use crate::engine::Engine;
 use crate::registry::now;
+use std::collections::BTreeSet;
 use tonic::{Request, Response, Status};
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_aggregator::{Hold, VersionError, VersionHead};
 use tracewell_api::fields;
 use tracewell_api::v1::model_server::Model;
 use tracewell_api::v1::{
-    self, CompareVersionsRequest, CompareVersionsResponse, HoldVersionRequest, HoldVersionResponse,
-    ListVersionsRequest, ListVersionsResponse, ReleaseVersionRequest, ReleaseVersionResponse, Version,
+    self, CompareVersionsRequest, CompareVersionsResponse, HoldVersionRequest, HoldVersionResponse, HostGroup,
+    ListGroupsRequest, ListGroupsResponse, ListVersionsRequest, ListVersionsResponse, ReleaseVersionRequest,
+    ReleaseVersionResponse, Version,
 };
-use tracewell_graph_core::fleet::{Difference, Vouched};
-use tracewell_model::EventNs;
+use tracewell_graph_core::fleet::{Difference, Views, Vouched};
+use tracewell_model::{EventNs, Str};
 
 const DIFFERENCES_MAX: u32 = 10_000;
 
@@ -48,15 +50,46 @@ impl Model for Api {
         let compare = async |api: Api, request: CompareVersionsRequest, _| {
             let (from, to) = (given("from", request.from)?, given("to", request.to)?);
             let limit = fields::within("limit", request.limit, 1000, DIFFERENCES_MAX)?;
-            let views = move |engine: &mut Engine| Ok::<_, VersionError>((engine.view(from)?, engine.view(to)?));
+            let views = move |engine: &mut Engine| Ok::<_, VersionError>((engine.views(from)?, engine.views(to)?));
             let (before, after) = api.engine.ask(views).await.map_err(internal)?.map_err(refused)?;
+            let group = request.group;
+            let is_known = |views: &Views| views.groups().any(|(name, _)| **name == *group);
+            if !group.is_empty() && !is_known(&before) && !is_known(&after) {
+                let known: BTreeSet<_> = before.groups().chain(after.groups()).map(|(name, _)| &**name).collect();
+                let known = if known.is_empty() { "none".into() } else { Vec::from_iter(known).join(", ") };
+                return Err(Status::not_found(format!("group is {group:?}, expected one of these versions: {known}")));
+            }
             // Two views of the largest size take a moment.
-            let differences = tokio::task::spawn_blocking(move || after.difference(&before)).await.map_err(internal)?;
+            let compare = move || {
+                let [before, after] = [before, after].map(|views| views.of_group(&group));
+                after.difference(&before)
+            };
+            let differences = tokio::task::spawn_blocking(compare).await.map_err(internal)?;
             let total = differences.len() as u64;
             let differences = differences.into_iter().take(limit as usize).map(difference).collect();
             Ok(CompareVersionsResponse { differences, total })
         };
         self.answer(request, compare).await
+    }
+
+    async fn list_groups(&self, request: Request<ListGroupsRequest>) -> Result<Response<ListGroupsResponse>, Status> {
+        let list = async |api: Api, _, _| {
+            let known = |engine: &mut Engine| (engine.groups(), engine.versions());
+            let ((group_by, groups), versions) = api.engine.ask(known).await.map_err(internal)?;
+            // Nobody voted in the version that vouches for nothing, which is none of those that are kept.
+            let given = versions.heads.iter().find(|head| Some(head.number) == versions.given);
+            let group = |(name, hosts): (&Str, &u32), beyond| HostGroup {
+                name: name.to_string(),
+                hosts: (*hosts).into(),
+                voted: given.and_then(|head| head.groups.get(name)).map(|voted| (*voted).into()),
+                beyond,
+            };
+            let largest = groups.sizes().iter().map(|known| group(known, false));
+            let mut groups: Vec<_> = largest.chain(groups.beyond().iter().map(|known| group(known, true))).collect();
+            groups.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(ListGroupsResponse { group_by: group_by.map(Into::into).unwrap_or_default(), groups })
+        };
+        self.answer(request, list).await
     }
 
     async fn hold_version(
@@ -95,6 +128,7 @@ fn difference(difference: Difference) -> v1::Difference {
         from: vouched(difference.before).into(),
         to: vouched(difference.now).into(),
         votes: difference.votes.into(),
+        group_votes: difference.group.into(),
     }
 }
 
@@ -102,6 +136,7 @@ fn vouched(vouched: Vouched) -> v1::Vouched {
     match vouched {
         Vouched::No => v1::Vouched::No,
         Vouched::ByPeers => v1::Vouched::ByPeers,
+        Vouched::ByGroup => v1::Vouched::ByGroup,
         Vouched::ByFleet => v1::Vouched::ByFleet,
     }
 }
