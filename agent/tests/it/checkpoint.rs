@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use tracewell_agent::checkpoint::VERSION;
 use tracewell_agent::normalise::host_of;
 use tracewell_agent::{CheckpointError, Pipeline, PipelineError};
 use tracewell_datasets::simulate::{Simulation, SimulationConfig};
@@ -523,5 +524,19 @@ fn the_rows_of_versions_4_to_6_are_read() {
     check(4, include_bytes!("../../../fuzz/seeds/checkpoint/rows"), &[]);
     for version in [5, 6] {
         check(version, include_bytes!("../../../fuzz/seeds/checkpoint/rows-5"), &attributes());
+    }
+}
+
+/// Fuzzing found it: an edge that began after its end was last used, as no graph has it, stood without that end after the retention.
+#[test]
+fn an_edge_that_began_after_its_end_was_used_lets_that_end_go_with_it() {
+    let rows = include_bytes!("../../../fuzz/seeds/checkpoint/edge-after-its-end");
+    let mut bytes = [b"TWSTATE\n", &VERSION.to_le_bytes()[..], rows, &u32::MAX.to_le_bytes()].concat();
+    bytes.extend_from_slice(blake3::hash(&bytes).as_bytes());
+    let (mut host, _, _) = small(&[], None);
+    host.pipeline.restore(&mut bytes.as_slice()).unwrap();
+    let last = host.pipeline.stats().last;
+    for days in [1, 9, 90] {
+        host.take(&[Record::Tick { host: HOST, time: last.after(days * EventNs::DAY) }]);
     }
 }

@@ -277,9 +277,10 @@ impl Arena {
         self.edges.taken().filter(|(_, edge)| edge.first < time).map(|(slot, _)| EdgeIdx(slot)).collect()
     }
 
-    /// Hot nodes that were last used before `time`.
+    /// Hot nodes without edges that were last used before `time`. One that was not used since its edges were is read from a disk alone.
     pub(super) fn nodes_before(&self, time: EventNs) -> Vec<NodeIdx> {
-        self.nodes.taken().filter(|(_, node)| node.state.last < time).map(|(slot, _)| NodeIdx(slot)).collect()
+        let is_over = |node: &Node| node.state.last < time && node.ins.len == 0 && node.outs.len == 0;
+        self.nodes.taken().filter(|(_, node)| is_over(node)).map(|(slot, _)| NodeIdx(slot)).collect()
     }
 
     /// All hot nodes, the least recently used first.
