@@ -22,7 +22,8 @@ use tracewell_graph_core::history::HistoryError;
 /// | 5 | rows of files say their mode, and how far their times were set back; operation `set-times` |
 /// | 6 | rows of processes say how surprising the host alone found what was rare, and of what in its profile |
 /// | 7 | rows of the fleet's view say the votes of the host's group |
-pub const VERSION: u32 = 7;
+/// | 8 | a record that waits may be a finding |
+pub const VERSION: u32 = 8;
 
 /// The oldest that is read: its rows say less.
 const OLDEST: u32 = 4;

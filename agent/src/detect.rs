@@ -11,9 +11,17 @@ use tracewell_graph_core::history::HistoryError;
 use tracewell_graph_core::neighbourhood::{Conditions, Detectors, Glimpse, Neighbourhood, Parent, Reach, SET_BACK_NS};
 use tracewell_graph_core::structure::{Structure, is_other_machine};
 use tracewell_model::{
-    Detail, Event, FileKind, Finding, Millibits, Mode, NodeAttrs, NodeKey, NodeKind, Operation, Reason,
+    Detail, Event, FileKind, Finding, FindingRecord, FindingSeverity, HostId, Millibits, Mode, NodeAttrs, NodeKey,
+    NodeKind, Operation, Reason, Str,
 };
 use tracewell_parameters::Parameters;
+
+/// What is taken of a finding from beside events. The stream may say anything.
+const DETECTOR_BYTES_MAX: usize = 64;
+const TITLE_BYTES_MAX: usize = 120;
+const REASON_BYTES_MAX: usize = 1_000;
+const TECHNIQUES_MAX: usize = 16;
+const TECHNIQUE_BYTES_MAX: usize = 16;
 
 pub struct Detection {
     /// Each with detectors of its own, which it numbers.
@@ -103,6 +111,23 @@ impl Detection {
         }
         Ok(raised)
     }
+}
+
+/// What was found beside events, as a finding about its process and what it was found in; `None` if there is nothing to tell anybody.
+pub fn finding_of(found: &FindingRecord, host: HostId) -> Option<Finding> {
+    let cut = |text: &Str, max: usize| match text.len() <= max {
+        true => text.clone(),
+        false => text[..text.floor_char_boundary(max)].into(),
+    };
+    let techniques = found.techniques.iter().filter(|technique| technique.len() <= TECHNIQUE_BYTES_MAX);
+    (found.severity != FindingSeverity::None).then(|| Finding {
+        detector: cut(&found.detector, DETECTOR_BYTES_MAX),
+        severity: found.severity,
+        title: cut(&found.title, TITLE_BYTES_MAX),
+        reason: cut(&found.reason, REASON_BYTES_MAX),
+        techniques: techniques.take(TECHNIQUES_MAX).cloned().collect(),
+        nodes: std::iter::once(found.process.key(host)).chain(found.object.key(host)).collect(),
+    })
 }
 
 /// The event with what the graph knows of a mode from before it, where the source does not say.

@@ -3,7 +3,8 @@
 use crate::profiling::Told;
 
 /// Counts since the pipeline began, without what was only trained on. Each is at most the one before, but for what alerts of other
-/// hosts led to: `groups <= stood_out + followed`, as long as no finding is about another process than the event's.
+/// hosts led to: `groups <= stood_out + followed`, as long as no finding is about another process than the event's, or comes
+/// from beside events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Funnel {
     /// As the graph takes them: a rename over another file is two.

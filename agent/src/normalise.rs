@@ -2,7 +2,7 @@
 
 use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows, read_record, write_record};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileRef, HostId, LossRecord, Object, Operation, ProcessRecord, Record,
+    Detail, Event, EventFlags, EventNs, FileRef, FindingRecord, HostId, LossRecord, Object, Operation, ProcessRecord, Record,
 };
 
 /// Records in a row that must agree on a jump of time before it is believed.
@@ -143,6 +143,7 @@ impl Normaliser {
             Record::Process(process) => Record::Process(ProcessRecord { time, ..process }),
             Record::Tick { host, .. } => Record::Tick { host, time },
             Record::Loss(loss) => Record::Loss(LossRecord { time, ..loss }),
+            Record::Finding(found) => Record::Finding(FindingRecord { time, ..found }),
             Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => record,
         }
     }
@@ -155,6 +156,7 @@ fn time_of(record: &Record) -> Option<EventNs> {
         Record::Event(event) => Some(event.time),
         Record::Tick { time, .. } => Some(*time),
         Record::Loss(loss) => Some(loss.time),
+        Record::Finding(found) => Some(found.time),
     }
 }
 
@@ -166,6 +168,7 @@ pub fn host_of(record: &Record) -> HostId {
         Record::Event(event) => event.host,
         Record::Tick { host, .. } => *host,
         Record::Loss(loss) => loss.host,
+        Record::Finding(found) => found.host,
         Record::Checkpoint(checkpoint) => checkpoint.host,
         Record::History(history) => history.host,
     }

@@ -4,7 +4,7 @@ mod checkpoint;
 
 use crate::checkpoint::CheckpointError;
 use crate::contribute::Contributor;
-use crate::detect::Detection;
+use crate::detect::{Detection, finding_of};
 use crate::funnel::Funnel;
 use crate::loss::LossLog;
 use crate::normalise::{Normaliser, Vetted, split_rename};
@@ -20,7 +20,9 @@ use tracewell_graph_core::neighbourhood::Detectors;
 use tracewell_graph_core::profile::Observation;
 use tracewell_graph_core::structure::Structure;
 use tracewell_graph_core::summary::Summariser;
-use tracewell_model::{Event, EventNs, HostId, HostRecord, Millibits, Object, Operation, Record, Str};
+use tracewell_model::{
+    Event, EventNs, FindingRecord, HostId, HostRecord, Millibits, Object, Operation, Reason, Record, Str,
+};
 use tracewell_parameters::Parameters;
 use tracewell_wire::{Heartbeat, Hello, Inventory, Payload, Transport};
 
@@ -246,6 +248,7 @@ impl Pipeline {
                 self.losses.add(loss);
                 self.uplink.send(Payload::Loss(*loss), transport)?;
             }
+            Record::Finding(found) => self.finding(found)?,
             Record::Host(_) | Record::Tick { .. } | Record::Checkpoint(_) | Record::History(_) => {}
         }
         let now = self.normaliser.watermark();
@@ -303,6 +306,23 @@ impl Pipeline {
         }
         if event.op == Operation::Exit {
             self.profiling.exited(&self.graph, &self.structure, inserted.subject, event.time);
+        }
+        Ok(())
+    }
+
+    /// Takes up what was found beside events, as if a detector had found it. Nothing comes of what is about a process that is not known.
+    fn finding(&mut self, found: &FindingRecord) -> Result<(), HistoryError> {
+        let host = self.graph.host();
+        let Some(finding) = finding_of(found, host) else { return Ok(()) };
+        let Some(process) = self.graph.place(found.process.key(host))? else { return Ok(()) };
+        let (structure, profiling) = (&self.structure, &mut self.profiling);
+        let is_usual = |graph: &mut _, process, fact: &_| profiling.is_usual(graph, process, fact, found.time);
+        let is_news =
+            structure.take_up(&mut self.graph, process, Reason::Detected(Arc::new(finding)), is_usual)?;
+        // The funnel is of events.
+        self.profiling.take_told();
+        if is_news && found.time >= self.train_until {
+            self.linker.raise(&mut self.graph, &self.structure, process, found.time)?;
         }
         Ok(())
     }

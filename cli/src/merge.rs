@@ -49,6 +49,7 @@ fn time_of(record: &Record) -> EventNs {
         Record::Event(event) => event.time,
         Record::Tick { time, .. } => *time,
         Record::Loss(loss) => loss.time,
+        Record::Finding(found) => found.time,
     }
 }
 

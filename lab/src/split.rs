@@ -99,7 +99,8 @@ impl Splitter<'_> {
                 let losses = self.hosts.iter().map(|&host| Record::Loss(LossRecord { host, time, ..loss }));
                 self.out.records.extend(losses);
             }
-            Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => {}
+            // Nothing in the lab finds anything beside events.
+            Record::Host(_) | Record::Finding(_) | Record::Checkpoint(_) | Record::History(_) => {}
         }
     }
 

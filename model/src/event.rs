@@ -1,4 +1,4 @@
-use crate::{EventNs, FileRef, HostId, Mode, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str};
+use crate::{EventNs, FileRef, FindingSeverity, HostId, Mode, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str};
 use std::sync::Arc;
 
 /// One entry of an event stream, in the order in which the source gave it.
@@ -16,6 +16,8 @@ pub enum Record {
     },
     /// Events that the source knows it lost.
     Loss(LossRecord),
+    /// What was found out beside events, as in the content of a file.
+    Finding(FindingRecord),
     /// What was known of the host when the stream began. Comes before all else of its host but its name.
     Checkpoint(CheckpointRecord),
     /// What the next record makes the agent read of its history from before the stream began.
@@ -55,6 +57,7 @@ impl Record {
             Self::Event(event) => Some(event.time),
             Self::Tick { time, .. } => Some(*time),
             Self::Loss(loss) => Some(loss.time),
+            Self::Finding(finding) => Some(finding.time),
         }
     }
 }
@@ -183,6 +186,25 @@ impl std::ops::BitOr for EventFlags {
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
+}
+
+/// What was found about a process by something that looks at more than events, such as the content of files. A replay cannot find it
+/// again, and so it stands in the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingRecord {
+    pub host: HostId,
+    /// When it was found, which is later than what it was found in.
+    pub time: EventNs,
+    /// Who is to answer for it.
+    pub process: ProcessRef,
+    /// What it was found in.
+    pub object: Object,
+    /// As of a [`Finding`](crate::Finding), which it becomes: these five.
+    pub detector: Str,
+    pub severity: FindingSeverity,
+    pub title: Str,
+    pub reason: Str,
+    pub techniques: Vec<Str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ mod units;
 
 pub use alert_graph::{AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, Loss, NodeAttrs, NodeRole};
 pub use event::{
-    CheckpointRecord, Detail, Event, EventFlags, HistoryRecord, HostRecord, LossCause, LossRecord, Object,
+    CheckpointRecord, Detail, Event, EventFlags, FindingRecord, HistoryRecord, HostRecord, LossCause, LossRecord, Object,
     ProcessRecord, Record,
 };
 pub use far_end::FarEnd;

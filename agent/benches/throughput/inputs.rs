@@ -89,6 +89,7 @@ fn time_of(record: &mut Record) -> Option<&mut EventNs> {
         Record::Event(event) => Some(&mut event.time),
         Record::Tick { time, .. } => Some(time),
         Record::Loss(loss) => Some(&mut loss.time),
+        Record::Finding(found) => Some(&mut found.time),
     }
 }
 
@@ -110,6 +111,7 @@ fn refresh(record: &mut Record, mask: u64) {
                 refresh_file(file, mask);
             }
         }
+        Record::Finding(found) => refresh_process(&mut found.process, mask),
         Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) | Record::History(_) => {}
     }
 }

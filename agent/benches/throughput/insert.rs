@@ -27,6 +27,7 @@ pub fn insert(criterion: &mut Criterion) {
                     Record::Host(_)
                     | Record::Tick { .. }
                     | Record::Loss(_)
+                    | Record::Finding(_)
                     | Record::Checkpoint(_)
                     | Record::History(_) => {}
                 });

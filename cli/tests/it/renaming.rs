@@ -97,7 +97,12 @@ impl Names {
                     | Detail::Times { .. } => {}
                 }
             }
-            Record::Host(_) | Record::Tick { .. } | Record::Loss(_) | Record::Checkpoint(_) | Record::History(_) => {}
+            Record::Host(_)
+            | Record::Tick { .. }
+            | Record::Loss(_)
+            | Record::Finding(_)
+            | Record::Checkpoint(_)
+            | Record::History(_) => {}
         }
     }
 

@@ -27,6 +27,7 @@ fn time(record: &Record) -> Option<(HostId, EventNs)> {
         Record::Event(event) => Some((event.host, event.time)),
         Record::Tick { host, time } => Some((*host, *time)),
         Record::Loss(loss) => Some((loss.host, loss.time)),
+        Record::Finding(found) => Some((found.host, found.time)),
     }
 }
 

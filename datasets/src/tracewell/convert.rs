@@ -1,7 +1,7 @@
 //! Between the model and its JSON form.
 
 use super::line::{
-    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, History, Host, Inode, Line, Loss, Mode, NewPath,
+    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, Finding, History, Host, Inode, Line, Loss, Mode, NewPath,
     Object, Process, ProcessRef, Signal, Socket, Tick, Times,
 };
 use super::names;
@@ -30,12 +30,7 @@ pub(super) fn line_of(record: &Record) -> Line<'_> {
             host: names::Host(event.host),
             subject: process_line(&event.subject),
             op: names::Op(event.op),
-            object: match &event.object {
-                model::Object::None => None,
-                model::Object::Process(process) => Some(Object::Process(process_line(process))),
-                model::Object::File(file) => Some(Object::File(file_line(file))),
-                model::Object::Socket(socket) => Some(Object::Socket(socket_line(socket))),
-            },
+            object: object_line(&event.object),
             detail: detail_line(&event.detail),
             bytes: event.amount_bytes,
             // At least 1 by its definition.
@@ -49,6 +44,17 @@ pub(super) fn line_of(record: &Record) -> Line<'_> {
             host: names::Host(loss.host),
             cause: loss.cause,
             events: loss.n_events,
+        }),
+        Record::Finding(found) => Line::Finding(Finding {
+            time: found.time.0,
+            host: names::Host(found.host),
+            process: process_line(&found.process),
+            object: object_line(&found.object),
+            detector: text(&found.detector),
+            severity: found.severity,
+            title: text(&found.title),
+            reason: text(&found.reason),
+            techniques: found.techniques.iter().map(text).collect(),
         }),
         Record::Checkpoint(checkpoint) => Line::Checkpoint(Checkpoint {
             host: names::Host(checkpoint.host),
@@ -64,6 +70,15 @@ pub(super) fn line_of(record: &Record) -> Line<'_> {
 
 fn text(text: &Str) -> Text<'_> {
     Text(Cow::Borrowed(text))
+}
+
+fn object_line(object: &model::Object) -> Option<Object<'_>> {
+    Some(match object {
+        model::Object::None => return None,
+        model::Object::Process(process) => Object::Process(process_line(process)),
+        model::Object::File(file) => Object::File(file_line(file)),
+        model::Object::Socket(socket) => Object::Socket(socket_line(socket)),
+    })
 }
 
 fn process_line(process: &model::ProcessRef) -> ProcessRef {
@@ -127,12 +142,7 @@ pub(super) fn record_of(line: &Line<'_>, strings: &mut Interner) -> Record {
             host: event.host.0,
             subject: process_of(&event.subject),
             op: event.op.0,
-            object: match &event.object {
-                None => model::Object::None,
-                Some(Object::Process(process)) => model::Object::Process(process_of(process)),
-                Some(Object::File(file)) => model::Object::File(file_of(file, strings)),
-                Some(Object::Socket(socket)) => model::Object::Socket(socket_of(socket, strings)),
-            },
+            object: object_of(event.object.as_ref(), strings),
             detail: detail_of(event.detail.as_ref(), strings),
             amount_bytes: event.bytes,
             count: event.count.get(),
@@ -145,6 +155,17 @@ pub(super) fn record_of(line: &Line<'_>, strings: &mut Interner) -> Record {
             time: EventNs(loss.time),
             cause: loss.cause,
             n_events: loss.events,
+        }),
+        Line::Finding(found) => Record::Finding(model::FindingRecord {
+            time: EventNs(found.time),
+            host: found.host.0,
+            process: process_of(&found.process),
+            object: object_of(found.object.as_ref(), strings),
+            detector: strings.get(&found.detector),
+            severity: found.severity,
+            title: strings.get(&found.title),
+            reason: strings.get(&found.reason),
+            techniques: found.techniques.iter().map(|technique| strings.get(technique)).collect(),
         }),
         Line::Checkpoint(checkpoint) => Record::Checkpoint(model::CheckpointRecord {
             host: checkpoint.host.0,
@@ -160,6 +181,15 @@ pub(super) fn record_of(line: &Line<'_>, strings: &mut Interner) -> Record {
 
 fn share(text: &Option<Text<'_>>, strings: &mut Interner) -> Option<Str> {
     text.as_ref().map(|text| strings.get(text))
+}
+
+fn object_of(object: Option<&Object<'_>>, strings: &mut Interner) -> model::Object {
+    match object {
+        None => model::Object::None,
+        Some(Object::Process(process)) => model::Object::Process(process_of(process)),
+        Some(Object::File(file)) => model::Object::File(file_of(file, strings)),
+        Some(Object::Socket(socket)) => model::Object::Socket(socket_of(socket, strings)),
+    }
 }
 
 fn process_of(process: &ProcessRef) -> model::ProcessRef {

@@ -19,6 +19,8 @@ pub(super) enum Line<'a> {
     Event(Event<'a>),
     Tick(Tick),
     Loss(Loss),
+    #[serde(borrow)]
+    Finding(Finding<'a>),
     Checkpoint(Checkpoint),
     History(History),
 }
@@ -85,6 +87,26 @@ pub(super) struct Loss {
     #[serde(with = "names::LossCause")]
     pub cause: model::LossCause,
     pub events: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Finding<'a> {
+    pub time: u64,
+    pub host: names::Host,
+    pub process: ProcessRef,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Object<'a>>,
+    #[serde(borrow)]
+    pub detector: Text<'a>,
+    #[serde(with = "names::FindingSeverity")]
+    pub severity: model::FindingSeverity,
+    #[serde(borrow)]
+    pub title: Text<'a>,
+    #[serde(borrow)]
+    pub reason: Text<'a>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<Text<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -52,6 +52,16 @@ pub(super) enum LossCause {
     Unknown,
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(remote = "model::FindingSeverity", rename_all = "kebab-case")]
+pub(super) enum FindingSeverity {
+    None,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
 const FLAGS: [(&str, model::EventFlags); 4] = [
     ("truncated", model::EventFlags::TRUNCATED),
     ("after-loss", model::EventFlags::AFTER_LOSS),

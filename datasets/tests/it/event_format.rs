@@ -36,7 +36,7 @@ proptest! {
 fn the_examples_of_the_document_can_be_read() {
     let examples: Vec<&str> = DOCUMENT.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     let read = records(examples.concat().as_bytes(), Format::Tracewell);
-    assert_eq!(read.len(), 6);
+    assert_eq!(read.len(), 7);
     let Record::Host(host) = &read[0] else { panic!("the first example is a host") };
     assert_eq!(host.host, HostId::from_name(&host.name), "the host id of the document");
     let schema = schema();
@@ -63,6 +63,11 @@ fn what_is_not_documented_is_refused_by_name() {
         (r#"{"event":{"time":1,"host":"0000000000000001","subject":{"pid":1},"op":"read","flags":["loud"]}}"#, "loud"),
         (r#"{"tick":{"time":1,"host":"0000000000000001","cause":"gap"}}"#, "`cause`"),
         (r#"{"loss":{"time":1,"host":"0000000000000001","cause":"moths","events":1}}"#, "moths"),
+        (
+            r#"{"finding":{"time":1,"host":"0000000000000001","process":{"pid":1},"detector":"d","severity":"bad","title":"t","reason":"r"}}"#,
+            "bad",
+        ),
+        (r#"{"finding":{"time":1,"host":"0000000000000001","process":{"pid":1},"detector":"d"}}"#, "`severity`"),
         (r#"{"checkpoint":{"host":"0000000000000001","last":true}}"#, "`zstd`"),
         (r#"{"checkpoint":{"host":"0000000000000001","zstd":"!"}}"#, "expected zstd in base64"),
         (r#"{"story":{}}"#, "`story`"),

@@ -3,15 +3,16 @@
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use tracewell_model::{
-    CheckpointRecord, Detail, Event, EventFlags, EventNs, FileKind, FileRef, HistoryRecord, HostId, HostRecord, Inode,
-    LossCause, LossRecord, Mode, Object, Operation, ProcessRecord, ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
+    CheckpointRecord, Detail, Event, EventFlags, EventNs, FileKind, FileRef, FindingRecord, FindingSeverity, HistoryRecord,
+    HostId, HostRecord, Inode, LossCause, LossRecord, Mode, Object, Operation, ProcessRecord, ProcessRef, Protocol,
+    Record, SocketRef, Str, Uuid,
 };
 
 pub fn any_record() -> impl Strategy<Value = Record> {
     let host = (any::<u64>(), text()).prop_map(|(host, name)| Record::Host(HostRecord { host: HostId(host), name }));
     let tick =
         (any::<u64>(), any::<u64>()).prop_map(|(host, time)| Record::Tick { host: HostId(host), time: EventNs(time) });
-    prop_oneof![host, process_record(), event(), event(), event(), tick, loss(), checkpoint(), history()]
+    prop_oneof![host, process_record(), event(), event(), event(), tick, loss(), finding(), checkpoint(), history()]
 }
 
 fn process_record() -> impl Strategy<Value = Record> {
@@ -57,6 +58,17 @@ fn loss() -> impl Strategy<Value = Record> {
     (any::<u64>(), any::<u64>(), proptest::sample::select(causes.to_vec()), any::<u64>()).prop_map(
         |(host, time, cause, n_events)| {
             Record::Loss(LossRecord { host: HostId(host), time: EventNs(time), cause, n_events })
+        },
+    )
+}
+
+fn finding() -> impl Strategy<Value = Record> {
+    let severities = proptest::sample::select(FindingSeverity::ALL.to_vec());
+    let texts = (text(), text(), text(), proptest::collection::vec(text(), 0..3));
+    (any::<u64>(), any::<u64>(), process(), object(), severities, texts).prop_map(
+        |(host, time, process, object, severity, (detector, title, reason, techniques))| {
+            let (host, time) = (HostId(host), EventNs(time));
+            Record::Finding(FindingRecord { host, time, process, object, detector, severity, title, reason, techniques })
         },
     )
 }

@@ -6,9 +6,12 @@ use crate::graph::row::{
 };
 use crate::history::{HistoryError, RowReader, RowWriter};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileRef, HostId, Inode, LossCause, LossRecord, Mode, Object, ProcessRecord,
+    Detail, Event, EventFlags, EventNs, FileRef, FindingRecord, FindingSeverity, HostId, Inode, LossCause, LossRecord, Mode, Object, ProcessRecord,
     Record, SocketRef, Uuid,
 };
+
+/// Techniques of one finding, more than the pipeline takes of one.
+const TECHNIQUES_MAX: u64 = 64;
 
 type Read<T> = Result<T, HistoryError>;
 
@@ -44,6 +47,17 @@ pub fn write_record(row: &mut RowWriter<'_>, record: &Record) {
             row.u64(loss.time.0);
             row.u64(loss.cause as u64);
             row.u64(loss.n_events);
+        }
+        Record::Finding(found) => {
+            row.u64(5);
+            row.u64(found.time.0);
+            write_process_ref(row, &found.process);
+            write_object(row, &found.object);
+            [&found.detector, &found.title, &found.reason].into_iter().for_each(|text| row.text(text));
+            row.u64(found.severity as u64);
+            let techniques = &found.techniques[..found.techniques.len().min(TECHNIQUES_MAX as usize)];
+            row.u64(techniques.len() as u64);
+            techniques.iter().for_each(|technique| row.text(technique));
         }
         Record::Host(_) | Record::Checkpoint(_) | Record::History(_) => row.u64(0),
     }
@@ -81,6 +95,14 @@ pub fn read_record(row: &mut RowReader<'_>, host: HostId) -> Read<Record> {
         }),
         3 => Record::Tick { host, time },
         4 => Record::Loss(LossRecord { host, time, cause: read_cause(row)?, n_events: row.u64()? }),
+        5 => {
+            let (process, object) = (read_process_ref(row)?, read_object(row)?);
+            let [detector, title, reason] = [row.text()?, row.text()?, row.text()?].map(Into::into);
+            let severity = read_severity(row)?;
+            let n_techniques = row.at_most(TECHNIQUES_MAX)?;
+            let techniques = (0..n_techniques).map(|_| Ok(row.text()?.into())).collect::<Read<_>>()?;
+            Record::Finding(FindingRecord { host, time, process, object, detector, severity, title, reason, techniques })
+        }
         other => return Err(row.corrupt(format!("a record of kind {other}"))),
     })
 }
@@ -198,6 +220,12 @@ fn read_detail(row: &mut RowReader<'_>) -> Read<Detail> {
 
 fn read_mode(row: &mut RowReader<'_>) -> Read<Mode> {
     Ok(Mode::of(row.at_most(Mode::BITS.into())? as u32))
+}
+
+fn read_severity(row: &mut RowReader<'_>) -> Read<FindingSeverity> {
+    let severity = row.u64()?;
+    let known = FindingSeverity::ALL.into_iter().find(|&known| known as u64 == severity);
+    known.ok_or_else(|| row.corrupt(format!("a finding of severity {severity}")))
 }
 
 fn read_cause(row: &mut RowReader<'_>) -> Read<LossCause> {
