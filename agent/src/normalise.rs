@@ -2,7 +2,8 @@
 
 use tracewell_graph_core::checkpoint::{LoadError, LoadRows, SaveRows, read_record, write_record};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileRef, FindingRecord, HostId, LossRecord, Object, Operation, ProcessRecord, Record,
+    Detail, Event, EventFlags, EventNs, FileRef, FindingRecord, HostId, LossRecord, Object, Operation, ProcessRecord,
+    Record,
 };
 
 /// Records in a row that must agree on a jump of time before it is believed.

@@ -317,8 +317,7 @@ impl Pipeline {
         let Some(process) = self.graph.place(found.process.key(host))? else { return Ok(()) };
         let (structure, profiling) = (&self.structure, &mut self.profiling);
         let is_usual = |graph: &mut _, process, fact: &_| profiling.is_usual(graph, process, fact, found.time);
-        let is_news =
-            structure.take_up(&mut self.graph, process, Reason::Detected(Arc::new(finding)), is_usual)?;
+        let is_news = structure.take_up(&mut self.graph, process, Reason::Detected(Arc::new(finding)), is_usual)?;
         // The funnel is of events.
         self.profiling.take_told();
         if is_news && found.time >= self.train_until {

@@ -80,6 +80,7 @@ pub struct Sensor {
     filters: Filters,
     next_filters: u64,
     identifier: Option<Identifier>,
+    content_identifier: Option<Identifier>,
     ring_wait: RingWait,
     /// When sums were fetched last.
     fetched: u64,
@@ -256,12 +257,17 @@ impl Sensor {
         true
     }
 
-    /// Asks the kernel what files are. There is one.
+    /// Asks the kernel what files are, for the live source.
     ///
     /// # Errors
     /// When it was taken before.
     pub fn take_identifier(&mut self) -> Result<Identifier, SensorError> {
         self.identifier.take().ok_or_else(|| SensorError::Object("its map of identified files was taken before".into()))
+    }
+
+    /// The same for a thread that looks into files; `None` if it was taken before.
+    pub fn take_content_identifier(&mut self) -> Option<Identifier> {
+        self.content_identifier.take()
     }
 
     /// The next item in the order of times, if it has waited long enough at `now` (`u64::MAX` for all).

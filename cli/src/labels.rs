@@ -64,11 +64,8 @@ impl Watcher {
             Record::Host(host) => drop(self.hosts.insert(host.host, host.name.clone())),
             Record::Process(process) => self.process(process.host, process.process, process.exe.as_ref()),
             Record::Event(event) => self.event(event),
-            Record::Tick { .. }
-            | Record::Loss(_)
-            | Record::Finding(_)
-            | Record::Checkpoint(_)
-            | Record::History(_) => {}
+            Record::Tick { .. } | Record::Loss(_) | Record::Finding(_) | Record::Checkpoint(_) | Record::History(_) => {
+            }
         }
         if self.n_matched > NODES_MAX {
             return Err(format!("ground truth {:?} matches more than {NODES_MAX} nodes", self.truth.label_set));

@@ -1,4 +1,6 @@
-use crate::{EventNs, FileRef, FindingSeverity, HostId, Mode, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str};
+use crate::{
+    EventNs, FileRef, FindingSeverity, HostId, Mode, NodeKey, NodeKind, Operation, ProcessRef, SocketRef, Str,
+};
 use std::sync::Arc;
 
 /// One entry of an event stream, in the order in which the source gave it.

@@ -16,8 +16,8 @@ mod units;
 
 pub use alert_graph::{AlertEdge, AlertGraph, AlertId, AlertNode, AlertUpdate, EdgeKey, Loss, NodeAttrs, NodeRole};
 pub use event::{
-    CheckpointRecord, Detail, Event, EventFlags, FindingRecord, HistoryRecord, HostRecord, LossCause, LossRecord, Object,
-    ProcessRecord, Record,
+    CheckpointRecord, Detail, Event, EventFlags, FindingRecord, HistoryRecord, HostRecord, LossCause, LossRecord,
+    Object, ProcessRecord, Record,
 };
 pub use far_end::FarEnd;
 pub use finding::{Finding, FindingSeverity};

@@ -19,15 +19,18 @@ impl Identifier {
         Ok(Self(HashMap::try_from(map).map_err(bpf_error("the map of identified files"))?))
     }
 
-    /// Two that ask through the same map. Threads do not disturb each other.
-    pub(super) fn two(map: Map) -> Result<(Self, Self), SensorError> {
+    /// Three that ask through the same map. Threads do not disturb each other.
+    pub(super) fn three(map: Map) -> Result<[Self; 3], SensorError> {
         let Map::HashMap(map) = map else {
             return Err(SensorError::Object("its map of identified files is no hash map".into()));
         };
         let failed = "opening the map of identified files";
-        let again = map.fd().as_fd().try_clone_to_owned().map_err(bpf_error(failed))?;
-        let again = MapData::from_fd(again).map_err(bpf_error(failed))?;
-        Ok((Self::new(Map::HashMap(map))?, Self::new(Map::HashMap(again))?))
+        let again = || {
+            let again = map.fd().as_fd().try_clone_to_owned().map_err(bpf_error(failed))?;
+            Self::new(Map::HashMap(MapData::from_fd(again).map_err(bpf_error(failed))?))
+        };
+        let (second, third) = (again()?, again()?);
+        Ok([Self::new(Map::HashMap(map))?, second, third])
     }
 
     /// `None` if there is no such file, or if files are not watched.

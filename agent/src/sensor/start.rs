@@ -78,7 +78,7 @@ impl Sensor {
         let ignored = take(&mut bpf, "IGNORED_PROCESSES")?;
         let ignored = BpfHashMap::try_from(ignored).map_err(bpf_error("the map of ignored processes"))?;
         let counters = Counters::new(&mut bpf)?;
-        let (identifier, own_identifier) = Identifier::two(take(&mut bpf, "IDENTIFIED")?)?;
+        let [identifier, own_identifier, content_identifier] = Identifier::three(take(&mut bpf, "IDENTIFIED")?)?;
         let filters = Filters::new(&mut bpf, own_identifier)?;
         let mut sensor = Self {
             ring,
@@ -91,6 +91,7 @@ impl Sensor {
             filters,
             next_filters: 0,
             identifier: Some(identifier),
+            content_identifier: Some(content_identifier),
             ring_wait,
             fetched: boot_now(),
             has_records: false,

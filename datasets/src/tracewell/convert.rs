@@ -1,8 +1,8 @@
 //! Between the model and its JSON form.
 
 use super::line::{
-    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, Finding, History, Host, Inode, Line, Loss, Mode, NewPath,
-    Object, Process, ProcessRef, Signal, Socket, Tick, Times,
+    Checkpoint, Cookie, Credentials, Detail, Event, Exec, File, Finding, History, Host, Inode, Line, Loss, Mode,
+    NewPath, Object, Process, ProcessRef, Signal, Socket, Tick, Times,
 };
 use super::names;
 use super::packed::Packed;

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 use tracewell_model::{
-    CheckpointRecord, Detail, Event, EventFlags, EventNs, FileKind, FileRef, FindingRecord, FindingSeverity, HistoryRecord,
-    HostId, HostRecord, Inode, LossCause, LossRecord, Mode, Object, Operation, ProcessRecord, ProcessRef, Protocol,
-    Record, SocketRef, Str, Uuid,
+    CheckpointRecord, Detail, Event, EventFlags, EventNs, FileKind, FileRef, FindingRecord, FindingSeverity,
+    HistoryRecord, HostId, HostRecord, Inode, LossCause, LossRecord, Mode, Object, Operation, ProcessRecord,
+    ProcessRef, Protocol, Record, SocketRef, Str, Uuid,
 };
 
 pub fn any_record() -> impl Strategy<Value = Record> {
@@ -68,7 +68,17 @@ fn finding() -> impl Strategy<Value = Record> {
     (any::<u64>(), any::<u64>(), process(), object(), severities, texts).prop_map(
         |(host, time, process, object, severity, (detector, title, reason, techniques))| {
             let (host, time) = (HostId(host), EventNs(time));
-            Record::Finding(FindingRecord { host, time, process, object, detector, severity, title, reason, techniques })
+            Record::Finding(FindingRecord {
+                host,
+                time,
+                process,
+                object,
+                detector,
+                severity,
+                title,
+                reason,
+                techniques,
+            })
         },
     )
 }

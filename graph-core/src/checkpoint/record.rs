@@ -6,8 +6,8 @@ use crate::graph::row::{
 };
 use crate::history::{HistoryError, RowReader, RowWriter};
 use tracewell_model::{
-    Detail, Event, EventFlags, EventNs, FileRef, FindingRecord, FindingSeverity, HostId, Inode, LossCause, LossRecord, Mode, Object, ProcessRecord,
-    Record, SocketRef, Uuid,
+    Detail, Event, EventFlags, EventNs, FileRef, FindingRecord, FindingSeverity, HostId, Inode, LossCause, LossRecord,
+    Mode, Object, ProcessRecord, Record, SocketRef, Uuid,
 };
 
 /// Techniques of one finding, more than the pipeline takes of one.
@@ -101,7 +101,17 @@ pub fn read_record(row: &mut RowReader<'_>, host: HostId) -> Read<Record> {
             let severity = read_severity(row)?;
             let n_techniques = row.at_most(TECHNIQUES_MAX)?;
             let techniques = (0..n_techniques).map(|_| Ok(row.text()?.into())).collect::<Read<_>>()?;
-            Record::Finding(FindingRecord { host, time, process, object, detector, severity, title, reason, techniques })
+            Record::Finding(FindingRecord {
+                host,
+                time,
+                process,
+                object,
+                detector,
+                severity,
+                title,
+                reason,
+                techniques,
+            })
         }
         other => return Err(row.corrupt(format!("a record of kind {other}"))),
     })

@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("detector-build", &[]),
     ("detector-host", &["model", "parameters", "graph-core"]),
     ("sigma", &["model", "graph-core"]),
+    ("yara", &["model"]),
     (
         "agent",
         &[
@@ -32,6 +33,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "store",
             "detector-host",
             "sigma",
+            "yara",
         ],
     ),
     ("aggregator", &["model", "parameters", "graph-core", "alert-scorer", "wire", "store", "api"]),

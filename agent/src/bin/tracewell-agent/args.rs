@@ -35,6 +35,8 @@ pub enum Command {
     Probes(ProbesArgs),
     /// List, load, remove and resume detectors of the running agent
     Detectors(DetectorsArgs),
+    /// Try YARA rules: say which files of a folder of them do not compile and why, and what they find in files
+    Yara(YaraArgs),
     /// Say what this machine allows, what that costs, and how to mend it
     Doctor(DoctorArgs),
     /// Make this machine a host of a fleet: get it a certificate, by a token of `tracewell fleet token`
@@ -206,6 +208,21 @@ pub struct DetectorsArgs {
     /// How it is shown
     #[arg(long, value_enum, default_value_t = Form::Text, global = true)]
     pub output: Form,
+}
+
+/// Reads rules as `run` would, and needs no running agent.
+#[derive(Debug, clap::Args)]
+pub struct YaraArgs {
+    /// Folder of rules: files *.yar and *.yara
+    pub folder: PathBuf,
+    /// Files to be scanned with those that compile
+    pub files: Vec<PathBuf>,
+    /// Bytes of a file that is scanned
+    #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
+    pub size_max: u64,
+    /// Seconds that one scan may take
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5")]
+    pub timeout: Duration,
 }
 
 #[derive(Clone, Debug, Subcommand)]

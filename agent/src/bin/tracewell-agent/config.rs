@@ -28,8 +28,12 @@ use tracewell_parameters::Parameters;
 /// Read where nothing else is named, if it is there.
 const USUAL: &str = "/etc/tracewell/agent.toml";
 /// What can change while the agent runs. `sensor.groups.` stands for all of them.
-const CHANGEABLE: [&str; 13] = [
+const CHANGEABLE: [&str; 17] = [
     "detectors.",
+    "yara.rules",
+    "yara.size_max",
+    "yara.timeout_seconds",
+    "yara.quiet_seconds",
     "sensor.groups.",
     "sensor.budget",
     "sensor.ignored_operations",
@@ -50,6 +54,8 @@ const HISTORY_BYTES: u64 = 10_000_000;
 pub const DETECTOR_BYTES: u64 = 12_000_000;
 /// Resident bytes of some hundreds of Sigma rules.
 const SIGMA_BYTES: u64 = 8_000_000;
+/// Resident bytes of some hundreds of YARA rules, beside the file that is being scanned.
+const YARA_BYTES: u64 = 16_000_000;
 /// Resident bytes of all else: code and libraries, names and paths that are remembered, threads, what the allocator keeps
 /// (ADR 0015).
 const REST_BYTES: u64 = 22_000_000;
@@ -75,6 +81,8 @@ pub struct Config {
     pub detectors: Settings,
     /// Folder of Sigma rules.
     pub sigma: Option<PathBuf>,
+    /// `None` without YARA rules.
+    pub yara: Option<Yara>,
     /// `None` without a server.
     pub uplink: Option<Uplink>,
     pub form: Form,
@@ -94,6 +102,20 @@ pub struct Uplink {
     pub identity: PathBuf,
     pub spool_bytes: u64,
     pub keep_alive: Duration,
+}
+
+/// YARA rules on files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Yara {
+    /// Folder of rules.
+    pub rules: PathBuf,
+    /// Bytes of a file.
+    pub size_max: u64,
+    /// Of one scan.
+    pub timeout: Duration,
+    pub queue_max: usize,
+    /// After the last write, in event time.
+    pub quiet: Duration,
 }
 
 /// Where alerts go beside or in place of stdout.
@@ -138,12 +160,14 @@ impl Config {
         let history = history.or_else(|| std::env::var_os("STATE_DIRECTORY").map(PathBuf::from));
         let detectors = texts::detectors(&fields.detectors, history.as_deref())?;
         let sigma = texts::sigma(&fields.detectors)?;
+        let yara = texts::yara(&fields.yara)?;
         let needed = ledger(&sensor, &parameters)
             + if detectors.folder.is_some() { DETECTOR_BYTES } else { 0 }
-            + if sigma.is_some() { SIGMA_BYTES } else { 0 };
+            + if sigma.is_some() { SIGMA_BYTES } else { 0 }
+            + yara.as_ref().map_or(0, |yara| YARA_BYTES + yara.size_max);
         if needed > fields.limits.memory_bytes {
             let message = format!(
-                "at least {needed}, which ring, order, hot window, profile, history, detectors and the rest need"
+                "at least {needed}, which ring, order, hot window, profile, history, detectors, rules and the rest need"
             );
             return Err(wrong("limits.memory_bytes", fields.limits.memory_bytes, &message));
         }
@@ -171,6 +195,7 @@ impl Config {
             checkpoint_every: Duration::from_secs(fields.pipeline.checkpoint_seconds),
             detectors,
             sigma,
+            yara,
             uplink: texts::uplink(&fields.uplink, history.as_deref())?,
             history,
             form,
@@ -213,6 +238,8 @@ impl Config {
         self.fields.redaction = new.fields.redaction;
         self.fields.detectors = new.fields.detectors;
         (self.detectors, self.sigma) = (new.detectors, new.sigma);
+        self.fields.yara = fields::YaraFields { queue_max: self.fields.yara.queue_max, ..new.fields.yara };
+        self.yara = new.yara;
         self.fields.pipeline.checkpoint_seconds = new.fields.pipeline.checkpoint_seconds;
         self.fields.output.form = new.fields.output.form;
         self.fields.limits.cpu_percent = new.fields.limits.cpu_percent;
@@ -437,6 +464,9 @@ mod tests {
             ),
             ("[detectors]\nfolder = 'here'", "detectors.folder is \"here\", expected an absolute path"),
             ("[detectors]\nsigma = 'here'", "detectors.sigma is \"here\", expected an absolute path"),
+            ("[yara]\nrules = 'here'", "yara.rules is \"here\", expected an absolute path"),
+            ("[yara]\nsize_max = 0", "yara.size_max is 0, expected 1 to 1073741824"),
+            ("[yara]\nquiet_seconds = 0", "yara.quiet_seconds is 0, expected 1 to 86400"),
             ("[detectors]\ntrust = 'yes'", "detectors.trust is \"yes\", expected \"off\", \"warn\" or \"require\""),
             (
                 "[detectors]\ntrust = 'require'",
@@ -495,6 +525,8 @@ mod tests {
         assert!(needs.starts_with("limits.memory_bytes is 40000000, expected at least 6"), "{needs}");
         let needs = check("[detectors]\nfolder = '/x'").unwrap_err();
         assert!(needs.starts_with("limits.memory_bytes is 67108864, expected at least 7"), "{needs}");
+        let needs = check("[yara]\nrules = '/x'").unwrap_err();
+        assert!(needs.starts_with("limits.memory_bytes is 67108864, expected at least 9"), "{needs}");
         let pattern = check("[redaction]\npatterns = ['(']").unwrap_err();
         assert!(pattern.starts_with("redaction.patterns: redaction pattern \"(\": "), "{pattern}");
         assert!(check("[sensor\n").unwrap_err().starts_with("line 1: "));

@@ -104,6 +104,12 @@ fn complaints(status: &Status) -> Vec<String> {
     for error in detectors.error.iter().chain(&detectors.exposed) {
         complain(format!("folder of detectors: {error}"));
     }
+    for refused in status.yara.iter().flat_map(|yara| &yara.not_run) {
+        complain(format!("{} holds no YARA rules: {}", refused.file, refused.reason));
+    }
+    for error in status.yara.iter().flat_map(|yara| &yara.error) {
+        complain(format!("YARA rules: {error}"));
+    }
     if status.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.failed > 0) {
         complain("a checkpoint could not be written".into());
     }

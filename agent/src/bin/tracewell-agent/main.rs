@@ -11,7 +11,7 @@
 //! pipeline puts into the spool, at one of its [`ends`]. [`replay`] does so with a recording.
 //!
 //! [`record`] writes the stream to a file, [`trace`] shows it, [`snapshot`] shows what ran before, [`doctor`] says what this
-//! machine allows.
+//! machine allows, [`yara`] tries rules on files.
 //!
 //! Results go to stdout, everything else to stderr. Exit codes: `failure.rs`.
 
@@ -20,6 +20,7 @@ mod config;
 mod run;
 mod start;
 mod detectors;
+mod yara;
 mod watch;
 mod ends;
 mod identity;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Enrol(args) => enrol::run(&args, config),
         Command::Replay(args) => replay::run(&args, config),
+        Command::Yara(args) => yara::check(&args),
         Command::Config(args) => show_config(&args, config),
     };
     match done {

@@ -147,6 +147,24 @@ metrics! {
         = |status| by_detector(status, |detector| detector.fuel);
     "detector_microseconds_total" counter ("detector, version") "Time of its calls."
         = |status| by_detector(status, |detector| detector.microseconds);
+    "yara_rules" gauge ("") "YARA rules that are run. This and the next six are left out without `yara.rules`."
+        = |status| status.yara.iter().flat_map(|yara| one(yara.rules)).collect();
+    "yara_rule_files_not_run" gauge ("") "Files of YARA rules that do not compile, up to 64; `tracewell-agent status` says why."
+        = |status| status.yara.iter().flat_map(|yara| one(yara.not_run.len() as u64)).collect();
+    "yara_files_total" counter ("outcome")
+        "What became of files that were executed or written: `scanned`; `known` from before and not changed; `changed` while they were read, and scanned as far; `timed_out` and `failed` in the engine; `too_large`; `gone`, removed or replaced before they could be opened; `not_regular`; `elsewhere`, on filesystems of others; `unreadable`; `dropped`, since the queue was full; `given_up`, since too many written ones waited to be complete."
+        = |status| {
+            let files = status.yara.iter().flat_map(|yara| &yara.files);
+            files.map(|(outcome, n)| (vec![outcome.clone()], *n)).collect()
+        };
+    "yara_matched_files_total" counter ("") "Files in which a rule held, each time that they were asked for."
+        = |status| status.yara.iter().flat_map(|yara| one(yara.matched)).collect();
+    "yara_waiting_files" gauge ("") "Files that wait to be scanned."
+        = |status| status.yara.iter().flat_map(|yara| one(yara.waiting)).collect();
+    "yara_pending_files" gauge ("") "Written files that are not complete yet."
+        = |status| status.yara.iter().flat_map(|yara| one(yara.pending)).collect();
+    "yara_busy_milliseconds" gauge ("") "For how long the scan at hand has been going on; 0 between two."
+        = |status| status.yara.iter().flat_map(|yara| one(yara.busy_milliseconds)).collect();
     "configuration_reloads_total" counter ("outcome") "Times the configuration was read anew: `done` or `failed`."
         = |status| {
             let configuration = &status.configuration;

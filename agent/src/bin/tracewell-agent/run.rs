@@ -19,6 +19,7 @@ use crate::stop::{Reload, Stop};
 use crate::supervisor::Supervisor;
 use crate::uplink::Uplink;
 use crate::watch::{Stream, Watch};
+use crate::yara::Yara;
 use std::path::Path;
 use tempfile::TempDir;
 use tracewell_agent::live::Live;
@@ -64,7 +65,8 @@ pub fn run(args: &RunArgs, file: Option<&Path>) -> Result<(), Failure> {
     };
     let ends = Ends { local, spool };
     let detectors = Detectors::start(&config.detectors, config.sigma.as_deref(), &mut pipeline)?;
-    let mut stream = Stream { pipeline, ends, recording, recording_ended: None, noted, detectors };
+    let yara = Yara::start(config.yara.as_ref(), host.id, live.sensor().take_content_identifier())?;
+    let mut stream = Stream { pipeline, ends, recording, recording_ended: None, noted, detectors, yara };
     start::stream(&mut stream, record, &mut live, is_resumed)?;
     let alerts = Alerts::new(config.form, outlet, other_end);
     let (asker, answerer) = requests::channel();

@@ -41,6 +41,9 @@ pub struct Status {
     pub malformed_records: u64,
     pub pipeline: PipelineStatus,
     pub detectors: DetectorsStatus,
+    /// `None` without YARA rules.
+    #[serde(default)]
+    pub yara: Option<YaraStatus>,
     /// `None` if the history is a temporary one.
     pub checkpoint: Option<CheckpointStatus>,
     /// `None` without an aggregator.
@@ -112,6 +115,46 @@ pub struct DetectorsStatus {
 pub struct RefusedStatus {
     pub file: String,
     pub reason: String,
+}
+
+/// What became of files that were executed and written, since the start; a file may count several times.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct YaraStatus {
+    pub rules: u64,
+    /// Files of rules that are not run; the first of them.
+    pub not_run: Vec<RefusedStatus>,
+    /// Why the folder was not read anew, if it could not be.
+    pub error: Option<String>,
+    /// Files by what became of them, in the order of `docs/metrics.md`.
+    pub files: Vec<(String, u64)>,
+    /// Files in which a rule held.
+    pub matched: u64,
+    /// Files that wait to be scanned, and written ones that are not complete yet.
+    pub waiting: u64,
+    pub pending: u64,
+    /// For how long the scan at hand has been going on.
+    pub busy_milliseconds: u64,
+}
+
+impl YaraStatus {
+    /// A line for each.
+    pub fn lines(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let not_run = self.not_run.iter().map(|refused| ("not run", format!("{}: {}", refused.file, refused.reason)));
+        let error = self.error.iter().map(|error| ("no YARA rules", error.clone()));
+        let files =
+            self.files.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {}", what.replace('_', " ")));
+        let files = files.collect::<Vec<_>>().join(", ");
+        let files = if files.is_empty() { "none".to_owned() } else { files };
+        let Self { rules, matched, waiting, pending, .. } = self;
+        let busy = match self.busy_milliseconds {
+            0..1_000 => String::new(),
+            busy => format!(", at one for {} s", busy / 1_000),
+        };
+        let text = format!(
+            "{rules} rules, {matched} files matched; files: {files}; {waiting} wait{busy}, {pending} are not complete"
+        );
+        std::iter::once(("YARA", text)).chain(not_run).chain(error)
+    }
 }
 
 impl DetectorsStatus {
@@ -450,6 +493,9 @@ impl Status {
         line("events", &format!("{}, {} lost", pipeline.events, pipeline.lost_events));
         line("edges", &pipeline.edges.to_string());
         for (what, said) in self.detectors.lines() {
+            line(what, &said);
+        }
+        for (what, said) in self.yara.iter().flat_map(YaraStatus::lines) {
             line(what, &said);
         }
         let failed = match self.failed_alerts {

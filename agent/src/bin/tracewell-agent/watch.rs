@@ -14,6 +14,7 @@ use crate::status::{
     ConfigurationStatus, IgnoredStatus, NotAttached, PipelineStatus, PressureStatus, SkippedStatus, SourceStatus,
     Status, ThrottledStatus, TierStatus, counts_programs, operations, resident_bytes, written_bytes,
 };
+use crate::yara::Yara;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
 use std::io;
@@ -50,6 +51,8 @@ pub struct Stream {
     pub noted: Noted,
     /// What looks at it.
     pub detectors: Detectors,
+    /// What looks into files.
+    pub yara: Yara,
 }
 
 impl Stream {
@@ -58,6 +61,7 @@ impl Stream {
         // A replay needs them before the record.
         self.record_history();
         self.write(|recording, _| recording.put(record));
+        self.yara.look(record);
         Ok(done?)
     }
 
@@ -82,6 +86,18 @@ impl Stream {
             spool.told_dropped(dropped);
         }
         Ok(())
+    }
+
+    /// Takes what was found in files since. It stands in the stream where it is taken, so that a replay says the same.
+    pub fn take_found(&mut self) -> Result<(), Failure> {
+        let now = self.pipeline.stats().last;
+        self.yara.found(now).iter().try_for_each(|record| self.take(record))
+    }
+
+    /// The same, and waits a little for what is being looked at.
+    pub fn take_last_found(&mut self) -> Result<(), Failure> {
+        let now = self.pipeline.stats().last;
+        self.yara.last_found(now).iter().try_for_each(|record| self.take(record))
     }
 
     fn record_history(&mut self) {
@@ -135,6 +151,7 @@ impl Watch {
         let stream = &mut self.stream;
         stream.detectors.swap(&mut stream.pipeline);
         self.live.turn(|record| stream.take(&record))?;
+        stream.take_found()?;
         stream.tell_dropped()?;
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.write_if_due(&mut stream.pipeline);
@@ -237,6 +254,7 @@ impl Watch {
         let Stream { detectors, pipeline, .. } = &mut self.stream;
         detectors.set(&self.config.detectors).map_err(Failure::internal)?;
         detectors.set_sigma(self.config.sigma.as_deref(), pipeline);
+        self.stream.yara.set(self.config.yara.as_ref());
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.set_every(self.config.checkpoint_every);
         }
@@ -312,6 +330,7 @@ impl Watch {
                 readiness_permille: pipeline.readiness_permille.into(),
             },
             detectors: self.stream.detectors.status(),
+            yara: self.stream.yara.status(),
             checkpoint: self.checkpoints.as_ref().map(Checkpoints::status),
             uplink: self.stream.ends.spool.as_ref().map(|spool| spool.status().into()),
             pressure: self.pressure_status(),
@@ -345,6 +364,7 @@ impl Watch {
     pub fn finish(mut self) -> Result<(), Failure> {
         let stream = &mut self.stream;
         self.live.finish(|record| stream.take(&record))?;
+        stream.take_last_found()?;
         stream.finish()?;
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.write_and_wait(&mut stream.pipeline);

@@ -16,6 +16,7 @@ pub struct Fields {
     pub containers: ContainerFields,
     pub pipeline: PipelineFields,
     pub detectors: DetectorFields,
+    pub yara: YaraFields,
     pub uplink: UplinkFields,
     pub output: OutputFields,
     pub metrics: MetricsFields,
@@ -110,6 +111,21 @@ pub struct DetectorFields {
     pub keys: Vec<String>,
     /// Folder of Sigma rules; empty for none.
     pub sigma: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct YaraFields {
+    /// Folder of YARA rules; empty for none.
+    pub rules: String,
+    /// Bytes of a file that is scanned: 1 to 1 GiB.
+    pub size_max: u64,
+    /// Seconds that one scan may take: 1 to 600.
+    pub timeout_seconds: u64,
+    /// Files that may wait to be scanned: 1 to 65,536.
+    pub queue_max: u64,
+    /// Seconds without a write after which a written file is taken to be complete: 1 to 86,400.
+    pub quiet_seconds: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,6 +231,12 @@ impl Default for PipelineFields {
 impl Default for DetectorFields {
     fn default() -> Self {
         Self { folder: String::new(), trust: Trust::default().name().into(), keys: Vec::new(), sigma: String::new() }
+    }
+}
+
+impl Default for YaraFields {
+    fn default() -> Self {
+        Self { rules: String::new(), size_max: 16 << 20, timeout_seconds: 5, queue_max: 1024, quiet_seconds: 10 }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Names, patterns and paths of the configuration.
 
-use super::fields::{ContainerFields, DetectorFields, OutputFields, UplinkFields};
-use super::{ConfigError, Output, Uplink, in_range, wrong};
+use super::fields::{ContainerFields, DetectorFields, OutputFields, UplinkFields, YaraFields};
+use super::{ConfigError, Output, Uplink, Yara, in_range, wrong};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -90,6 +90,27 @@ pub fn detectors(fields: &DetectorFields, history: Option<&Path>) -> Result<Sett
 pub fn sigma(fields: &DetectorFields) -> Result<Option<PathBuf>, ConfigError> {
     let folder = Some(&fields.sigma).filter(|folder| !folder.is_empty());
     folder.map(|folder| absolute("detectors.sigma", folder)).transpose()
+}
+
+/// YARA rules, and what scanning with them may cost; `None` without any.
+pub fn yara(fields: &YaraFields) -> Result<Option<Yara>, ConfigError> {
+    in_range("yara.size_max", fields.size_max, 1..=1 << 30)?;
+    in_range("yara.timeout_seconds", fields.timeout_seconds, 1..=600)?;
+    in_range("yara.queue_max", fields.queue_max, 1..=65_536)?;
+    in_range("yara.quiet_seconds", fields.quiet_seconds, 1..=86_400)?;
+    if fields.rules.is_empty() {
+        return Ok(None);
+    }
+    if cfg!(not(feature = "yara")) {
+        return Err(wrong("yara.rules", format!("{:?}", fields.rules), "nothing: this build has no YARA"));
+    }
+    Ok(Some(Yara {
+        rules: absolute("yara.rules", &fields.rules)?,
+        size_max: fields.size_max,
+        timeout: Duration::from_secs(fields.timeout_seconds),
+        queue_max: usize::try_from(fields.queue_max).expect("its range was checked"),
+        quiet: Duration::from_secs(fields.quiet_seconds),
+    }))
 }
 
 /// Aggregators that are tried.
