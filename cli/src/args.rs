@@ -255,6 +255,9 @@ pub struct ReplayArgs {
     /// Sigma rules to run: a folder of files *.yml (docs/sigma.md)
     #[arg(long, value_name = "DIR")]
     pub sigma: Option<PathBuf>,
+    /// Refused: a recording holds no files; what an agent found in them stands in it (docs/yara.md)
+    #[arg(long, value_name = "DIR")]
+    pub yara: Option<PathBuf>,
     /// What the recording is for; stands in every table
     #[arg(long, value_enum, default_value_t = Role::Unstated)]
     pub role: Role,

@@ -27,6 +27,11 @@ use tracewell_sigma::{NotRun, Rules};
 
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     // Everything that can be wrong with what was asked for is found before the first record.
+    if let Some(folder) = &args.yara {
+        let why =
+            "a recording holds no files that could be scanned; what an agent found in files stands in its recording";
+        return Err(Failure::Input(format!("YARA rules of {} cannot be run: {why}", folder.display())));
+    }
     let mut parameters = parameters(args)?;
     let parameters_hash = parameters.hash();
     if let Some(window_bytes) = args.window_bytes {

@@ -4,6 +4,7 @@ mod arbitrary;
 mod attributes;
 mod checkpoint;
 mod determinism;
+mod finding;
 #[cfg(feature = "program")]
 #[path = "../../../detector-host/tests/it/guest.rs"]
 mod guest;

@@ -18,9 +18,9 @@ use tempfile::TempDir;
 use tracewell_agent::Pipeline;
 use tracewell_datasets::reader::{ReadOptions, open};
 use tracewell_graph_core::history::MemoryHistory;
-use tracewell_model::{Object, Operation, Record};
+use tracewell_model::{FindingRecord, Object, Operation, Reason, Record};
 use tracewell_parameters::Parameters;
-use tracewell_wire::Transport;
+use tracewell_wire::{Payload, Transport, decode};
 
 /// No step takes longer than this, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -482,4 +482,148 @@ fn an_agent_that_is_killed_goes_on_and_a_damaged_checkpoint_is_kept() {
     assert_eq!(fs::read(checkpoint.with_extension("refused")).expect("it is kept"), damaged);
     agent.end();
     assert!(start(&["--duration", "1"]).end().contains("goes on from a checkpoint"));
+}
+
+/// What a rule of this test looks for: nothing that anybody else has.
+#[cfg(feature = "yara")]
+const MARKER: &str = "tracewell-marker-of-the-live-test";
+
+#[cfg(feature = "yara")]
+#[test]
+fn what_does_not_compile_is_told_by_the_check_of_rules() {
+    let folder = TempDir::new().expect("a folder");
+    let rule = format!("rule marker {{ strings: $m = \"{MARKER}\" condition: $m }}");
+    fs::write(folder.path().join("good.yar"), rule).expect("it is written");
+    let file = folder.path().join("file");
+    fs::write(&file, MARKER).expect("it is written");
+    let check = |more: &[&Path]| output(program().arg("yara").arg(folder.path()).args(more));
+    let done = check(&[&file]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    assert_eq!(stdout(&done), format!("1 rules, 0 files are not run\n{}: high: marker \n", file.display()));
+    let bad = folder.path().join("bad.yar");
+    fs::write(&bad, "rule bad {\n  condition: $a\n}").expect("it is written");
+    let done = check(&[&file, folder.path()]);
+    assert_eq!(done.status.code(), Some(2));
+    let told = stdout(&done);
+    assert!(told.contains(&format!("{}: line 2:14: error: unknown variable", bad.display())), "{told}");
+    assert!(told.contains("file: high: marker") && told.contains("it is no regular file"), "{told}");
+    assert!(stderr(&done).contains("1 files of rules are not run, 1 files were not scanned"), "{}", stderr(&done));
+}
+
+/// Findings of a replay, and the title and node of each that reached an alert.
+#[cfg(feature = "yara")]
+fn found_in_replay(recording: &Path) -> (Vec<FindingRecord>, BTreeSet<String>) {
+    let records = open(recording, None, &ReadOptions::default()).expect("the recording is readable");
+    let (mut agent_end, mut other_end) = tracewell_wire::memory_pair();
+    let mut pipeline: Option<Pipeline> = None;
+    let (mut found, mut told) = (Vec::new(), BTreeSet::new());
+    let mut hear = |end: &mut tracewell_wire::MemoryEnd| {
+        while let Some(frame) = end.receive() {
+            let Payload::Alert(update) = decode(&frame).expect("it was just made").payload else { continue };
+            for (reason, node) in
+                update.graph.nodes.values().flat_map(|node| node.reasons.iter().map(move |reason| (reason, node)))
+            {
+                if let Reason::Detected(finding) = reason {
+                    told.insert(format!("{} {:?}", finding.reason, node.first));
+                }
+            }
+        }
+    };
+    for record in records {
+        let record = record.expect("each record is");
+        if let Record::Host(host) = &record {
+            pipeline = Some(Pipeline::new(host, &Parameters::default(), Box::new(MemoryHistory::new())));
+        }
+        if let Record::Finding(record) = &record {
+            found.push(record.clone());
+        }
+        pipeline.as_mut().expect("a host comes first").record(&record, &mut agent_end).expect("it can be replayed");
+        hear(&mut other_end);
+    }
+    pipeline.expect("a host came").finish(&mut agent_end).expect("it ends");
+    hear(&mut other_end);
+    (found, told)
+}
+
+/// The agent itself, on files that are executed, run as a script, and written and left.
+#[cfg(feature = "yara")]
+#[test]
+fn what_yara_finds_in_executed_and_written_files_is_in_the_alert_and_in_the_replay() {
+    if !is_possible() {
+        return;
+    }
+    let _turn = turn();
+    let folder = TempDir::new().expect("a folder");
+    let folder = folder.path().canonicalize().expect("it is there");
+    let (file, socket, alerts, recording) = (
+        folder.join("agent.toml"),
+        folder.join("agent.sock"),
+        folder.join("alerts.json"),
+        folder.join("recording.zst"),
+    );
+    let rules = folder.join("rules");
+    fs::create_dir(&rules).expect("it is made");
+    let rule = format!(
+        "rule marker : T1105 {{ meta: description = \"the test's\" strings: $m = \"{MARKER}\" condition: $m }}"
+    );
+    fs::write(rules.join("marker.yar"), rule).expect("it is written");
+    fs::write(rules.join("bad.yar"), "rule bad { condition: $a }").expect("it is written");
+    // The rule itself holds the marker: it is there before anybody watches.
+    let config = format!(
+        "[yara]\nrules = {rules:?}\nquiet_seconds = 1\n[output]\nfile = {alerts:?}\nform = \"json\"\n\
+         [control]\nsocket = {socket:?}\n[limits]\nmemory_bytes = 120_000_000\n"
+    );
+    fs::write(&file, config).expect("it is written");
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let mut agent = Agent::start(&["run", "--config", &text(&file), "--record", &text(&recording)], "watching");
+    assert!(agent.said.contains("YARA rules are not run") && agent.said.contains("line 1:"), "{}", agent.said);
+
+    let (program, script, left) = (folder.join("program"), folder.join("script"), folder.join("left"));
+    fs::copy("/bin/true", &program).expect("it is copied");
+    File::options()
+        .append(true)
+        .open(&program)
+        .and_then(|mut file| file.write_all(MARKER.as_bytes()))
+        .expect("written");
+    fs::write(&script, format!("#!/bin/sh\n# {MARKER}\ntrue\n")).expect("it is written");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is made executable");
+    for executed in [&program, &script] {
+        assert!(Command::new(executed).status().expect("it runs").success());
+    }
+    fs::write(&left, MARKER).expect("it is written");
+
+    let status = || {
+        let status = output(self::program().args(["status", "--output", "json", "--control"]).arg(&socket));
+        serde_json::from_slice::<Value>(&status.stdout).expect("JSON")
+    };
+    let scanned = eventually("scans", || {
+        let status = status();
+        Some(status.clone()).filter(|status| status["yara"]["matched"].as_u64() >= Some(3))
+    });
+    assert_eq!(
+        (scanned["yara"]["rules"].as_u64(), scanned["yara"]["not_run"].as_array().map(Vec::len)),
+        (Some(1), Some(1))
+    );
+    let told = eventually("alerts", || {
+        let told = fs::read_to_string(&alerts).unwrap_or_default();
+        Some(told.clone()).filter(|told| told.contains("marker: the test's (detector yara, high)"))
+    });
+    for path in [&program, &script] {
+        assert!(told.contains(&text(path)), "{} in {told}", path.display());
+    }
+    // What is read anew finds nothing any more, and says so.
+    fs::remove_file(rules.join("marker.yar")).expect("it is there");
+    agent.signal(Signal::HUP);
+    assert!(agent.has_said("YARA rules read"), "{}", agent.said);
+    eventually("no rules", || Some(()).filter(|()| status()["yara"]["rules"].as_u64() == Some(0)));
+    agent.signal(Signal::TERM);
+    let said = agent.end();
+    assert!(!said.contains("ERROR"), "{said}");
+
+    let (found, told) = found_in_replay(&recording);
+    for (path, why) in [(&program, "executed"), (&script, "run as a script"), (&left, "written")] {
+        let reason = format!("{} was {why}; $m at", path.display());
+        assert!(found.iter().any(|found| found.reason.starts_with(&reason)), "{reason} in {found:?}\n{said}");
+        assert!(told.iter().any(|told| told.starts_with(&format!("{} was", path.display()))), "{path:?} in {told:?}");
+    }
 }

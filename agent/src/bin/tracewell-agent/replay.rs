@@ -69,6 +69,11 @@ pub fn run(args: &ReplayArgs, file: Option<&Path>) -> Result<(), Failure> {
     let mut pipeline = Pipeline::new(&record, &config.parameters, Box::new(history));
     pipeline.follow_at_end();
     let detectors = add_detectors(&config, &mut pipeline)?;
+    if config.yara.is_some() {
+        tracing::warn!(
+            "yara.rules are not run: a recording holds no files; what was found in files when it was made stands in it"
+        );
+    }
     let work = work(Path::new(OWN_PROGRAM), &args.recording, &config, host, &detectors)?;
     pipeline.begin_epoch(spool.epoch_of(&work).map_err(Failure::internal)?);
     let _uplink = Uplink::start(uplink, identity, spool.clone())?;
