@@ -126,7 +126,7 @@ fn rules_change_while_it_watches_and_a_folder_that_is_gone_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut watcher = watcher(Limits::default(), nobody_knows());
     let file = file_at(&put(&folder, "file", MARKER));
-    let mut run = |watcher: &mut Watcher| {
+    let run = |watcher: &mut Watcher| {
         watcher.look(&event(1, here(), Operation::Exec, &file));
         found(watcher.last_answers(EventNs(1), LONG)).into_iter().map(|(_, title, _)| title).collect::<Vec<_>>()
     };
