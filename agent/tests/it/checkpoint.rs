@@ -512,20 +512,21 @@ fn the_rows_of_this_version_stay_what_they_are() {
 }
 
 /// They say less, and are else what this version has: 4 no attributes, 5 not what the host alone found of what was rare,
-/// which here is nothing, 6 nothing of groups.
+/// which here is nothing, 6 nothing of groups, 7 no findings that wait.
 #[test]
-fn the_rows_of_versions_4_to_6_are_read() {
-    let check = |version: u32, rows: &[u8], more: &[Record]| {
+fn the_rows_of_versions_4_to_7_are_read() {
+    let check = |version: u32, rows: &[u8], more: &[Record], view| {
         let mut before = [b"TWSTATE\n", &version.to_le_bytes()[..], rows, &u32::MAX.to_le_bytes()].concat();
         before.extend_from_slice(blake3::hash(&before).as_bytes());
-        let (mut host, saved, _) = small(more, None);
+        let (mut host, saved, _) = small(more, view);
         host.restart(&before);
         assert!(host.save() == saved, "version {version}");
     };
-    check(4, include_bytes!("../../../fuzz/seeds/checkpoint/rows"), &[]);
+    check(4, include_bytes!("../../../fuzz/seeds/checkpoint/rows"), &[], None);
     for version in [5, 6] {
-        check(version, include_bytes!("../../../fuzz/seeds/checkpoint/rows-5"), &attributes());
+        check(version, include_bytes!("../../../fuzz/seeds/checkpoint/rows-5"), &attributes(), None);
     }
+    check(7, include_bytes!("../../../fuzz/seeds/checkpoint/rows-7"), &attributes(), Some(view_of_group()));
 }
 
 /// Fuzzing found it: an edge that began after its end was last used, as no graph has it, stood without that end after the retention.
