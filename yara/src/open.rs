@@ -47,6 +47,8 @@ pub struct Opened {
 pub enum Refused {
     /// It is not where it was: removed, replaced, or nobody is left through whom it can be reached.
     Gone,
+    /// Its name is no UTF-8, so that events cannot say it, and there was no other way to it.
+    Nameless,
     NotRegular,
     TooLarge {
         bytes: u64,
@@ -106,7 +108,8 @@ pub fn open(
             return readable(found, stat, asked.unwrap_or(of_stat), size_max);
         }
     }
-    Err(refused)
+    let is_nameless = file.path.as_ref().is_some_and(|path| path.contains(char::REPLACEMENT_CHARACTER));
+    Err(if is_nameless && refused == Refused::Gone { Refused::Nameless } else { refused })
 }
 
 /// The place that a path has below a root, which it cannot leave. Where the file is known by more than its path, folders may be links.

@@ -223,9 +223,9 @@ fn parameters() -> ScanParams {
 
 fn load(folder: &Path) -> Result<(Rules, Vec<NotRun>), RulesError> {
     let mut paths = Vec::new();
-    collect(folder, DEPTH_MAX, &mut paths)?;
-    paths.sort();
     let (mut compiler_of_all, mut not_run) = (compiler(), Vec::new());
+    collect(folder, DEPTH_MAX, &mut paths, &mut not_run)?;
+    paths.sort();
     for path in paths {
         let compiled = read(&path).and_then(|text| {
             let namespace = path.to_string_lossy();
@@ -250,17 +250,21 @@ fn without_name(error: &str) -> String {
     error.lines().next().unwrap_or_default().to_owned()
 }
 
-fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), RulesError> {
+fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>, not_run: &mut Vec<NotRun>) -> Result<(), RulesError> {
     let failed = |error| RulesError::Unreadable { path: folder.to_path_buf(), error };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let (path, kind) = (entry.path(), entry.file_type().map_err(failed)?);
         if kind.is_dir() && depth > 0 {
-            collect(&path, depth - 1, paths)?;
+            collect(&path, depth - 1, paths, not_run)?;
+        } else if kind.is_dir() {
+            not_run.push(NotRun { path, why: format!("it lies deeper than {DEPTH_MAX} folders") });
+        } else if kind.is_symlink() && path.is_dir() {
+            not_run.push(NotRun { path, why: "it is a link to a folder: these are not followed".to_owned() });
         } else if path.extension().is_some_and(|extension| extension == "yar" || extension == "yara") {
             paths.push(path);
         }
-        if paths.len() > FILES_MAX {
+        if paths.len() + not_run.len() > FILES_MAX {
             return Err(RulesError::TooMany { path: folder.to_path_buf() });
         }
     }
@@ -282,6 +286,7 @@ fn read(path: &Path) -> Result<String, String> {
     }
 }
 
+/// Rules come from anybody, and what they say is shown on terminals.
 fn shortened(text: &str, max: usize) -> Str {
-    text[..text.floor_char_boundary(max)].into()
+    text[..text.floor_char_boundary(max)].replace(char::is_control, "\u{fffd}").into()
 }

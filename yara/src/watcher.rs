@@ -14,8 +14,8 @@ use tracewell_model::{EventNs, FileRef, FindingRecord, HostId, Object, Operation
 
 /// The name that findings carry.
 const ID: &str = "yara";
-/// Processes that wait for what one file holds; further ones are counted as dropped.
-const ASKERS_MAX: usize = 32;
+/// Processes that wait for what one file holds; further ones are not told.
+const ASKERS_MAX: usize = 128;
 
 /// What became of files, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Counts {
     pub matched: u64,
     pub too_large: u64,
     pub gone: u64,
+    /// Not found by a name that is no UTF-8.
+    pub nameless: u64,
     pub not_regular: u64,
     /// On filesystems that others answer for.
     pub elsewhere: u64,
@@ -37,6 +39,8 @@ pub struct Counts {
     pub failed: u64,
     /// Requests for which the queue had no room.
     pub dropped: u64,
+    /// What further processes did to a file that so many others were waiting for.
+    pub crowded: u64,
     /// Written files that were given up, since too many waited to be complete.
     pub given_up: u64,
 }
@@ -176,7 +180,7 @@ impl Watcher {
                 match by.len() < ASKERS_MAX {
                     _ if by.contains(&asker) => {}
                     true => by.push(asker),
-                    false => self.counts.dropped += 1,
+                    false => self.counts.crowded += 1,
                 }
             }
             return;
@@ -246,6 +250,7 @@ impl Watcher {
             Outcome::TimedOut => &mut counts.timed_out,
             Outcome::Failed => &mut counts.failed,
             Outcome::Refused(Refused::Gone) => &mut counts.gone,
+            Outcome::Refused(Refused::Nameless) => &mut counts.nameless,
             Outcome::Refused(Refused::NotRegular) => &mut counts.not_regular,
             Outcome::Refused(Refused::TooLarge { .. }) => &mut counts.too_large,
             Outcome::Refused(Refused::Elsewhere) => &mut counts.elsewhere,

@@ -95,3 +95,11 @@ proptest! {
         request::field(&text);
     }
 }
+
+/// Fuzzing found it: decoders, and versions of them, differ in whether they take it.
+#[test]
+fn an_entry_of_a_map_that_is_a_group_is_taken_and_noted_or_refused() {
+    let bytes = include_bytes!("../../../fuzz/seeds/api/map-as-group");
+    let method = &methods::all()[usize::from(bytes[0]) % methods::all().len()];
+    request::over_grpc(method, &bytes[1..]);
+}

@@ -333,7 +333,10 @@ fn a_backup_takes_the_place_of_what_was_lost() {
     let made = made.expect("it starts");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     fleet.ask(&["fleet", "backup", &backup]).failed(2, "making a backup in");
-    let busy = Command::new(&fleet.aggregator).args(["check", &fleet.place.path("state")]).output();
+    let state = fleet.place.path("state");
+    fleet.ask(&["fleet", "backup", &format!("{state}/backup-1")]).ok();
+    fleet.ask(&["fleet", "backup", &format!("{state}/store/backup-1")]).failed(2, "expected a folder outside it");
+    let busy = Command::new(&fleet.aggregator).args(["check", &state]).output();
     let said = String::from_utf8_lossy(&busy.expect("it starts").stderr).into_owned();
     assert!(said.contains("an aggregator runs on"), "{said}");
     assert!(running.end().0);
@@ -342,11 +345,26 @@ fn a_backup_takes_the_place_of_what_was_lost() {
     std::fs::rename(fleet.place.path("state"), &lost).expect("it can be moved");
 
     let program = |args: &[&str]| Command::new(&fleet.aggregator).args(args).output().expect("it starts");
-    let state = fleet.place.path("state");
     let checked = program(&["check", &backup]);
     let said = String::from_utf8_lossy(&checked.stdout).into_owned();
     assert!(checked.status.success() && said.contains("2 hosts, 1 tokens") && said.contains(" 0 faults"), "{said}");
     assert!(!program(&["restore", &backup, "--state", &lost]).status.success(), "it is not empty");
+    // One whose tables were damaged on its medium.
+    let damaged = format!("{lost}/backup-1");
+    for table in std::fs::read_dir(format!("{damaged}/store")).expect("it is there").flatten().map(|entry| entry.path())
+    {
+        if table.extension().is_some_and(|extension| extension == "sst") {
+            // Files of a backup may be links.
+            let mut bytes = std::fs::read(&table).expect("it can be read");
+            bytes[20] ^= 1;
+            std::fs::remove_file(&table).expect("it can be removed");
+            std::fs::write(&table, bytes).expect("it can be written");
+        }
+    }
+    let output = program(&["restore", &damaged, "--state", &state]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("--with-faults"), "{said}");
+    assert!(!Path::new(&state).exists(), "nothing is half-restored");
     let restored = program(&["restore", &backup, "--state", &state]);
     assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
     let said = String::from_utf8_lossy(&restored.stdout).into_owned();

@@ -1,6 +1,8 @@
 use crate::{MARKER, file_at, here, marker_rule, nobody_knows, put, rules, text};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
@@ -222,4 +224,25 @@ fn nothing_stays_open() {
     }
     let held = fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
     assert_eq!(held.filter(|path| path.starts_with(folder.path())).count(), 0);
+}
+
+/// Events say such a name with its bytes replaced.
+#[test]
+fn a_name_that_is_no_utf8_is_told_apart_from_what_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut reader = reader(&marker_rule(), Limits::default());
+    let path = folder.path().join(OsStr::from_bytes(b"bad\xff"));
+    fs::write(&path, MARKER).unwrap();
+    let as_said = path.to_string_lossy().into_owned();
+    let file = FileRef::at_path(as_said);
+    assert_eq!(scan(&mut reader, file).outcome, Outcome::Refused(Refused::Nameless));
+}
+
+#[test]
+fn what_rules_say_moves_no_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        format!("rule marker {{ meta: description = \"\x1b[31mred\" strings: $m = \"{MARKER}\" condition: $m }}");
+    let verdict = scan(&mut reader(&text, Limits::default()), file_at(&put(&folder, "file", MARKER)));
+    assert_eq!(&*verdict.matches[0].title, "marker: \u{fffd}[31mred");
 }

@@ -1,4 +1,5 @@
 use crate::{folder_of, marker_rule};
+use std::collections::BTreeMap;
 use std::fs;
 use tracewell_yara::{Rules, RulesError};
 
@@ -66,4 +67,25 @@ fn hostile_rules_are_refused_or_compiled_and_nothing_falls_over() {
         assert_eq!((rules.len(), not_run.len()), (1, 1), "{}", &text[..60]);
         assert!(not_run[0].why.len() < 1_000, "{}", not_run[0].why.len());
     }
+}
+
+#[test]
+fn folders_that_are_too_deep_or_linked_are_told() {
+    let folder = folder_of(&[("good.yar", &marker_rule())]);
+    let deep = folder.path().join("1/2/3/4/5/6/7/8");
+    fs::create_dir_all(deep.join("9")).unwrap();
+    fs::write(deep.join("last.yar"), marker_rule()).unwrap();
+    fs::write(deep.join("9/beyond.yar"), marker_rule()).unwrap();
+    std::os::unix::fs::symlink("1", folder.path().join("link")).unwrap();
+    let (rules, not_run) = Rules::load(folder.path()).unwrap();
+    let told: BTreeMap<_, _> = not_run.iter().map(|not_run| (not_run.path.clone(), not_run.why.as_str())).collect();
+    assert_eq!(rules.len(), 2);
+    assert_eq!(
+        told,
+        [
+            (deep.join("9"), "it lies deeper than 8 folders"),
+            (folder.path().join("link"), "it is a link to a folder: these are not followed"),
+        ]
+        .into()
+    );
 }

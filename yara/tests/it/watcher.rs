@@ -76,17 +76,18 @@ fn a_full_queue_holds_up_nobody_and_what_had_no_room_is_counted() {
     }
     assert_eq!((watcher.state().n_waiting, watcher.state().counts.dropped), (4, 2));
     // Who runs a file that is asked for already needs no room, up to a bound.
-    for start in 0..40 {
+    for start in 0..136 {
         watcher.look(&event(2, ProcessRef { start, ..here() }, Operation::Exec, &files[0]));
     }
-    assert_eq!((watcher.state().n_waiting, watcher.state().counts.dropped), (4, 2 + 8));
+    let counts = watcher.state().counts;
+    assert_eq!((watcher.state().n_waiting, counts.dropped, counts.crowded), (4, 2, 8));
     // Written files wait for room.
     watcher.look(&event(3, here(), Operation::Write, &files[7]));
     watcher.look(&event(3, here(), Operation::Write, &files[8]));
     watcher.look(&tick(60));
     assert_eq!((watcher.state().n_waiting, watcher.state().n_pending), (4, 2));
     drop(go);
-    assert_eq!(watcher.last_answers(EventNs(1), LONG).len(), 32 + 3);
+    assert_eq!(watcher.last_answers(EventNs(1), LONG).len(), 128 + 3);
     watcher.look(&tick(61));
     assert_eq!(watcher.last_answers(EventNs(1), LONG).len(), 2);
     assert_eq!((watcher.state().n_waiting, watcher.state().n_pending), (0, 0));

@@ -152,7 +152,7 @@ metrics! {
     "yara_rule_files_not_run" gauge ("") "Files of YARA rules that do not compile, up to 64; `tracewell-agent status` says why."
         = |status| status.yara.iter().flat_map(|yara| one(yara.not_run.len() as u64)).collect();
     "yara_files_total" counter ("outcome")
-        "What became of files that were executed or written: `scanned`; `known` from before and not changed; `changed` while they were read, and scanned as far; `timed_out` and `failed` in the engine; `too_large`; `gone`, removed or replaced before they could be opened; `not_regular`; `elsewhere`, on filesystems of others; `unreadable`; `dropped`, since the queue was full; `given_up`, since too many written ones waited to be complete."
+        "What became of files that were executed or written: `scanned`; `known` from before and not changed; `changed` while they were read, and scanned as far; `timed_out` and `failed` in the engine; `too_large`; `gone`, removed or replaced before they could be opened; `nameless`, not found by a name that is no UTF-8; `not_regular`; `elsewhere`, on filesystems of others; `unreadable`; `dropped`, since the queue was full; `crowded`, asked for by a process while 128 others waited for them; `given_up`, since too many written ones waited to be complete."
         = |status| {
             let files = status.yara.iter().flat_map(|yara| &yara.files);
             files.map(|(outcome, n)| (vec![outcome.clone()], *n)).collect()

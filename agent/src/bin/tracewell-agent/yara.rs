@@ -86,7 +86,13 @@ mod with {
 
         /// The same at the end, when what is being scanned is waited for a little.
         pub fn last_found(&mut self, now: EventNs) -> Vec<Record> {
-            self.watcher.as_mut().map(|watcher| watcher.last_answers(now, LAST_WAIT)).unwrap_or_default()
+            let Some(watcher) = &mut self.watcher else { return Vec::new() };
+            let found = watcher.last_answers(now, LAST_WAIT);
+            let State { n_waiting, n_pending, .. } = watcher.state();
+            if n_waiting + n_pending > 0 {
+                tracing::warn!(waiting = n_waiting, not_complete = n_pending, "files were not scanned before the end");
+            }
+            found
         }
 
         /// Reads the rules anew, on their thread. If that fails, those that were read before stay.
@@ -172,10 +178,12 @@ mod with {
             ("failed", counts.failed),
             ("too_large", counts.too_large),
             ("gone", counts.gone),
+            ("nameless", counts.nameless),
             ("not_regular", counts.not_regular),
             ("elsewhere", counts.elsewhere),
             ("unreadable", counts.unreadable),
             ("dropped", counts.dropped),
+            ("crowded", counts.crowded),
             ("given_up", counts.given_up),
         ];
         files.map(|(outcome, n)| (outcome.to_owned(), n)).into()
@@ -189,7 +197,7 @@ mod with {
         let (rules, not_run) = Rules::load(&args.folder).map_err(Failure::input)?;
         let mut text = String::new();
         for NotRun { path, why } in &not_run {
-            let _ = writeln!(text, "{}: {why}", path.display());
+            let _ = writeln!(text, "{}: {}", shown(path), why.replace(char::is_control, "\u{fffd}"));
         }
         let _ = writeln!(text, "{} rules, {} files are not run", rules.len(), not_run.len());
         let limits = Limits { size_max: args.size_max, timeout: args.timeout, ..Limits::default() };
@@ -202,17 +210,17 @@ mod with {
                     let verdict = reader.scan(&request);
                     for found in verdict.matches.iter() {
                         let (severity, techniques) = (found.severity.name(), found.techniques.join(" "));
-                        let _ = writeln!(text, "{}: {severity}: {} {techniques}", path.display(), found.title);
+                        let _ = writeln!(text, "{}: {severity}: {} {techniques}", shown(path), found.title);
                     }
                     incomplete(verdict.outcome).map_or(Ok(verdict.matches.is_empty()), Err)
                 }
             };
             match said {
-                Ok(true) => _ = writeln!(text, "{}: nothing found", path.display()),
+                Ok(true) => _ = writeln!(text, "{}: nothing found", shown(path)),
                 Ok(false) => {}
                 Err(why) => {
                     n_missed += 1;
-                    let _ = writeln!(text, "{}: {why}", path.display());
+                    let _ = writeln!(text, "{}: {why}", shown(path));
                 }
             }
         }
@@ -224,6 +232,11 @@ mod with {
                 not_run.len()
             ))),
         }
+    }
+
+    /// Names of files come from anybody.
+    fn shown(path: &Path) -> String {
+        path.to_string_lossy().replace(char::is_control, "\u{fffd}")
     }
 
     fn request(path: &Path) -> std::io::Result<Request> {
@@ -244,6 +257,7 @@ mod with {
             Outcome::TimedOut => "it took too long".into(),
             Outcome::Failed => "the engine failed".into(),
             Outcome::Refused(Refused::Gone) => "it is not there".into(),
+            Outcome::Refused(Refused::Nameless) => "its name is no UTF-8".into(),
             Outcome::Refused(Refused::NotRegular) => "it is no regular file".into(),
             Outcome::Refused(Refused::TooLarge { bytes }) => format!("it has {bytes} bytes, more than --size-max"),
             Outcome::Refused(Refused::Elsewhere) => "it does not lie on a filesystem of this machine".into(),

@@ -96,7 +96,7 @@ pub struct RestoreArgs {
     /// State folder that it becomes; as the configuration says by default
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Restore it although `check` finds fault with it: what is wrong is not read then
+    /// Restore it although `check` finds fault with it: rows that are wrong are passed over then; a store that does not open stays what it is
     #[arg(long)]
     pub with_faults: bool,
 }

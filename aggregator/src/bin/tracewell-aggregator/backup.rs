@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tonic::transport::Endpoint;
-use tracewell_aggregator::disk::{self, Disk};
+use tracewell_aggregator::disk::{self, Checked, Disk};
 use tracewell_aggregator::document::time::rfc3339;
 use tracewell_aggregator::whole;
 use tracewell_api::v1::MakeBackupRequest;
@@ -54,7 +54,8 @@ pub fn ask(args: &BackupArgs, file: Option<&Path>) -> Result<()> {
 /// When the folder is there already, or cannot be written.
 pub fn make(folder: &Path, disk: &Disk, state: &Path) -> Result<()> {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    is_outside(folder, state)?;
+    // Elsewhere in the state folder is right: a service may write nowhere else.
+    [STORE, AUTHORITY].iter().try_for_each(|part| is_outside(folder, &state.join(part)))?;
     let made = whole::make(folder, |part| {
         disk.checkpoint(&part.join(STORE)).map_err(io::Error::other)?;
         whole::copy(&state.join(AUTHORITY), &part.join(AUTHORITY))?;
@@ -77,11 +78,16 @@ pub fn restore(args: &RestoreArgs, file: Option<&Path>) -> Result<()> {
     let state = state(args.state.as_deref(), file)?;
     is_outside(&state, &args.folder)?;
     let taken = taken(&args.folder)?;
-    let faults = is_readable(&args.folder)?;
-    if !faults.is_empty() && !args.with_faults {
-        bail!(
-            "{} has faults, with --with-faults it is restored all the same: {}",
+    if !args.with_faults {
+        let Contents { checked, .. } = look_through(&args.folder).with_context(|| {
+            format!("{} is not whole (--with-faults restores what can be read)", args.folder.display())
+        })?;
+        let faults: Vec<_> = checked.faults.iter().map(ToString::to_string).collect();
+        ensure!(
+            faults.is_empty(),
+            "{} has {} faults, with --with-faults it is restored all the same: {}",
             args.folder.display(),
+            checked.n_faults,
             faults.join("; ")
         );
     }
@@ -125,16 +131,10 @@ pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
         bail!("{} is neither a state folder nor a backup: expected a folder {STORE} in it", folder.display());
     }
     is_at_rest(&folder.join(STORE))?;
-    let disk = Disk::open_read_only(&folder.join(STORE))?;
-    let registry = Registry::open(disk.clone(), usize::MAX)?;
-    Authority::load(&folder.join(AUTHORITY))?;
     if folder.join(TAKEN).exists() {
         taken(&folder)?;
     }
-    let (operators, decisions) = (Operators::open(disk.clone())?, Decisions::open(&disk)?);
-    let (n_operators, n_exceptions) = (operators.all().len(), decisions.exceptions().len());
-    let n_entries = Audit::open(disk.clone())?.before(0, usize::MAX)?.len();
-    let checked = disk::check(&disk)?;
+    let Contents { checked, registry, n_operators, n_exceptions, n_entries } = look_through(&folder)?;
     let (n_hosts, n_tokens) = (registry.hosts().len(), registry.tokens().len());
     let (n_alerts, n_notes) = (checked.n_alerts, checked.n_notes);
     println!(
@@ -149,17 +149,28 @@ pub fn check(args: &CheckArgs, file: Option<&Path>) -> Result<()> {
     }
 }
 
-/// What is wrong with rows of a backup, as far as it is told.
+/// What stands in a state folder or a backup.
+struct Contents {
+    checked: Checked,
+    registry: Registry,
+    n_operators: usize,
+    n_exceptions: usize,
+    /// Of the audit log.
+    n_entries: usize,
+}
+
+/// Looks at every row, and at the authority.
 ///
 /// # Errors
-/// When something in it cannot be read at all.
-fn is_readable(backup: &Path) -> Result<Vec<String>> {
-    let disk = Disk::open_read_only(&backup.join(STORE))?;
-    Registry::open(disk.clone(), usize::MAX)?;
-    Operators::open(disk.clone())?;
-    Decisions::open(&disk)?;
-    Audit::open(disk.clone())?;
-    Ok(disk::check(&disk)?.faults.iter().map(ToString::to_string).collect())
+/// When something cannot be read at all.
+fn look_through(folder: &Path) -> Result<Contents> {
+    let disk = Disk::open_read_only(&folder.join(STORE))?;
+    let registry = Registry::open(disk.clone(), usize::MAX)?;
+    Authority::load(&folder.join(AUTHORITY))?;
+    let (operators, decisions) = (Operators::open(disk.clone())?, Decisions::open(&disk)?);
+    let (n_operators, n_exceptions) = (operators.all().len(), decisions.exceptions().len());
+    let n_entries = Audit::open(disk.clone())?.before(0, usize::MAX)?.len();
+    Ok(Contents { checked: disk::check(&disk)?, registry, n_operators, n_exceptions, n_entries })
 }
 
 /// Whether a state folder may be used.
@@ -207,7 +218,8 @@ fn state(given: Option<&Path>, file: Option<&Path>) -> Result<std::path::PathBuf
 
 fn taken(backup: &Path) -> Result<u64> {
     let path = backup.join(TAKEN);
-    let text = fs::read_to_string(&path).with_context(|| format!("{} is no backup", backup.display()))?;
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("{} is no backup: reading {TAKEN} in it", backup.display()))?;
     let taken = text.parse().with_context(|| format!("{} is not a number of seconds", path.display()))?;
     // Before anything is changed.
     Authority::load(&backup.join(AUTHORITY))?;

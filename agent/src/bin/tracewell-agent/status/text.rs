@@ -198,7 +198,7 @@ impl YaraStatus {
     /// A line for each.
     pub fn lines(&self) -> impl Iterator<Item = (&'static str, String)> {
         let not_run = self.not_run.iter().map(|refused| ("not run", format!("{}: {}", refused.file, refused.reason)));
-        let error = self.error.iter().map(|error| ("no YARA rules", error.clone()));
+        let error = self.error.iter().map(|error| ("YARA", format!("the rules stay as they were: {error}")));
         let files =
             self.files.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!("{n} {}", what.replace('_', " ")));
         let files = files.collect::<Vec<_>>().join(", ");

@@ -56,8 +56,11 @@ impl Model for Api {
             let is_known = |views: &Views| views.groups().any(|(name, _)| **name == *group);
             if !group.is_empty() && !is_known(&before) && !is_known(&after) {
                 let known: BTreeSet<_> = before.groups().chain(after.groups()).map(|(name, _)| &**name).collect();
-                let known = if known.is_empty() { "none".into() } else { Vec::from_iter(known).join(", ") };
-                return Err(Status::not_found(format!("group is {group:?}, expected one of these versions: {known}")));
+                let expected = match known.is_empty() {
+                    true => "none: these versions have no groups".into(),
+                    false => format!("one of {}", Vec::from_iter(known).join(", ")),
+                };
+                return Err(Status::not_found(format!("group is {group:?}, expected {expected}")));
             }
             // Two views of the largest size take a moment.
             let compare = move || {
