@@ -51,17 +51,22 @@ pub fn text(field: &str, text: &str, bytes_min: usize) -> Result<String, Status>
 /// # Errors
 /// When one is not.
 pub fn labels<'a>(labels: impl IntoIterator<Item = (&'a String, &'a String)>) -> Result<(), Status> {
-    for (n, (key, value)) in labels.into_iter().enumerate() {
+    let mut n = 0;
+    for (key, value) in labels {
+        n += 1;
         let is_good = !key.is_empty() && key.len() + value.len() < LABEL_BYTES_MAX;
         let is_text = !key.chars().chain(value.chars()).any(char::is_control) && !key.contains('=');
-        if n >= LABELS_MAX || !is_good || !is_text {
+        if !is_good || !is_text {
             return Err(Status::invalid_argument(format!(
-                "label {key:?} = {value:?}: expected at most {LABELS_MAX}, each of less than {LABEL_BYTES_MAX} bytes, with a \
-                 key without \"=\""
+                "label {key:?} = {value:?}: expected less than {LABEL_BYTES_MAX} bytes without control characters, with a key \
+                 without \"=\""
             )));
         }
     }
-    Ok(())
+    match n {
+        ..=LABELS_MAX => Ok(()),
+        _ => Err(Status::invalid_argument(format!("{n} labels are given, expected at most {LABELS_MAX}"))),
+    }
 }
 
 /// Tokens that somebody gave in place of a name are not noted: what follows one of `prefixes`, as long as it is digits and dashes.
@@ -115,6 +120,7 @@ mod tests {
         }
         let many: Vec<_> = (0..=LABELS_MAX).map(|n| (n.to_string(), String::new())).collect();
         let pairs = || many.iter().map(|(key, value)| (key, value));
-        assert!(labels(pairs()).is_err() && labels(pairs().skip(1)).is_ok());
+        assert_eq!(labels(pairs()).map_err(words).unwrap_err(), "33 labels are given, expected at most 32");
+        assert!(labels(pairs().skip(1)).is_ok());
     }
 }

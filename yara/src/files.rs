@@ -33,6 +33,8 @@ pub enum Reason {
     Executed,
     /// A script that an exec named, run by an interpreter.
     ScriptRun,
+    /// Written shortly before, and then mapped as code.
+    Mapped,
     Written,
 }
 
@@ -42,6 +44,7 @@ impl Reason {
         match self {
             Self::Executed => "executed",
             Self::ScriptRun => "run as a script",
+            Self::Mapped => "mapped as code",
             Self::Written => "written",
         }
     }
@@ -101,7 +104,7 @@ impl Files {
                 if is_script {
                     self.run(file, event.subject, Reason::ScriptRun)
                 } else if is_pending() {
-                    self.run(file, event.subject, Reason::Executed)
+                    self.run(file, event.subject, Reason::Mapped)
                 } else {
                     None
                 }

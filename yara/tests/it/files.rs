@@ -57,7 +57,8 @@ fn of_what_is_mapped_scripts_and_what_was_just_written_count() {
     assert_eq!(script.by, [(process(1), Reason::ScriptRun)]);
     assert_eq!(files.look(&event(2, 1, Operation::MapExecutable, file(3))), None, "a library that was there");
     files.look(&event(3, 1, Operation::Write, file(3)));
-    assert!(files.look(&event(4, 2, Operation::MapExecutable, file(3))).is_some());
+    let mapped = files.look(&event(4, 2, Operation::MapExecutable, file(3))).unwrap();
+    assert_eq!(mapped.by, [(process(2), Reason::Mapped), (process(1), Reason::Written)]);
 }
 
 #[test]

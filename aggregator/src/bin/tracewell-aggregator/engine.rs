@@ -280,13 +280,17 @@ impl Engine {
     /// Sees which group each host is in, if any was enrolled or revoked since. Tells the operator of groups that are too many.
     fn regroup(&mut self) {
         let Some(key) = &self.rules.group_by else { return };
-        let groups = {
+        let (groups, n_enrolled, is_start) = {
             let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.n_registered.replace(registry.n_changes()) == Some(registry.n_changes()) {
+            let known = self.n_registered.replace(registry.n_changes());
+            if known == Some(registry.n_changes()) {
                 return;
             }
-            registry.groups(key)
+            (registry.groups(key), registry.hosts().len(), known.is_none())
         };
+        if is_start && n_enrolled > 0 && groups.sizes().is_empty() {
+            tracing::warn!(group_by = &**key, n_enrolled, "no host was enrolled with this label: there are no groups");
+        }
         let n_known = self.aggregator.groups().beyond().len();
         let (n_beyond, n_hosts) = (groups.beyond().len(), groups.beyond().values().sum::<u32>());
         if n_beyond > n_known {
