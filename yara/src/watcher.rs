@@ -154,6 +154,11 @@ impl Watcher {
         records
     }
 
+    /// Whether rules are run, or will be once they were read.
+    pub fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     pub fn state(&self) -> State {
         State {
             n_rules: self.n_rules,

@@ -96,7 +96,7 @@ proptest! {
     }
 }
 
-/// Fuzzing found it: decoders, and versions of them, differ in whether they take it.
+/// Fuzzing found it: versions of prost differ in whether they take it, prost-reflect does.
 #[test]
 fn an_entry_of_a_map_that_is_a_group_is_taken_and_noted_or_refused() {
     let bytes = include_bytes!("../../../fuzz/seeds/api/map-as-group");

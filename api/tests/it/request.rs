@@ -22,10 +22,11 @@ pub fn over_http(method: &Method, named: &[(String, String)], body: &[u8]) -> bo
 /// The bytes of a call by gRPC. What is taken can be noted, and asked again in the words of the note.
 pub fn over_grpc(method: &Method, bytes: &[u8]) -> bool {
     let descriptor = method.descriptor.input();
-    // Of two decoders the one that takes calls decides: the other one takes more, as groups for entries of a map.
-    let Some(noted) = note(descriptor.name(), bytes) else { return false };
-    let value = json::decode(&descriptor, bytes).expect("what is taken can be told");
-    assert_eq!(noted, value);
+    let value = json::decode(&descriptor, bytes);
+    let noted = note(descriptor.name(), bytes);
+    assert_eq!(noted.is_some(), value.is_ok(), "{value:?}");
+    let Ok(value) = value else { return false };
+    assert_eq!(noted.as_ref(), Some(&value));
     let again = json::encode(&descriptor, value.clone(), &[]).expect("what was taken can be asked again");
     assert_eq!(json::decode(&descriptor, &again).expect("it was encoded there"), value);
     has_no_token(&value.to_string());

@@ -16,7 +16,7 @@ pub fn fuzz(workspace: &Workspace) -> Result<()> {
     let target = workspace.target.join("fuzz");
     let mut build = workspace.cargo();
     build.current_dir(&folder).env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", COVERAGE);
-    run_command(build.args(["build", "--release", "--target", &host]))?;
+    run_command(build.args(["build", "--locked", "--release", "--target", &host]))?;
 
     let mut found = Vec::new();
     for name in names(&folder.join("targets"))? {

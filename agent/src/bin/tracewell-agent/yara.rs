@@ -34,8 +34,6 @@ mod with {
         host: HostId,
         identifier: Option<Identifier>,
         watcher: Option<Watcher>,
-        /// Whether there are rules now: without, the thread waits for some.
-        is_on: bool,
         not_run: Vec<RefusedStatus>,
         error: Option<String>,
     }
@@ -51,7 +49,7 @@ mod with {
             identifier: Option<Identifier>,
         ) -> Result<Self, Failure> {
             let (not_run, error) = (Vec::new(), None);
-            let mut yara = Self { host, identifier, watcher: None, is_on: false, not_run, error };
+            let mut yara = Self { host, identifier, watcher: None, not_run, error };
             if let Some(config) = config {
                 let (rules, not_run) = Rules::load(&config.rules).map_err(Failure::input)?;
                 yara.tell(not_run, rules.len());
@@ -97,28 +95,24 @@ mod with {
 
         /// Reads the rules anew, on their thread. If that fails, those that were read before stay.
         pub fn set(&mut self, config: Option<&config::Yara>) {
-            let was_on = std::mem::replace(&mut self.is_on, config.is_some());
-            let begun = match (&mut self.watcher, config) {
-                (Some(watcher), Some(config)) => watcher.change(Some(config.rules.clone()), limits(config)),
-                (Some(watcher), None) if was_on => watcher.change(None, Limits::default()),
-                (_, None) => return,
-                (None, Some(config)) => {
-                    let begun = self.begin(Rules::none(), config).is_ok();
-                    begun
-                        && self
-                            .watcher
-                            .as_mut()
-                            .is_some_and(|watcher| watcher.change(Some(config.rules.clone()), limits(config)))
-                }
+            if let (None, Some(config)) = (&self.watcher, config)
+                && let Err(error) = self.begin(Rules::none(), config)
+            {
+                tracing::error!(%error, "no YARA rules are run");
+            }
+            let Some(watcher) = &mut self.watcher else { return };
+            let is_asked = match config {
+                Some(config) => watcher.change(Some(config.rules.clone()), limits(config)),
+                None => !watcher.is_on() || watcher.change(None, Limits::default()),
             };
-            if !begun {
+            if !is_asked {
                 tracing::error!("the YARA rules stay as they were: too much waits for their thread");
             }
         }
 
         pub fn status(&self) -> Option<YaraStatus> {
             let State { n_rules, counts, n_waiting, n_pending, busy } =
-                self.watcher.as_ref().filter(|_| self.is_on)?.state();
+                self.watcher.as_ref().filter(|watcher| watcher.is_on())?.state();
             Some(YaraStatus {
                 rules: n_rules as u64,
                 not_run: self.not_run.clone(),
@@ -134,8 +128,7 @@ mod with {
         fn begin(&mut self, rules: Rules, config: &config::Yara) -> Result<(), Failure> {
             let identify =
                 self.identifier.take().map_or_else(|| Box::new(|_: BorrowedFd<'_>| None) as Identify, identify);
-            let watcher = Watcher::start(self.host, rules, limits(config), identify).map_err(Failure::internal)?;
-            (self.watcher, self.is_on) = (Some(watcher), true);
+            self.watcher = Some(Watcher::start(self.host, rules, limits(config), identify).map_err(Failure::internal)?);
             Ok(())
         }
 
