@@ -212,6 +212,11 @@ impl Pipeline {
         self.profiling.profile().fleet()
     }
 
+    /// The event time that the stream has reached. Costs nothing, unlike [`Self::stats`].
+    pub fn now(&self) -> EventNs {
+        self.normaliser.watermark()
+    }
+
     pub fn stats(&self) -> PipelineStats {
         PipelineStats {
             graph: self.graph.counts(),
@@ -223,7 +228,7 @@ impl Pipeline {
             profile_bytes: self.profiling.accounted_bytes(),
             readiness_permille: self.profiling.readiness().0,
             first: self.normaliser.first().max(self.begun),
-            last: self.normaliser.watermark(),
+            last: self.now(),
         }
     }
 

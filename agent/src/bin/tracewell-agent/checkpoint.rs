@@ -68,7 +68,7 @@ pub fn path(folder: &Path, host: HostId) -> PathBuf {
 /// When it cannot be renamed.
 pub fn resume(path: &Path, pipeline: &mut Pipeline, now: EventNs, config: &Config) -> Result<bool, Failure> {
     let why = match read(path, pipeline) {
-        Ok(()) => match too_early(pipeline.stats().last, now, config) {
+        Ok(()) => match too_early(pipeline.now(), now, config) {
             None => return Ok(true),
             Some(why) => why,
         },

@@ -88,7 +88,7 @@ pub fn stream(stream: &mut Stream, host: HostRecord, live: &mut Live, is_resumed
         let alive = Some(&alive).filter(|alive| alive.len() < PROCESSES_MAX);
         let gap = stream.pipeline.gap(now, alive);
         let n_ended = gap.iter().filter(|record| matches!(record, Record::Event(_))).count();
-        let last = stream.pipeline.stats().last;
+        let last = stream.pipeline.now();
         // The checkpoint of a run that ended before it saw anything knows no time.
         let gap_seconds = (last > EventNs::ZERO).then(|| now.since(last) / EventNs::SECOND);
         tracing::info!(gap_seconds, ended = n_ended, "goes on from a checkpoint");

@@ -80,7 +80,7 @@ impl Stream {
         let Some(spool) = &self.ends.spool else { return Ok(()) };
         spool.let_go();
         let Some(dropped) = spool.dropped() else { return Ok(()) };
-        let (host, time) = (self.pipeline.host(), self.pipeline.stats().last);
+        let (host, time) = (self.pipeline.host(), self.pipeline.now());
         self.take(&Record::Loss(LossRecord { host, time, cause: LossCause::Gap, n_events: 0 }))?;
         if let Some(spool) = &self.ends.spool {
             spool.told_dropped(dropped);
@@ -90,13 +90,13 @@ impl Stream {
 
     /// Takes what was found in files since. It stands in the stream where it is taken, so that a replay says the same.
     pub fn take_found(&mut self) -> Result<(), Failure> {
-        let now = self.pipeline.stats().last;
+        let now = self.pipeline.now();
         self.yara.found(now).iter().try_for_each(|record| self.take(record))
     }
 
     /// The same, and waits a little for what is being looked at.
     pub fn take_last_found(&mut self) -> Result<(), Failure> {
-        let now = self.pipeline.stats().last;
+        let now = self.pipeline.now();
         self.yara.last_found(now).iter().try_for_each(|record| self.take(record))
     }
 
